@@ -1,0 +1,1 @@
+"""The pipeline: collect, resolve, compare, diagnose, report."""

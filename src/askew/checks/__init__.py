@@ -1,0 +1,1 @@
+"""Rules over one snapshot; one file per rule."""

@@ -1,0 +1,1 @@
+"""The only I/O on the inspected world."""

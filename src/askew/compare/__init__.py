@@ -1,0 +1,1 @@
+"""Resolved snapshots to differences; knows facts, never engines."""

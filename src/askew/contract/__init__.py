@@ -1,0 +1,1 @@
+"""ModelSpec documents and askew.lock."""

@@ -1,0 +1,1 @@
+"""Raw material from a source, redacted, with its location."""

@@ -1,0 +1,61 @@
+"""How a process is started, whatever platform starts it.
+
+Platforms produce launches, engines read them; neither needs to know the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from askew.evidence.location import Location
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One word of an argument vector, after every expansion that could be done.
+
+    ``unknown`` says why the text is not final (``expanded at run time from $(nvidia-smi -L)``); the unexpanded
+    part then still stands in ``text``. ``via`` names what supplied the text when it is not where the token
+    stands: the location of the ConfigMap entry or the variable behind ``$(MAX_LEN)``.
+    """
+
+    text: str
+    location: Location
+    unknown: str | None = None
+    via: tuple[Location, ...] = ()
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One environment variable. ``value`` is None when it could not be seen; ``unknown`` then says why."""
+
+    name: str
+    value: str | None
+    location: Location
+    unknown: str | None = None
+    via: tuple[Location, ...] = ()
+
+
+class Content(msgspec.Struct, frozen=True):
+    """The text of a file that the process can read: a mounted ConfigMap entry, a heredoc written by the script."""
+
+    text: str
+    location: Location
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """One process that a container, unit or shell starts.
+
+    ``argv`` is empty when the image's own entrypoint runs without arguments; ``implicit_entrypoint`` is true when
+    ``argv`` holds only arguments for the image's entrypoint (Kubernetes ``args`` without ``command``).
+    ``files`` maps absolute paths in the container to their content, as far as a source shows it.
+    """
+
+    argv: tuple[Token, ...]
+    location: Location
+    image: Token | None = None
+    implicit_entrypoint: bool = False
+    env: Mapping[str, Variable] = {}
+    files: Mapping[str, Content] = {}
+    container: str = ""
+    working_dir: str = ""

@@ -1,0 +1,1 @@
+"""What the siblings above share: findings, sides, remedies."""

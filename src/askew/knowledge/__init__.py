@@ -1,0 +1,1 @@
+"""What the world knows, as data with sources."""

@@ -1,0 +1,1 @@
+"""Evidence to workloads and launches, without I/O: Kubernetes, KServe, compose, systemd."""

@@ -1,0 +1,1 @@
+"""Reversible steps that remove a finding."""

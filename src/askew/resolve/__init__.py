@@ -1,0 +1,1 @@
+"""Observations to effective values: precedence, lineage, computed defaults, honest unknowns."""
