@@ -1,0 +1,66 @@
+"""What an engine folder provides.
+
+An engine folder ``engines/<name>/`` has ``engine.py`` with a module-level ``ENGINE`` that satisfies ``Engine``,
+``flags.py`` (its arguments as data), ``versions/`` (defaults of releases, as data) and ``cases/`` (inputs with
+expected facts). ``RECOGNITION`` in its ``__init__.py`` is plain data, so that finding the engine of a launch imports
+no engine.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from askew.evidence.launch import Launch
+from askew.resolve.observation import Observation
+from askew.resolve.rule import Rule
+from askew.resolve.workload import Problem
+
+
+class Recognition(msgspec.Struct, frozen=True, kw_only=True):
+    """How to tell an engine from a launch, without importing the engine.
+
+    ``programs`` are regular expressions matched against the words of the argument vector joined by a blank, from the
+    start of the program (``(\\S*/)?vllm serve``, ``python\\S* -m vllm\\.entrypoints``); ``images`` against the image
+    repository, for images whose own entrypoint is the engine; ``modules`` is where the engine lives.
+    """
+
+    name: str
+    title: str
+    module: str
+    programs: tuple[str, ...]
+    images: tuple[str, ...]
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine made of a launch.
+
+    ``version`` is the release as the engine names it, or None. ``mapped`` counts the arguments understood,
+    ``unmapped`` lists those no table knows, as written: the measure of coverage.
+    """
+
+    observations: tuple[Observation, ...]
+    rules: tuple[Rule, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    version: str | None = None
+    mapped: int = 0
+    unmapped: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """One serving engine. Pure: a launch in, observations out, no I/O."""
+
+    name: str
+    unsupported: dict[str, str]  # fact key → why this engine cannot express it
+
+    def read(self, launch: Launch) -> Reading:
+        """Read one launch of this engine.
+
+        Never raises on what a user may write: what the engine would reject becomes a ``Problem``.
+        """
+        ...
+
+    def flag_for(self, fact: str, version: str | None) -> str | None:
+        """The argument that sets ``fact`` in this release, as a user writes it (``--max-model-len``), or None."""
+        ...

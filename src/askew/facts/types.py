@@ -1,0 +1,67 @@
+"""What a fact is, and the types its values can have.
+
+A value is plain JSON data in canonical form (dtype names, bytes, seconds, tokens, GPU ids), so that equal meaning is
+equal data and other tools can compare it. ``None`` means "known to be absent": no cap, no parser, no probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias, Union
+
+import msgspec
+
+Scalar: TypeAlias = Union[bool, int, float, str, None]
+Value: TypeAlias = Union[Scalar, list["Value"], dict[str, "Value"]]
+
+Category: TypeAlias = Literal[
+    "model", "runtime", "hardware", "serving", "orchestration", "performance", "governance"
+]
+Severity: TypeAlias = Literal["critical", "high", "medium", "low", "info"]
+Stability: TypeAlias = Literal["stable", "experimental", "deprecated"]
+Combine: TypeAlias = Literal["precedence", "smallest", "all"]
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+
+
+class ValueType(msgspec.Struct, frozen=True):
+    """How the values of a fact are read, compared and shown.
+
+    ``parse`` accepts any spelling the field uses and returns the canonical value, or raises ``ValueError`` saying
+    what was expected. It is idempotent. ``same`` compares two canonical values between peers; ``satisfies`` asks
+    whether a target value meets a declared one and answers None where that cannot be told (two GPU sets that
+    overlap).
+    """
+
+    name: str
+    parse: Callable[[Value], Value]
+    same: Callable[[Value, Value], bool]
+    show: Callable[[Value], str]
+    schema: dict[str, Value]
+    satisfies: Callable[[Value, Value], bool | None] | None = None
+    keyed: bool = False  # a map: resolved and compared key by key
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One named, typed property of a deployed model.
+
+    ``combine`` says how several sources of one value make the effective one: the highest precedence wins; the
+    smallest over all hops wins (timeouts); or all of them together (sets).
+    ``why`` is what goes wrong when two sides differ. ``observe_with`` tells how to see it when no source shows it.
+    """
+
+    key: str
+    type: ValueType
+    brief: str
+    why: str
+    severity: Severity
+    examples: tuple[Value, ...]
+    observe_with: str = ""
+    combine: Combine = "precedence"
+    stability: Stability = "stable"
+    milestone: int = 1
+    playbook: str = ""
+
+    @property
+    def category(self) -> Category:
+        return self.key.split(".", 1)[0]  # type: ignore[return-value]  # keys begin with their category (tested)

@@ -1,0 +1,139 @@
+"""A model deployment as one source shows it, before and after resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from askew.evidence.launch import Launch
+from askew.evidence.location import Location
+from askew.facts.types import Value
+from askew.resolve.observation import Basis, Confidence, Observation, Origin
+
+State: TypeAlias = Literal["known", "unknown", "absent", "unsupported", "redacted"]
+ProblemKind: TypeAlias = Literal["invalid-value", "unknown-argument", "removed-argument", "ignored-argument", "malformed"]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something written in the launch that the engine would reject, ignore or misread.
+
+    ``suggestion`` is the argument or value that was probably meant, ready to paste; empty when there is none.
+    """
+
+    kind: ProblemKind
+    message: str
+    locations: tuple[Location, ...]
+    argument: str = ""
+    value: str = ""
+    suggestion: str = ""
+    fact: str = ""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A part of a workload that runs in other pods: the workers of a multi-node group."""
+
+    id: str
+    role: str
+    launches: tuple[Launch, ...] = ()
+    pods: int = 1
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True):
+    """One container, unit or process of a workload, before an engine has looked at it.
+
+    ``launch`` is what the platform starts; ``processes`` what that really runs after shells and wrappers.
+    ``observations`` are the facts that belong to this container alone (image, resources, probes, mounts, env).
+    """
+
+    name: str
+    launch: Launch
+    processes: tuple[Launch, ...]
+    observations: tuple[Observation, ...] = ()
+    gpus: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform reads: identity, containers, and the facts of the workload as a whole.
+
+    ``engine`` is the engine's name where the platform declares it (KubeAI ``engine: VLLM``, a KServe model format);
+    empty where the containers must tell. ``ignores`` are the rules named by the annotation ``askew.dev/ignore``.
+    """
+
+    namespace: str
+    kind: str
+    name: str
+    group: str = ""
+    role: str = ""
+    source: str = ""
+    location: Location
+    containers: tuple[Container, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    members: tuple[Member, ...] = ()
+    engine: str = ""
+    ignores: Mapping[str, str] = {}
+
+    @property
+    def id(self) -> str:
+        return f"{self.namespace}/{self.kind}/{self.name}" + (f"#{self.role}" if self.role else "")
+
+
+class Shadowed(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that lost to the effective one."""
+
+    value: Value
+    origin: Origin
+    locations: tuple[Location, ...] = ()
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """The value at one hop between client and engine."""
+
+    name: str
+    value: Value
+    origin: Origin
+    locations: tuple[Location, ...] = ()
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
+    """The effective value of one fact: the winner and what it shadowed, or unknown with a reason.
+
+    For map facts ``entries`` holds one resolved value per key and ``value`` the known ones together.
+    """
+
+    fact: str
+    state: State
+    key: str = ""
+    value: Value = None
+    origin: Origin = "engine-default"
+    confidence: Confidence = "certain"
+    basis: Basis = "asked"
+    locations: tuple[Location, ...] = ()
+    shadowed: tuple[Shadowed, ...] = ()
+    hops: tuple[Hop, ...] = ()
+    because: tuple[str, ...] = ()
+    reason: str = ""
+    observe_with: str = ""
+    text: str = ""
+    entries: Mapping[str, "Resolved"] = {}
+
+
+class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Which engine runs, and which release of it; ``version`` is None when no source tells."""
+
+    name: str
+    version: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A workload with every fact resolved."""
+
+    workload: Workload
+    id: str
+    facts: Mapping[str, Resolved]
+    engine: EngineIdentity | None = None
+    container: Container | None = None
+    launch: Launch | None = None
+    problems: tuple[Problem, ...] = ()
