@@ -19,7 +19,7 @@ RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 DOCS := $(VENV)/.stamp-docs
 
-.PHONY: help demo test check lint types imports generated generate bench docs wheel lock clean
+.PHONY: help demo test check lint format types imports generated generate bench docs wheel lock clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -66,11 +66,15 @@ lint: $(DEV) ## Style and common mistakes
 	@$(BIN)/ruff format --check $(if $(V),,--quiet) .
 	@echo "lint: ok"
 
+format: $(DEV) ## Write what lint would ask for
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
 types: $(DEV) ## mypy --strict
-	@$(BIN)/mypy
+	@$(BIN)/mypy src tests $(wildcard tools benchmarks)
 
 imports: $(DEV) ## Imports run only downwards
-	@$(BIN)/lint-imports --no-cache $(if $(V),--verbose,) | tail -n $(if $(V),+1,+1)
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 generated: $(DEV) ## Generated docs and schemas are what `make generate` writes
 	@$(BIN)/python -m tools.generate --check
