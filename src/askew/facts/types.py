@@ -47,6 +47,9 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
     ``combine`` says how several sources of one value make the effective one: the highest precedence wins; the
     smallest over all hops wins (timeouts); or all of them together (sets).
+    ``settled_by`` names a fact that, when known and equal on both sides, makes this one equal too (equal image digests make
+    tags irrelevant). ``follows`` names a fact that this one is taken from by default: where neither side states this one
+    and the followed fact differs, there is one difference, not two.
     ``why`` is what goes wrong when two sides differ. ``observe_with`` tells how to see it when no source shows it.
     """
 
@@ -61,6 +64,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     stability: Stability = "stable"
     milestone: int = 1
     playbook: str = ""
+    settled_by: str = ""
+    follows: str = ""
 
     @property
     def category(self) -> Category:

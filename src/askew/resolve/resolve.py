@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from askew.evidence.redaction import is_redacted
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact, Value
@@ -246,8 +248,6 @@ def _combine_hops(fact: Fact, observations: list[Observation]) -> Resolved:
 
 
 def _with_hops(base: Resolved, hops: tuple[Hop, ...], confidence: Confidence, because: tuple[str, ...]) -> Resolved:
-    import msgspec
-
     return msgspec.structs.replace(base, hops=hops, confidence=confidence, because=because)
 
 
@@ -266,7 +266,5 @@ def _combine_all(fact: Fact, observations: list[Observation]) -> Resolved:
     for observation in together:
         assert isinstance(observation.value, list)
         merged.extend(item for item in observation.value if item not in merged)
-    import msgspec
-
     locations = tuple(dict.fromkeys(at for o in together for at in o.locations))
     return msgspec.structs.replace(best, value=fact.type.parse(merged), locations=locations)

@@ -1,0 +1,185 @@
+"""Two resolved snapshots in, differences out. Knows facts and their types, never an engine or a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from askew.facts.catalogue import FACTS
+from askew.facts.types import Fact
+from askew.resolve.observation import Confidence, Origin
+from askew.resolve.resolve import unseen
+from askew.resolve.workload import Resolved, Snapshot
+
+# peers: two deployments, symmetric. contract: the reference is a set of constraints and only what it declares counts.
+Mode: TypeAlias = Literal["peers", "contract"]
+Outcome: TypeAlias = Literal["same", "different", "possible", "unknown", "unstated"]
+
+# Somebody wrote it or something showed it; the opposite of a default.
+STATED: frozenset[Origin] = frozenset(
+    ("measured", "reported", "explicit", "env", "config-file", "declared", "contract", "lock", "assumed")
+)
+_WEAKER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact (or one key of a map fact) whose two resolved values do not agree."""
+
+    fact: Fact
+    key: str
+    reference: Resolved
+    target: Resolved
+    confidence: Confidence
+
+
+class Unverified(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that the reference states and the target does not show."""
+
+    fact: Fact
+    key: str
+    side: Literal["reference", "target"]
+    resolved: Resolved
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What agrees, what does not, what cannot be told. ``declared`` counts what the reference states or knows."""
+
+    differences: tuple[Difference, ...]
+    unverified: tuple[Unverified, ...]
+    declared: int
+    verified: int
+    unknown: int
+
+
+def is_stated(resolved: Resolved) -> bool:
+    """Whether someone wrote the value, or something showed it; false for every default."""
+    return resolved.origin in STATED
+
+
+def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comparison:
+    """Compare two snapshots fact by fact.
+
+    Between peers the result is symmetric, and a snapshot compared with itself has no differences. Against a contract
+    only what it declares is compared, maps by their declared keys.
+    """
+    differences: list[Difference] = []
+    unverified: list[Unverified] = []
+    verified = unknown = declared = 0
+    keys = reference.facts.keys() if mode == "contract" else reference.facts.keys() | target.facts.keys()
+    for key in sorted(keys):
+        fact = FACTS[key]
+        left = reference.facts.get(key) or unseen(fact)
+        right = target.facts.get(key) or unseen(fact)
+        settled = bool(fact.settled_by) and _agree(reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by))
+        for part, a, b in _parts(fact, left, right, mode):
+            outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
+            counts = a.state != "unknown"
+            declared += counts
+            if outcome in ("different", "possible"):
+                verified += counts and b.state != "unknown"
+                unknown += counts and b.state == "unknown"
+                weakest = max((a.confidence, b.confidence), key=_WEAKER.__getitem__)
+                confidence: Confidence = "possible" if outcome == "possible" else weakest
+                differences.append(Difference(fact=fact, key=part, reference=a, target=b, confidence=confidence))
+            elif outcome == "same":
+                verified += counts
+            elif counts:
+                unknown += 1
+                if outcome == "unknown":
+                    unverified.append(Unverified(fact=fact, key=part, side="target", resolved=b))
+    return Comparison(
+        differences=tuple(_without_consequences(differences)),
+        unverified=tuple(unverified),
+        declared=declared,
+        verified=verified,
+        unknown=unknown,
+    )
+
+
+def _agree(a: Resolved | None, b: Resolved | None) -> bool:
+    return a is not None and b is not None and a.state == b.state == "known" and a.value == b.value
+
+
+def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[str, Resolved, Resolved]]:
+    """The pairs to compare: one for a plain fact, one per key where both sides are maps."""
+    if not fact.type.keyed or not (a.entries or b.entries):
+        yield "", a, b
+        return
+    if not _is_map(a) or not _is_map(b):
+        # One side has no map at all, or an unknown one: one statement about the whole says it.
+        yield "", a, b
+        return
+    keys = a.entries.keys() if mode == "contract" else a.entries.keys() | b.entries.keys()
+    for key in sorted(keys):
+        yield key, _entry(a, key), _entry(b, key)
+
+
+def _is_map(resolved: Resolved) -> bool:
+    return bool(resolved.entries) or resolved.state == "known"
+
+
+def _entry(resolved: Resolved, key: str) -> Resolved:
+    found = resolved.entries.get(key)
+    if found is not None:
+        return found
+    if resolved.reason:  # the map is known only in part
+        return Resolved(
+            fact=resolved.fact,
+            key=key,
+            state="unknown",
+            origin=resolved.origin,
+            locations=resolved.locations[:1],
+            reason=resolved.reason,
+            observe_with=resolved.observe_with,
+        )
+    return Resolved(fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1])
+
+
+def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
+    """same | different | possible (one side cannot be resolved) | unknown | unstated (unknown, and nobody asked)."""
+    if a.state == "unknown" and b.state == "unknown":
+        if mode == "peers" and (a.text or b.text) and a.text != b.text:
+            return "possible"
+        return "same" if a.text and a.text == b.text else "unstated"
+    if a.state == "unknown":
+        # Two peers are symmetric; a contract with an unknown value declares nothing.
+        return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"
+    if b.state == "unknown":
+        if not _demands(a):
+            return "unstated"
+        return "possible" if _unresolved(b) else "unknown"
+    if "unsupported" in (a.state, b.state):
+        if a.state == b.state or not (_demands(a) if b.state == "unsupported" else _demands(b)):
+            return "same"
+        return "different"
+    if a.value is None or b.value is None:
+        return "same" if a.value is b.value else "different"
+    constrained = mode == "contract" or (a.basis == "asked" and b.basis == "seen")
+    if constrained and fact.type.satisfies is not None:
+        met = fact.type.satisfies(a.value, b.value)
+        if met is None:
+            return "unknown"
+        return "same" if met else "different"
+    return "same" if fact.type.same(a.value, b.value) else "different"
+
+
+def _demands(resolved: Resolved) -> bool:
+    """Whether the side insists on its value: somebody stated it, and it is not merely that nothing was set."""
+    return is_stated(resolved) and resolved.state != "absent"
+
+
+def _unresolved(resolved: Resolved) -> bool:
+    """Unknown although the source was seen: a default that depends, an expansion at run time, a moving name."""
+    return resolved.reason != "no source shows it"
+
+
+def _without_consequences(differences: list[Difference]) -> Iterator[Difference]:
+    changed: Mapping[str, Difference] = {d.fact.key: d for d in differences}
+    for difference in differences:
+        followed = difference.fact.follows
+        by_default = not is_stated(difference.reference) and not is_stated(difference.target)
+        if followed in changed and by_default:
+            continue
+        yield difference

@@ -1,0 +1,88 @@
+"""What Askew tells its users: findings, each with its two sides and the place that proves it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from askew.evidence.location import Location
+from askew.facts.types import Category, Severity
+from askew.resolve.observation import Confidence
+from askew.resolve.workload import Resolved
+
+Kind: TypeAlias = Literal["difference", "check", "pattern", "presence"]
+Baseline: TypeAlias = Literal["new", "existing"]
+
+
+class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+    """A reversible step that removes a finding.
+
+    ``action`` is one imperative sentence naming the exact flag, field or value; ``text`` is what to write there
+    (``--max-model-len 8192``), empty where the action is not a text edit. ``safe`` is true when taking the step
+    cannot itself change what the service answers beyond restoring the stated intent.
+    """
+
+    action: str
+    verify: str
+    undo: str
+    text: str = ""
+    location: Location | None = None
+    safe: bool = True
+
+
+class Waiver(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody accepted a finding, with a reason. ``expires`` is an ISO date, or empty."""
+
+    reason: str
+    location: Location
+    owner: str = ""
+    expires: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference, failed check or matched pattern. Built only by ``make``, which insists on proof.
+
+    ``rule`` is the fact key for a difference, the rule's name otherwise. ``facts`` begins with the fact it is about.
+    """
+
+    kind: Kind
+    rule: str
+    facts: tuple[str, ...]
+    category: Category
+    severity: Severity
+    confidence: Confidence
+    summary: str
+    workload: str
+    impact: str = ""
+    key: str = ""
+    reference: Resolved | None = None
+    target: Resolved | None = None
+    remedies: tuple[Remedy, ...] = ()
+    playbook: str = ""
+    waiver: Waiver | None = None
+    baseline: Baseline | None = None
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """Where the finding is shown: the target's places first, then the reference's."""
+        return tuple(at for side in (self.target, self.reference) if side is not None for at in side.locations)
+
+
+class NoProof(Exception):
+    """A finding without a location was about to be made: a mistake in the rule that made it."""
+
+
+def make(finding: Finding) -> Finding:
+    """Return the finding if some side of it can be pointed at; raise NoProof otherwise."""
+    if not finding.locations:
+        raise NoProof(f"{finding.rule}: a finding needs a location on one of its sides. Give its Resolved a Location.")
+    return finding
+
+
+def fingerprint(finding: Finding) -> str:
+    """A name for the finding that survives edits around it: rule, fact, key and workload, no values, no lines."""
+    from hashlib import sha256
+
+    parts = (finding.kind, finding.rule, finding.facts[0] if finding.facts else "", finding.key, finding.workload)
+    return sha256("\x1f".join(parts).encode()).hexdigest()[:16]
