@@ -107,17 +107,13 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
     if not fact.type.keyed or not (a.entries or b.entries):
         yield "", a, b
         return
-    if not _is_map(a) or not _is_map(b):
-        # One side has no map at all, or an unknown one: one statement about the whole says it.
+    if "unknown" in (a.state, b.state) or (fact.type.record and "absent" in (a.state, b.state)):
+        # A map that is not known, or a probe that is not there: one statement about the whole says it.
         yield "", a, b
         return
     keys = a.entries.keys() if mode == "contract" else a.entries.keys() | b.entries.keys()
     for key in sorted(keys):
         yield key, _entry(a, key), _entry(b, key)
-
-
-def _is_map(resolved: Resolved) -> bool:
-    return bool(resolved.entries) or resolved.state == "known"
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:

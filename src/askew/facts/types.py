@@ -40,6 +40,7 @@ class ValueType(msgspec.Struct, frozen=True):
     schema: dict[str, Value]
     satisfies: Callable[[Value, Value], bool | None] | None = None
     keyed: bool = False  # a map: resolved and compared key by key
+    record: bool = False  # a map whose keys belong together (a probe): wholly absent on one side is one finding
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

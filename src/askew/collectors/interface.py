@@ -1,0 +1,71 @@
+"""What a collector provides: the only door between Askew and the inspected world.
+
+A collector folder ``collectors/<name>/`` has a module-level ``COLLECTOR`` that satisfies ``Collector``. Collectors read and
+redact; they never interpret.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from askew.evidence.document import Document
+from askew.evidence.redaction import Redactor
+
+Capability: TypeAlias = Literal["filesystem", "network", "cluster", "exec"]
+Status: TypeAlias = Literal["complete", "partial", "failed", "skipped"]
+
+
+class SourceError(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that could not be read: where, what was expected, and what to do."""
+
+    source: str
+    message: str
+    hint: str
+    line: int = 0
+    column: int = 0
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that is neither YAML nor JSON: a systemd unit, a quadlet, a command line. Redacted."""
+
+    source: str
+    text: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one source gave, redacted, and how the collection ended.
+
+    ``files`` counts what was looked at. ``reason`` says why the status is not complete.
+    """
+
+    uri: str
+    documents: tuple[Document, ...] = ()
+    texts: tuple[Text, ...] = ()
+    status: Status = "complete"
+    reason: str = ""
+    errors: tuple[SourceError, ...] = ()
+    files: int = 0
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What to collect: the URI as the user wrote it, and its parts. ``base`` is the directory relative paths start from."""
+
+    uri: str
+    scheme: str
+    target: str
+    options: tuple[tuple[str, str], ...] = ()
+    base: str = "."
+
+
+class Collector(Protocol):
+    """One kind of source. ``schemes`` are the URI schemes it answers (``git``); the files collector also takes plain paths."""
+
+    name: str
+    schemes: tuple[str, ...]
+    capabilities: tuple[Capability, ...]
+
+    def collect(self, request: Request, redactor: Redactor) -> Evidence:
+        """Read the source. Never raises for what the source contains: the status and the errors say it."""
+        ...
