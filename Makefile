@@ -86,9 +86,9 @@ bench: $(DEV) ## Measure: cold start, diff, directories
 	@$(BIN)/python -m benchmarks
 
 docs: $(DOCS) ## The docs site, in site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/mkdocs build --strict 2>&1 | { grep -v '^INFO' || true; }
 
-wheel: $(RUNTIME) ## Source distribution and wheel, in dist/
+wheel: $(RUNTIME) ## The wheel, in dist/
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 # uv resolves once for all platforms and Python versions and lists the hash of every file of each release.
