@@ -11,7 +11,7 @@ from askew.facts.types import Category, Severity
 from askew.resolve.observation import Confidence
 from askew.resolve.workload import Resolved
 
-Kind: TypeAlias = Literal["difference", "check", "pattern", "presence"]
+Kind: TypeAlias = Literal["difference", "check", "pattern"]
 Baseline: TypeAlias = Literal["new", "existing"]
 
 
