@@ -1,7 +1,7 @@
 # Every target makes what it needs. All that has to exist is a Python 3.11 or newer and its package index.
 # V=1 shows the commands' full output.
 
-SHELL := /bin/bash
+SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +22,7 @@ DOCS := $(VENV)/.stamp-docs
 .PHONY: help demo test check lint format types imports generated generate bench docs wheel lock clean
 
 help: ## What can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	@for python in $(PYTHON); do \
