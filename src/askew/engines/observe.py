@@ -1,0 +1,351 @@
+"""From what was written to observations: one value, all arguments, the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import msgspec
+
+from askew.engines.arguments import Given, Parsed, Unmapped, places
+from askew.engines.flags import Flag
+from askew.evidence.launch import Launch, Token, Variable
+from askew.evidence.location import Location
+from askew.facts.types import Value
+from askew.facts.values.image import ImageReference
+from askew.resolve.images import image_observations, read_image
+from askew.resolve.observation import Confidence, Observation, Origin, Unknown
+from askew.resolve.workload import Problem
+
+# Variables that change what an engine does, whichever engine it is. Each prefix is the namespace that its project
+# documents: NCCL, CUDA, ROCm, PyTorch, Triton (the compiler), Hugging Face, OpenMP, UCX, and the engines' own.
+_PREFIXES = (
+    "VLLM_ SGLANG_ SGL_ TGI_ NCCL_ RCCL_ CUDA_ CUBLAS_ CUDNN_ NVIDIA_ NVSHMEM_ HIP_ ROCR_ HSA_ ROCM_ MIOPEN_ "
+    "AITER_ HF_ TRANSFORMERS_ TOKENIZERS_ SAFETENSORS_ OMP_ MKL_ KMP_ TORCH PYTORCH_ TRITON_ FLASHINFER_ "
+    "FLASH_ATTENTION_ XFORMERS_ UCX_ GLOO_ LMCACHE_ MOONCAKE_ NIXL_ DG_ DEEPEP_ XLA_ TPU_ PJRT_ NEURON_ "
+    "PT_HPU_ HABANA_ ASCEND_ HCCL_ ZE_ CCL_ RAY_ LD_PRELOAD LD_LIBRARY_PATH MALLOC_ PYTHONHASHSEED MASTER_ "
+    "FI_"
+)
+RELEVANT_PREFIXES: tuple[str, ...] = tuple(_PREFIXES.split())
+
+# Variables that begin like the above and change nothing that an answer or its speed depends on.
+INERT: Mapping[str, str] = {
+    r".*_LOG(?:GING|_LEVEL|_FILE|S)?(?:_.*)?": "logging",
+    r"NCCL_DEBUG(?:_.*)?": "logging",
+    r"HCCL_DEBUG(?:_.*)?": "logging",
+    r"UCX_LOG.*": "logging",
+    r"RAY_(?:DEDUP_LOGS|COLOR_PREFIX|DISABLE_DOCKER_CPU_WARNING)": "logging",
+    r"TOKENIZERS_PARALLELISM": "silences a warning; the tokens are the same",
+    r"HF_(?:TOKEN|API_TOKEN|HUB_TOKEN)": "a credential: it decides access, not behaviour",
+    r"HUGGING_?FACE_HUB_TOKEN": "a credential: it decides access, not behaviour",
+    r"(?:HF|HUGGINGFACE)_(?:HOME|HUB_CACHE|CACHE|DATASETS_CACHE|ASSETS_CACHE|XET_CACHE)": "where downloads are kept",
+    r"HF_(?:HUB_)?ENABLE_HF_TRANSFER": "how fast weights are downloaded",
+    r"HF_HUB_(?:DOWNLOAD_TIMEOUT|ETAG_TIMEOUT|DISABLE_.*)": "how weights are downloaded, warnings, telemetry",
+    r"HF_XET_.*": "how weights are downloaded",
+    r"HF_DEBUG": "logging",
+    r"TRANSFORMERS_(?:CACHE|VERBOSITY|NO_ADVISORY_WARNINGS)": "where downloads are kept, logging",
+    r"(?:TORCHINDUCTOR|TRITON|VLLM|FLASHINFER|CUDA|SGLANG)_CACHE_(?:DIR|ROOT|PATH)": "where caches are kept",
+    r"TORCH_HOME": "where downloads are kept",
+    r"TRITON_HOME": "where caches are kept",
+}
+_INERT = re.compile("|".join(f"(?:{pattern})" for pattern in INERT))
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What reading gave: observations, and what the engine would refuse."""
+
+    observations: tuple[Observation, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    mapped: int = 0
+    unmapped: tuple[str, ...] = ()
+
+
+def observe(
+    fact_key: str,
+    raw: Value,
+    *,
+    origin: Origin,
+    locations: tuple[Location, ...] = (),
+    key: str = "",
+    order: int = 0,
+    text: str = "",
+    name: str = "",
+    engine: str = "the engine",
+    confidence: Confidence = "certain",
+    because: tuple[str, ...] = (),
+    suggestion: str = "",
+) -> Noted:
+    """One observation of ``fact_key`` from ``raw`` in any spelling that the fact's type reads.
+
+    ``text`` is how it was written, ``name`` the argument or variable that said it. A value that cannot be read gives
+    an observation whose value is unknown, and a problem that says what was expected; it never raises.
+    """
+    from askew.facts.catalogue import fact
+
+    written = text if text or raw is None or isinstance(raw, (dict, list)) else str(raw)
+    try:
+        value: Value | Unknown = (
+            None if raw is None else fact(fact_key).type.parse({key: raw} if key and fact(fact_key).type.keyed else raw)
+        )
+        if key and isinstance(value, dict):
+            value = value[key]
+    except ValueError as error:
+        return refused(
+            fact_key,
+            written,
+            str(error),
+            origin=origin,
+            locations=locations,
+            key=key,
+            order=order,
+            name=name,
+            engine=engine,
+            suggestion=suggestion,
+        )
+    found = Observation(
+        fact=fact_key, value=value, origin=origin, locations=locations, key=key, order=order, raw=written,
+        confidence=confidence, because=because,
+    )  # fmt: skip
+    return Noted((found,))
+
+
+def refused(
+    fact_key: str,
+    text: str,
+    why: str,
+    *,
+    origin: Origin,
+    locations: tuple[Location, ...],
+    key: str = "",
+    order: int = 0,
+    name: str = "",
+    engine: str = "the engine",
+    suggestion: str = "",
+) -> Noted:
+    """What follows from a value that the engine refuses: the fact is unknown, and the problem says why."""
+    says = f"{engine} refuses {text!r}" + (f" for {name}" if name else "")
+    return Noted(
+        (
+            Observation(
+                fact=fact_key, value=Unknown(says, text=text), origin=origin, locations=locations, key=key, order=order,
+                raw=text,
+            ),
+        ),
+        (
+            Problem(
+                kind="invalid-value", message=f"{says}: {why}", locations=locations, argument=name, value=text,
+                suggestion=suggestion, fact=fact_key,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def read_arguments(
+    parsed: Parsed,
+    *,
+    engine: str,
+    origin: Origin = "explicit",
+    deferred: Mapping[str, Collection[str]] = {},
+) -> Noted:
+    """Observations of all arguments of a launch, with the problems of the parser and of the values.
+
+    ``deferred`` names, by an argument's canonical name, the values that mean "decide yourself" (``auto``): such an
+    argument says no more than its absence, and takes back what an earlier one said.
+    """
+    observations: list[Observation] = []
+    problems = list(parsed.problems)
+    last: dict[int, int] = {}
+    for place, given in enumerate(parsed.given):
+        last[id(given.flag)] = place
+        if given.flag.names[0] in deferred and _word(given).lower() in deferred[given.flag.names[0]]:
+            last[id(given.flag)] = -place - 1
+    for place, given in enumerate(parsed.given):
+        flag, final = given.flag, last[id(given.flag)]
+        if flag.irrelevant or (final < 0 and place <= -final - 1):
+            continue
+        # Entries of a map from an earlier argument would survive beside the later ones; the engine drops them.
+        if place != final and flag.takes != "append" and (flag.spreads is not None or flag.takes in ("json", "list")):
+            continue
+        noted = read_given(given, engine=engine, origin=origin)
+        observations.extend(noted.observations)
+        problems.extend(noted.problems)
+    for unmapped in parsed.unmapped:
+        observations.append(_as_observation(unmapped, origin))
+    return Noted(
+        tuple(observations),
+        tuple(problems),
+        mapped=len(parsed.given),
+        unmapped=tuple(one.name for one in parsed.unmapped if not one.reason),
+    )
+
+
+def read_given(given: Given, *, engine: str, origin: Origin = "explicit") -> Noted:
+    """The observations of one argument."""
+    flag, tokens = given.flag, (given.name, *given.values)
+    where = places(*(given.values or (given.name,)))
+    spelled, text = given.spelled, " ".join(value.text for value in given.values)
+    doubt = given.fault or next((token.unknown for token in tokens if token.unknown), "")
+    if doubt:
+        unknown = Unknown(doubt, text=text or given.name.text)
+        if flag.fact:
+            return Noted((_observation(flag.fact, unknown, origin, where, flag.key, given.order, text),))
+        return Noted(
+            (_observation("runtime.arguments.unmapped", unknown, origin, where, flag.names[0], given.order, text),)
+        )
+    words = tuple(value.text for value in given.values)
+    if flag.choices and words and words[0] not in flag.choices:
+        return refused(
+            flag.fact, text, f"expected one of {', '.join(flag.choices)}", origin=origin, locations=where, key=flag.key,
+            order=given.order, name=spelled, engine=engine, suggestion=_nearest(words[0], flag.choices),
+        )  # fmt: skip
+    try:
+        if flag.spreads is not None:
+            parts = flag.spreads(words)
+        else:
+            parts = ((flag.fact, flag.key, _raw(flag, words, given.negated)),)
+    except ValueError as error:
+        fact_key = flag.fact or "runtime.arguments.unmapped"
+        key = flag.key if flag.fact else flag.names[0]
+        return refused(
+            fact_key,
+            text,
+            str(error),
+            origin=origin,
+            locations=where,
+            key=key,
+            order=given.order,
+            name=spelled,
+            engine=engine,
+        )
+    observations: list[Observation] = []
+    problems: list[Problem] = []
+    for fact_key, key, raw in parts:
+        noted = observe(
+            fact_key,
+            raw,
+            origin=origin,
+            locations=where,
+            key=key,
+            order=given.order,
+            text=text or spelled,
+            name=spelled,
+            engine=engine,
+        )
+        observations.extend(noted.observations)
+        problems.extend(noted.problems)
+    return Noted(tuple(observations), tuple(problems))
+
+
+def environment(
+    launch: Launch,
+    *,
+    expressed: Collection[str] = (),
+    inert: Collection[str] = (),
+    prefixes: Iterable[str] = RELEVANT_PREFIXES,
+) -> tuple[Observation, ...]:
+    """``runtime.env``, one observation for each variable that can change what an engine does.
+
+    Without those in ``expressed`` (another fact says the same) and without what changes nothing: ``inert``, ``INERT``.
+    """
+    starts = tuple(prefixes)
+    found = []
+    for name, variable in launch.env.items():
+        if not name.startswith(starts) or name in expressed or name in inert or _INERT.fullmatch(name):
+            continue
+        found.append(
+            _observation(
+                "runtime.env",
+                variable_value(variable),
+                "env",
+                (variable.location, *variable.via),
+                name,
+                0,
+                variable.value or "",
+            )
+        )
+    return tuple(found)
+
+
+def identity(
+    name: str,
+    image: Token | None,
+    *,
+    title: str,
+    states: Callable[[ImageReference], str | None],
+) -> tuple[tuple[Observation, ...], str | None]:
+    """Which engine, which release, which image: the observations that every engine makes, and the release.
+
+    ``states`` tells the release of the engine that a reference states, or None: the tag of a vendor's image often
+    counts the vendor's own releases.
+    """
+    reference = read_image(image)
+    version = states(reference) if reference is not None else None
+    where = (image.location, *image.via) if image is not None else ()
+    value: Value | Unknown = version
+    if version is None:
+        if image is None:
+            why = f"no image and no package says which release of {title} runs"
+        elif reference is None:
+            why = image.unknown or f"{image.text!r} is no image reference"
+        elif reference.tag is None:
+            why = "the image has no tag that states a release"
+        else:
+            why = f"the image tag {reference.tag} does not state a release of {title}"
+        value = Unknown(why, observe_with="ask the running engine: GET /version or its start-up log")
+    raw = image.text if image is not None else ""
+    found = [
+        Observation(
+            fact="runtime.engine.name", value=name, origin="derived", locations=where, because=(f"runs {title}",)
+        ),
+        Observation(fact="runtime.engine.version", value=value, origin="explicit", locations=where, raw=raw),
+    ]
+    if image is not None:
+        found.extend(image_observations(image))
+    return tuple(found), version
+
+
+def variable_value(variable: Variable) -> Value | Unknown:
+    """The text of a variable, or why it is not known."""
+    if variable.unknown is not None:
+        return Unknown(variable.unknown, text=variable.value or "")
+    if variable.value is None:
+        return Unknown(f"the value of {variable.name} could not be seen")
+    return variable.value
+
+
+def _raw(flag: Flag, words: tuple[str, ...], negated: bool) -> Value:
+    if flag.takes in ("switch", "toggle") or (flag.takes == "optional" and not words):
+        if negated:
+            return not flag.implies
+        return flag.implies
+    if flag.read is not None:
+        return flag.read(words)
+    if flag.takes == "list":
+        return list(words)
+    return words[0]
+
+
+def _word(given: Given) -> str:
+    return given.values[0].text.strip() if len(given.values) == 1 and given.values[0].unknown is None else "\0"
+
+
+def _as_observation(unmapped: Unmapped, origin: Origin) -> Observation:
+    reason = unmapped.reason or next((value.unknown for value in unmapped.values if value.unknown), None)
+    value: Value | Unknown = Unknown(reason, text=unmapped.token.text) if reason else unmapped.text
+    where = places(unmapped.token, *unmapped.values)
+    return _observation(
+        "runtime.arguments.unmapped", value, origin, where, unmapped.name, unmapped.order, unmapped.text
+    )
+
+
+def _observation(
+    fact: str, value: Value | Unknown, origin: Origin, locations: tuple[Location, ...], key: str, order: int, raw: str
+) -> Observation:
+    return Observation(fact=fact, value=value, origin=origin, locations=locations, key=key, order=order, raw=raw)
+
+
+def _nearest(text: str, choices: Collection[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(text.lower(), choices, n=1, cutoff=0.6)
+    return near[0] if near else ""

@@ -1,0 +1,171 @@
+"""What is known of the releases of engines: their defaults, as data beside each engine.
+
+``engines/<engine>/versions/<release>.json`` holds one release, written by ``tools/engines`` from the published source
+read as text. ``versions/stable.json`` names the releases that were looked at and the defaults that were the same in
+every one of them: those hold even where the release is not known.
+"""
+
+from __future__ import annotations
+
+import functools
+import os.path
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from askew.evidence.location import Location
+from askew.facts.types import Value
+
+# literal: written in the source. rule: decided at start from other settings, the model or the device.
+DefaultKind: TypeAlias = Literal["literal", "rule"]
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)(?:[.-]?(a|b|rc|dev|post)\.?(\d*))?")
+_STAGE = {"dev": -4, "a": -3, "b": -2, "rc": -1, "post": 1}
+
+
+class VersionsError(Exception):
+    """A data file of this build is missing a part or cannot be read; a fault of the build, not of the user."""
+
+
+class Default(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The default of one argument or variable: its value as the engine's source has it, and where that stands.
+
+    ``at`` is ``path/in/the/source.py:line``. ``value`` is None both for "none" and for a rule's placeholder; ``kind``
+    tells them apart.
+    """
+
+    value: Value = None
+    kind: DefaultKind = "literal"
+    at: str = ""
+    names: tuple[str, ...] = ()
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything this build knows of one release of one engine. ``source`` is the public address it was read from."""
+
+    engine: str
+    version: str
+    source: str
+    arguments: Mapping[str, Default]
+    variables: Mapping[str, Default] = {}
+    notes: str = ""
+
+    def where(self, default: Default) -> Location:
+        """The place of a default in the published source of the release."""
+        path, _, line = default.at.rpartition(":")
+        return Location(f"{self.engine} {self.version} {path}", line=int(line) if line.isdigit() else 0)
+
+
+class Stable(msgspec.Struct, frozen=True, kw_only=True):
+    """Defaults that are equal in every release that was looked at.
+
+    ``releases`` are those releases, oldest first; ``defaults`` maps an argument to its value; ``source`` says where
+    the releases were read.
+    """
+
+    engine: str
+    source: str
+    releases: tuple[str, ...]
+    defaults: Mapping[str, Value]
+    variables: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> Location:
+        """The citation: every release from the first to the last that was looked at."""
+        return Location(f"{self.engine}, every release {self.releases[0]}–{self.releases[-1]}")
+
+
+def _folder(engine: str) -> str:
+    return os.path.join(_HERE, engine.replace(".", "_").replace("-", "_"), "versions")
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+@functools.lru_cache(maxsize=8)
+def load(engine: str, version: str | None) -> Release | None:
+    """The data of exactly this release (``0.33.0``, with or without ``v``), or None when this build has none.
+
+    Never the data of a neighbour: a default of another release is a guess.
+    """
+    if version is None or not re.fullmatch(r"v?[0-9][0-9A-Za-z.+-]*", version):
+        return None
+    path = os.path.join(_folder(engine), version.removeprefix("v") + ".json")
+    data = _read(path)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=Release)
+    except msgspec.DecodeError as error:
+        raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
+
+
+def releases(engine: str) -> tuple[str, ...]:
+    """The releases of ``engine`` whose defaults are in this build, oldest first."""
+    try:
+        names = os.listdir(_folder(engine))
+    except FileNotFoundError:
+        return ()
+    found = [name.removesuffix(".json") for name in names if name.endswith(".json") and name != "stable.json"]
+    return tuple(sorted(found, key=release_key))
+
+
+@functools.lru_cache(maxsize=8)
+def stable(engine: str) -> Stable | None:
+    """The defaults that hold in every release looked at, or None where nobody looked."""
+    path = os.path.join(_folder(engine), "stable.json")
+    data = _read(path)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=Stable)
+    except msgspec.DecodeError as error:
+        raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
+
+
+def release_key(version: str) -> tuple[int, ...]:
+    """A key that sorts releases: ``0.9.2 < 0.10.0rc1 < 0.10.0 < 0.10.0.post1``. Empty for what is no release."""
+    match = _NUMBERS.match(version.strip())
+    if match is None:
+        return ()
+    numbers = [int(part) for part in match[1].split(".")][:4]
+    numbers += [0] * (4 - len(numbers))
+    return (*numbers, _STAGE.get(match[2] or "", 0), int(match[3] or 0))
+
+
+def neighbours(version: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The releases of ``known`` (oldest first) that tell about ``version``.
+
+    The release itself where it is known; else the one before and the one after, because what either has, the one in
+    between may have. Beyond the ends the end stands for it. Empty for what is no release.
+    """
+    if version in known:
+        return (version,)
+    key = release_key(version)
+    if not key or not known:
+        return ()
+    before = [one for one in known if release_key(one) <= key]
+    after = [one for one in known if release_key(one) > key]
+    return tuple(before[-1:] + after[:1])
+
+
+def has(since: str, until: str, version: str | None, known: Sequence[str]) -> bool:
+    """Whether something that came with ``since`` and left with ``until`` may be part of ``version``.
+
+    True when the release is not known: nothing is said to be missing that could be there.
+    """
+    if version is None:
+        return True
+    near = neighbours(version, known)
+    if not near:
+        return True
+    first, end = release_key(since) if since else (), release_key(until) if until else None
+    return any(first <= release_key(one) and (end is None or release_key(one) < end) for one in near)
