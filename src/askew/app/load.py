@@ -1,0 +1,214 @@
+"""One side of a comparison: collect its sources, read them, resolve every workload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import cast
+
+import msgspec
+
+from askew.app import registry, sources
+from askew.app.errors import UsageError
+from askew.app.snapshots import snapshots
+from askew.collectors.interface import Evidence, Text
+from askew.contract.interface import Contract
+from askew.evidence.document import Document
+from askew.evidence.location import Location
+from askew.evidence.redaction import Redactor
+from askew.facts.catalogue import fact
+from askew.facts.types import Value
+from askew.platforms.interface import PlatformReading
+from askew.report.model import Assumption, InputError, Role, SourceStatus
+from askew.resolve.observation import Observation
+from askew.resolve.workload import Snapshot, Workload
+
+Progress = Callable[[str], None]
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """What one side is: its workloads, or the contract that describes them, and how the collection ended."""
+
+    role: Role
+    uri: str
+    statuses: tuple[SourceStatus, ...]
+    snapshots: tuple[Snapshot, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    errors: tuple[InputError, ...] = ()
+    notes: tuple[str, ...] = ()
+    documents: tuple[Document, ...] = ()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something of the source could not be read."""
+        return any(status.status != "complete" for status in self.statuses)
+
+
+def load(uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation] = (), progress: Progress | None = None) -> Side:
+    """Read one side. What cannot be read is in ``errors`` and lowers the status; nothing is raised for it.
+
+    Raises UsageError for a source that is not one (unknown scheme, empty).
+    """
+    requests = sources.parse(uri)
+    evidence: list[Evidence] = []
+    for request in requests:
+        if progress is not None:
+            progress(f"reading {request.uri}")
+        evidence.append(registry.collector(request.scheme).collect(request, redactor))
+    documents = tuple(document for part in evidence for document in part.documents)
+    texts = tuple(text for part in evidence for text in part.texts)
+    reading = _read(documents, texts)
+    contracts, contract_errors = _contracts(documents)
+    workloads = _joined(reading.workloads) if len(requests) > 1 else reading.workloads
+    resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
+    errors = [
+        InputError(source=e.source, message=e.message, hint=e.hint, line=e.line, column=e.column) for part in evidence for e in part.errors
+    ]
+    errors.extend(contract_errors)
+    statuses = [SourceStatus(role=role, uri=part.uri, status=part.status, reason=part.reason) for part in evidence]
+    notes = [f"{unread.location}: {unread.reason}" for unread in reading.unread]
+    if not resolved and not contracts and not errors:
+        errors.append(_nothing_to_compare(uri, documents, notes))
+        statuses = [msgspec.structs.replace(s, status="failed", reason="no workload found") for s in statuses]
+    return Side(
+        role=role,
+        uri=uri,
+        statuses=tuple(statuses),
+        snapshots=_distinct(resolved),
+        contracts=contracts,
+        errors=tuple(errors),
+        notes=tuple(notes),
+        documents=documents,
+    )
+
+
+def assumptions(texts: Sequence[str]) -> tuple[tuple[Observation, ...], tuple[Assumption, ...]]:
+    """Parse ``--assume fact=value``. Raises UsageError for an unknown fact or a value its type does not read."""
+    from askew.facts.errors import UnknownFact
+
+    observations: list[Observation] = []
+    stated: list[Assumption] = []
+    for text in texts:
+        key, equals, raw = text.partition("=")
+        if not equals or not raw:
+            raise UsageError(f"--assume {text}: no value", "write fact=value, for example hardware.gpu.model=h100-80gb-sxm")
+        try:
+            value = _assumed_value(key, raw)
+        except (UnknownFact, KeyError) as error:
+            raise UsageError(f"--assume {text}: {error.args[0]}", "`askew explain` lists every fact") from None
+        except ValueError as error:
+            raise UsageError(f"--assume {text}: {error}", f"`askew explain {key}` shows examples") from None
+        at = Location(source=f"--assume {text}")
+        if fact(key).type.keyed and not isinstance(value, dict):
+            raise UsageError(f"--assume {text}: {key} is a map", f"write JSON, for example {key}={{…}}")
+        observations.append(Observation(fact=key, value=value, origin="assumed", locations=(at,)))
+        stated.append(Assumption(fact=key, value=raw))
+    return tuple(observations), tuple(stated)
+
+
+def _assumed_value(key: str, raw: str) -> Value:
+    declared = fact(key)
+    if key == "hardware.gpu.model":
+        from askew.knowledge.gpus import gpu
+
+        return declared.type.parse(sorted(member for name in raw.split(",") for member in gpu(name)))
+    given: Value = raw
+    if raw[:1] in "[{":
+        try:
+            given = cast(Value, msgspec.json.decode(raw))
+        except msgspec.DecodeError as error:
+            raise ValueError(f"not valid JSON: {error}") from None
+    return declared.type.parse(given)
+
+
+def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformReading:
+    """Give every document to the platform it belongs to. Platforms are imported only when something is theirs."""
+    kubernetes: list[Document] = []
+    compose: list[Document] = []
+    for document in documents:
+        root = document.root
+        if root["services"].is_mapping and not root["kind"].exists:
+            compose.append(document)
+        elif not _is_contract(document):
+            kubernetes.append(document)
+    workloads: list[Workload] = []
+    unread = []
+    if kubernetes:
+        from askew.platforms.kubernetes.read import read as read_kubernetes
+
+        part = read_kubernetes(kubernetes)
+        workloads.extend(part.workloads)
+        unread.extend(part.unread)
+    if compose or texts:
+        for name, share in (("compose", compose), ("systemd", [t for t in texts if not t.source.startswith("cmd:")]), ("command", [t for t in texts if t.source.startswith("cmd:")])):
+            if share:
+                module = import_module(f"askew.platforms.{name}")
+                part = module.read(share, texts) if name == "compose" else module.read(share)
+                workloads.extend(part.workloads)
+                unread.extend(part.unread)
+    return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
+
+
+def _is_contract(document: Document) -> bool:
+    root = document.root
+    return (root["kind"].value == "ModelSpec" and str(root["apiVersion"].value).startswith("piqc.ai/")) or _is_lock(document)
+
+
+def _is_lock(document: Document) -> bool:
+    return str(document.root["schema"].value).startswith("askew/lock/")
+
+
+def _contracts(documents: tuple[Document, ...]) -> tuple[tuple[Contract, ...], tuple[InputError, ...]]:
+    contracts: list[Contract] = []
+    errors: list[InputError] = []
+    for document in documents:
+        if not _is_contract(document):
+            continue
+        module = "lock" if _is_lock(document) else "modelspec"
+        found, problems = import_module(f"askew.contract.{module}").read(document)
+        contracts.extend(found)
+        errors.extend(
+            InputError(source=p.location.source, line=p.location.line, column=p.location.column, message=p.message, hint=p.hint) for p in problems
+        )
+    return tuple(contracts), tuple(errors)
+
+
+def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    """Joined sources describe one workload: what the later ones say is pooled into the first.
+
+    Sources that each hold several workloads are a fleet, and stay as they are.
+    """
+    if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
+        return workloads
+    first, *others = workloads
+    return (
+        msgspec.structs.replace(
+            first,
+            containers=tuple(c for w in workloads for c in w.containers) if not first.containers else first.containers,
+            observations=(*first.observations, *(o for w in others for o in _all_observations(w))),
+        ),
+    )
+
+
+def _all_observations(workload: Workload) -> tuple[Observation, ...]:
+    return (*workload.observations, *(o for c in workload.containers for o in c.observations))
+
+
+def _distinct(found: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    """The same object may be named twice in a directory (base and rendered): later ones get a number, none is hidden."""
+    seen: dict[str, int] = {}
+    out: list[Snapshot] = []
+    for snapshot in found:
+        count = seen[snapshot.id] = seen.get(snapshot.id, 0) + 1
+        out.append(snapshot if count == 1 else msgspec.structs.replace(snapshot, id=f"{snapshot.id}~{count}"))
+    return tuple(out)
+
+
+def _nothing_to_compare(uri: str, documents: tuple[Document, ...], notes: Sequence[str]) -> InputError:
+    kinds = sorted({str(d.root["kind"].value) for d in documents if d.root["kind"].exists})
+    seen = f"; it holds {', '.join(kinds[:8])}" if kinds else f"; {notes[0]}" if notes else ""
+    return InputError(
+        source=uri,
+        message=f"no workload found{seen}",
+        hint="point at something that runs containers: a Deployment, an InferenceService, a compose file, a unit, or cmd:'vllm serve …'",
+    )

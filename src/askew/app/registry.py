@@ -1,0 +1,99 @@
+"""What is installed: engines, checks, collectors.
+
+The index is generated (``make generate``), so that finding a plug-in imports none: an engine is loaded when a launch is
+its, a check when checks run. Third parties come in by entry points (groups ``askew.engines``, ``askew.checks``,
+``askew.collectors``), read only when ``askew.toml`` says ``plugins = true``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from askew.app._index import CHECKS, COLLECTORS, ENGINES
+from askew.checks.interface import Check
+from askew.collectors.interface import Collector
+from askew.engines.interface import Engine, Recognition
+from askew.evidence.launch import Launch
+
+
+@cache
+def engine(name: str) -> Engine:
+    """The engine of this name, loaded. Raises KeyError for a name that is not installed."""
+    return cast(Engine, import_module(_recognitions()[name].module).ENGINE)
+
+
+def engine_names() -> tuple[str, ...]:
+    """The names of all installed engines."""
+    return tuple(_recognitions())
+
+
+def recognition(name: str) -> Recognition:
+    """How the engine of this name is told from a launch."""
+    return _recognitions()[name]
+
+
+def recognise(launch: Launch) -> str | None:
+    """The name of the engine that a launch starts, or None. The program decides; the image only where it names none."""
+    words = " ".join(token.text for token in launch.argv[:12])
+    if not launch.implicit_entrypoint and launch.argv:
+        for name, programs in _programs().items():
+            if any(pattern.match(words) for pattern in programs):
+                return name
+        return None
+    if launch.image is None:
+        return None
+    for name, images in _images().items():
+        if any(pattern.search(launch.image.text) for pattern in images):
+            return name
+    return None
+
+
+def engine_of_image(image: str) -> str | None:
+    """The engine whose image this is, or None."""
+    return next((name for name, images in _images().items() if any(pattern.search(image) for pattern in images)), None)
+
+
+def checks() -> Iterator[Check]:
+    """Every installed check, in the order of their names."""
+    for module in CHECKS.values():
+        yield cast(Check, import_module(module).CHECK)
+
+
+def check(rule: str) -> Check:
+    """The check of this name. Raises KeyError."""
+    return cast(Check, import_module(CHECKS[rule]).CHECK)
+
+
+def check_names() -> tuple[str, ...]:
+    """The names of all installed checks."""
+    return tuple(CHECKS)
+
+
+@cache
+def collector(scheme: str) -> Collector:
+    """The collector that answers a URI scheme; the empty scheme is a plain path. Raises KeyError."""
+    return cast(Collector, import_module(COLLECTORS[scheme]).COLLECTOR)
+
+
+def schemes() -> tuple[str, ...]:
+    """Every URI scheme that some collector answers."""
+    return tuple(scheme for scheme in COLLECTORS if scheme)
+
+
+@cache
+def _recognitions() -> dict[str, Recognition]:
+    return {name: cast(Recognition, import_module(package).RECOGNITION) for name, package in ENGINES.items()}
+
+
+@cache
+def _programs() -> dict[str, tuple[re.Pattern[str], ...]]:
+    return {name: tuple(re.compile(p) for p in r.programs) for name, r in _recognitions().items()}
+
+
+@cache
+def _images() -> dict[str, tuple[re.Pattern[str], ...]]:
+    return {name: tuple(re.compile(p) for p in r.images) for name, r in _recognitions().items()}

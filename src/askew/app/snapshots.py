@@ -1,0 +1,100 @@
+"""Workloads to snapshots: find the engine in the containers, let it read its launch, resolve every fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from askew.app import registry
+from askew.engines.interface import Reading
+from askew.engines.unrecognised import read as read_unrecognised
+from askew.evidence.launch import Launch
+from askew.knowledge.rules import RULES
+from askew.resolve.observation import Observation
+from askew.resolve.resolve import resolve
+from askew.resolve.workload import Container, EngineIdentity, Snapshot, Workload
+
+
+def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Snapshot, ...]:
+    """One snapshot per engine that the workload runs; one without an engine when none is recognised.
+
+    ``extra`` are observations from joined sources and assumptions. The container's name joins the id only where several
+    engines run in one workload.
+    """
+    running = [
+        (container, process, name)
+        for container in workload.containers
+        for process in (container.processes or (container.launch,))
+        if (name := registry.recognise(process)) is not None
+    ]
+    if not running:
+        return (_without_engine(workload, extra),)
+    names = [container.name for container, _, _ in running]
+    out: list[Snapshot] = []
+    for index, (container, process, name) in enumerate(running):
+        suffix = ""
+        if len(running) > 1:
+            same = names.count(container.name) > 1
+            suffix = f"/{container.name}" + (f"[{names[:index].count(container.name)}]" if same else "")
+        reading = registry.engine(name).read(process)
+        out.append(_snapshot(workload, container, process, name, reading, suffix, extra))
+    return tuple(out)
+
+
+def _without_engine(workload: Workload, extra: Sequence[Observation]) -> Snapshot:
+    container = _main_container(workload)
+    if container is None:
+        return _resolved(workload, None, None, None, None, "", [*workload.observations, *extra])
+    hinted = workload.engine if workload.engine in registry.engine_names() else None
+    if hinted is None and container.launch.image is not None and not container.launch.argv:
+        hinted = registry.engine_of_image(container.launch.image.text)
+    if hinted is not None:
+        reading = registry.engine(hinted).read(container.launch)
+        return _snapshot(workload, container, container.launch, hinted, reading, "", extra)
+    process = container.processes[-1] if container.processes else container.launch
+    return _snapshot(workload, container, process, workload.engine or None, read_unrecognised(process), "", extra)
+
+
+def _main_container(workload: Workload) -> Container | None:
+    """The container that serves, where no engine is recognised: the one with accelerators, else the first."""
+    return next((c for c in workload.containers if c.gpus), workload.containers[0] if workload.containers else None)
+
+
+def _snapshot(
+    workload: Workload,
+    container: Container,
+    launch: Launch,
+    name: str | None,
+    reading: Reading,
+    suffix: str,
+    extra: Sequence[Observation],
+) -> Snapshot:
+    observations = [*workload.observations, *container.observations, *reading.observations, *extra]
+    return _resolved(workload, container, launch, name, reading, suffix, observations)
+
+
+def _resolved(
+    workload: Workload,
+    container: Container | None,
+    launch: Launch | None,
+    name: str | None,
+    reading: Reading | None,
+    suffix: str,
+    observations: Sequence[Observation],
+) -> Snapshot:
+    facts = resolve(observations, (*RULES, *(reading.rules if reading else ())))
+    version = facts.get("runtime.engine.version")
+    known = str(version.value) if version is not None and version.state == "known" else None
+    return Snapshot(
+        workload=workload,
+        id=workload.id if not suffix else _with_container(workload, suffix),
+        facts=facts,
+        engine=EngineIdentity(name=name, version=known) if name else None,
+        container=container,
+        launch=launch,
+        problems=reading.problems if reading else (),
+    )
+
+
+def _with_container(workload: Workload, suffix: str) -> str:
+    base, role = f"{workload.namespace}/{workload.kind}/{workload.name}", workload.role
+    return base + suffix + (f"#{role}" if role else "")

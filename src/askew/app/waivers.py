@@ -1,0 +1,69 @@
+"""Findings that somebody accepted: in ``askew.toml``, in a comment beside the line, or in an annotation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from askew.app.config import Config, is_date
+from askew.evidence.document import Document
+from askew.evidence.location import Location
+from askew.findings.finding import Finding, Waiver
+from askew.resolve.workload import Snapshot
+
+# `# askew: ignore[rule, other-rule] the reason  until=2026-12-31`; rules are names of checks or fact keys, globs allowed.
+_COMMENT = re.compile(r"#\s*askew:\s*ignore\[([^\]]*)\]\s*(.*)$")
+_UNTIL = re.compile(r"\s*\buntil[= ](\S+)\s*")
+
+# What a comment waives: source → line → (rule globs, waiver).
+Comments = Mapping[str, Mapping[int, tuple[tuple[str, ...], Waiver]]]
+
+
+def comments(documents: Iterable[Document]) -> Comments:
+    """The waivers written as comments, by source and line. A comment without a reason waives nothing."""
+    out: dict[str, dict[int, tuple[tuple[str, ...], Waiver]]] = {}
+    for document in documents:
+        for line, text in document.comments():
+            if (match := _COMMENT.search(text)) is None:
+                continue
+            rules = tuple(rule.strip() for rule in match[1].split(",") if rule.strip())
+            expires, reason = "", match[2]
+            if (until := _UNTIL.search(reason)) is not None and is_date(until[1]):
+                expires, reason = until[1], (reason[: until.start()] + " " + reason[until.end() :]).strip()
+            if rules and reason:
+                waiver = Waiver(reason=reason, expires=expires, location=Location(source=document.source, line=line, column=1))
+                out.setdefault(document.source, {})[line] = (rules, waiver)
+    return out
+
+
+def apply(findings: Iterable[Finding], config: Config, written: Comments, snapshots: Sequence[Snapshot], today: str) -> Iterator[Finding]:
+    """The findings, each with the waiver that accepts it; an expired waiver accepts nothing."""
+    for finding in findings:
+        waiver = next((w for w in _waivers(finding, config, written, snapshots) if not w.expires or w.expires >= today), None)
+        yield finding if waiver is None else msgspec.structs.replace(finding, waiver=waiver)
+
+
+def _waivers(finding: Finding, config: Config, written: Comments, snapshots: Sequence[Snapshot]) -> Iterator[Waiver]:
+    for rule in config.waivers:
+        named = _matches((rule.rule,), finding)
+        workload = not rule.workload or fnmatchcase(finding.workload, rule.workload)
+        fact = not rule.fact or any(fnmatchcase(key, rule.fact) for key in finding.facts)
+        if named and workload and fact:
+            yield rule.waiver
+    if written:
+        for place in finding.target.locations if finding.target is not None else ():
+            lines = written.get(place.source, {})
+            for line in (place.line, place.line - 1):  # on the line itself, or alone on the line above
+                if line in lines and _matches(lines[line][0], finding):
+                    yield lines[line][1]
+    for snapshot in snapshots:
+        for rule_name, reason in snapshot.workload.ignores.items():
+            if snapshot.id == finding.workload and reason and _matches((rule_name,), finding):
+                yield Waiver(reason=reason, location=snapshot.workload.location)
+
+
+def _matches(rules: Iterable[str], finding: Finding) -> bool:
+    return any(fnmatchcase(name, rule) for rule in rules for name in (finding.rule, *finding.facts))

@@ -1,0 +1,57 @@
+"""Launches of programs that no engine folder knows: nothing is understood, nothing changes unseen."""
+
+from __future__ import annotations
+
+from askew.engines.interface import Reading
+from askew.engines.observe import environment
+from askew.evidence.launch import Launch
+from askew.resolve.observation import Observation, Unknown
+
+_FACT = "runtime.arguments.unmapped"
+
+
+def read(launch: Launch) -> Reading:
+    """State every argument as text, keyed by its flag, and the engine-relevant environment.
+
+    The words before the first flag are the entry ``command``; a flag's entry is the words up to the next flag.
+    """
+    groups: list[tuple[str, list[int]]] = [("command", [])]
+    for index, token in enumerate(launch.argv):
+        word = token.text
+        if word.startswith("-") and len(word) > 1 and not _is_number(word):
+            name, _, value = word.partition("=")
+            groups.append((name, [index] if value else []))
+            if not value:
+                groups[-1][1].append(index)
+        else:
+            groups[-1][1].append(index)
+    observations: list[Observation] = []
+    for order, (name, indexes) in enumerate(groups):
+        tokens = [launch.argv[index] for index in indexes]
+        if not tokens:
+            continue
+        words = [token.text for token in tokens]
+        if words[0] == name:
+            words = words[1:]
+        elif words[0].startswith(f"{name}="):
+            words[0] = words[0][len(name) + 1 :]
+        unknown = next((token.unknown for token in tokens if token.unknown), None)
+        text = " ".join(words)
+        observations.append(
+            Observation(
+                fact=_FACT,
+                key=name,
+                value=Unknown(unknown, text=text) if unknown else text,
+                origin="explicit",
+                locations=(tokens[0].location,),
+                order=order,
+            )
+        )
+    if not observations:
+        observations.append(Observation(fact=_FACT, value={}, origin="explicit", locations=(launch.location,)))
+    observations.extend(environment(launch))
+    return Reading(observations=tuple(observations), unmapped=tuple(name for name, _ in groups[1:]))
+
+
+def _is_number(word: str) -> bool:
+    return word[1:].replace(".", "", 1).isdigit()
