@@ -189,7 +189,7 @@ def _object(node: Node, group: str, version: str, kind: str, found: list[Object]
     label = _label(group, version, kind, namespace if declared else "", name)
     found.append(
         Object(
-            node=node.within(label),
+            node=node.with_object(label),
             group=group,
             version=version,
             kind=kind,

@@ -96,15 +96,8 @@ def observed_map(
 
 
 def text_of(node: Node) -> str:
-    """The text of a scalar as the field would hold it; numbers and booleans as JSON writes them, anything else empty."""
-    value = node.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    return ""
+    """The text of a scalar as the source spells it; empty for null, a missing node and anything that is no scalar."""
+    return node.text() or ""
 
 
 def truth_of(node: Node, default: bool = False) -> bool:
@@ -115,17 +108,8 @@ def truth_of(node: Node, default: bool = False) -> bool:
 
 def whole_of(node: Node, default: int) -> tuple[int, Location | None]:
     """A whole-number field and its place; the default and no place when it is absent or no whole number."""
-    value = node.value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, node.location
-    return default, None
-
-
-def texts_of(node: Node) -> dict[str, str]:
-    """The entries of a mapping whose values are scalars, as text."""
-    if not isinstance(node.value, dict):
-        return {}
-    return {key: text_of(child) for key, child in node.items() if not isinstance(child.value, (dict, list))}
+    value = node.integer()
+    return (default, None) if value is None else (value, node.location)
 
 
 def scalar(value: object) -> Value:

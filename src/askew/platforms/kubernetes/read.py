@@ -1,0 +1,127 @@
+"""All Kubernetes objects of one source to workloads.
+
+Readers and joins are data: a module that reads further kinds has ``READERS``, one that joins objects to workloads has
+``JOINS``, and each is one line here. Modules are imported only when an object of their API group is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+
+import msgspec
+
+from askew.evidence.document import Document
+from askew.evidence.location import Location
+from askew.platforms.kubernetes import workloads
+from askew.platforms.kubernetes.draft import Draft, Join, Reader
+from askew.platforms.kubernetes.objects import Object, Objects, Refused, index
+from askew.resolve.workload import Problem, Workload
+
+# API group → the module whose READERS know its kinds.
+_READER_MODULES: Mapping[str, str] = {}
+
+# API group of the objects that are joined → the module whose JOINS do it.
+_JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = ()
+
+# Kinds that hold pod templates of something else than a workload, or objects that only describe kinds.
+_NO_WORKLOADS = frozenset(
+    {
+        "apiextensions.k8s.io",
+        "admissionregistration.k8s.io",
+        "rbac.authorization.k8s.io",
+        "kyverno.io",
+        "templates.gatekeeper.sh",
+        "constraints.gatekeeper.sh",
+    }
+)
+
+
+class KubernetesReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source's objects are: workloads, what could not be read in them, documents that are no objects, and the
+    index itself for whoever joins further."""
+
+    workloads: tuple[Workload, ...]
+    problems: tuple[Problem, ...]
+    refused: tuple[Refused, ...]
+    objects: Objects
+
+
+def read(documents: Iterable[Document]) -> KubernetesReading:
+    """Every workload in the documents of one source, joined with the objects around it.
+
+    Pure, and never raises on what a user may write: what cannot be read is in ``problems`` and ``refused``.
+    """
+    objects = index(documents)
+    joins = _joins(objects)
+    found: list[Workload] = []
+    problems: list[Problem] = []
+    for one in objects:
+        reader = _reader(one)
+        if reader is None:
+            continue
+        drafts = reader(one, objects)
+        for draft in drafts:
+            if problem := _no_containers(draft):
+                problems.append(problem)
+                continue
+            workload = workloads.build(draft, objects, joins)
+            found.append(workload)
+            problems.extend(
+                Problem(kind="malformed", message=text, locations=(container.launch.location,))
+                for container in workload.containers
+                for text in container.problems
+            )
+    return KubernetesReading(
+        workloads=tuple(found), problems=tuple(problems), refused=objects.refused, objects=objects
+    )
+
+
+def _reader(one: Object) -> Reader | None:
+    reader = workloads.READERS.get((one.group, one.kind))
+    if reader is not None:
+        return reader
+    module = _READER_MODULES.get(one.group)
+    if module is not None:
+        readers: Mapping[tuple[str, str], Reader] = import_module(module).READERS
+        return readers.get((one.group, one.kind))
+    if not one.group or one.group in _NO_WORKLOADS or one.group in _CORE_GROUPS:
+        return None
+    return workloads.generic
+
+
+# Groups of Kubernetes itself whose kinds hold no pod template.
+_CORE_GROUPS = frozenset(
+    {
+        "networking.k8s.io",
+        "gateway.networking.k8s.io",
+        "storage.k8s.io",
+        "resource.k8s.io",
+        "scheduling.k8s.io",
+        "node.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "metrics.k8s.io",
+    }
+)
+
+
+def _joins(objects: Objects) -> tuple[Join, ...]:
+    groups = {one.group for one in objects}
+    joins: list[Join] = []
+    for wanted, module in _JOIN_MODULES:
+        if not wanted or groups & wanted:
+            joins.extend(import_module(module).JOINS)
+    return tuple(joins)
+
+
+def _no_containers(draft: Draft) -> Problem | None:
+    if any(isinstance(layer["containers"].value, list) for layer in draft.pod):
+        return None
+    label = draft.object.label
+    places: tuple[Location, ...] = (draft.pod[-1]["containers"].location,)
+    if any(layer["containers"].exists for layer in draft.pod):
+        message = f"{label}: containers is not a list; Kubernetes refuses this manifest"
+    else:
+        message = f"{label}: the pod template has no containers (is this a patch, or is the indentation wrong?)"
+    return Problem(kind="malformed", message=message, locations=places)

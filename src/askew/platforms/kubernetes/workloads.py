@@ -1,0 +1,307 @@
+"""The workload kinds of Kubernetes itself, and the making of a workload from any reader's draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from askew.evidence.document import Node
+from askew.evidence.launch import Launch
+from askew.evidence.location import Location
+from askew.platforms.kubernetes.accelerators import devices, model_observations
+from askew.platforms.kubernetes.citations import APPS_DEFAULTS
+from askew.platforms.kubernetes.config import Surroundings
+from askew.platforms.kubernetes.draft import Draft, Join, Layers, PodGroup, Reader
+from askew.platforms.kubernetes.objects import Object, Objects
+from askew.platforms.kubernetes.observe import observed, observed_map, text_of, texts_of
+from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, read_pod
+from askew.platforms.kubernetes.scheduling import pod_observations, strategy
+from askew.resolve.observation import Confidence, Observation, Unknown
+from askew.resolve.workload import Container, Member, Workload
+
+_IGNORE = "askew.dev/ignore"
+_MOST_PODS = 100_000
+
+# Owners whose own object is read instead of what they own.
+_OWNERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
+
+
+# -- the kinds of Kubernetes ------------------------------------------------------------------------------------------
+
+
+def _template(one: Object, template: Node, **more: object) -> tuple[Draft, ...]:
+    metadata = template["metadata"]
+    draft = Draft(
+        object=one,
+        pod=(template["spec"],),
+        pod_labels=texts_of(metadata["labels"]),
+        pod_annotations=texts_of(metadata["annotations"]),
+    )
+    return (msgspec.structs.replace(draft, **more) if more else draft,)
+
+
+def deployment(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A Deployment, StatefulSet or ReplicationController."""
+    spec = one.node["spec"]
+    return _template(one, spec["template"], replicas=spec["replicas"])
+
+
+def replica_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A ReplicaSet of its own; one that a Deployment among the sources owns is that Deployment's past or present."""
+    return () if _owned(one, objects) else deployment(one, objects)
+
+
+def daemon_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A DaemonSet: as many replicas as nodes fit."""
+    return _template(one, one.node["spec"]["template"], replicas_default=None)
+
+
+def pod(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A pod of its own; one whose owner is among the sources is read there."""
+    if _owned(one, objects):
+        return ()
+    return (Draft(object=one, pod=(one.node["spec"],), pod_labels=one.labels, pod_annotations=one.annotations),)
+
+
+def job(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A Job: runs to its end, so replicas mean nothing."""
+    if _owned(one, objects):
+        return ()
+    return _template(one, one.node["spec"]["template"], replicas_default=None)
+
+
+def cron_job(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A CronJob, read as the Job it makes."""
+    return _template(one, one.node["spec"]["jobTemplate"]["spec"]["template"], replicas_default=None)
+
+
+def _owned(one: Object, objects: Objects) -> bool:
+    """Whether an owner of this object is among the sources, directly or through a ReplicaSet's name."""
+    for kind, name in one.owner_kinds:
+        for group in ("apps", "batch", ""):
+            if objects.near(one, group, kind, name) is not None:
+                return True
+        if kind == "ReplicaSet" and objects.near(one, "apps", "Deployment", name.rpartition("-")[0]) is not None:
+            return True
+        if kind not in _OWNERS and any(owner.kind == kind and owner.name == name for owner in objects):
+            return True
+    return False
+
+
+READERS: Mapping[tuple[str, str], Reader] = {
+    ("apps", "Deployment"): deployment,
+    ("extensions", "Deployment"): deployment,
+    ("apps", "StatefulSet"): deployment,
+    ("apps", "ReplicaSet"): replica_set,
+    ("", "ReplicationController"): deployment,
+    ("apps", "DaemonSet"): daemon_set,
+    ("", "Pod"): pod,
+    ("batch", "Job"): job,
+    ("batch", "CronJob"): cron_job,
+}
+
+
+# -- kinds nobody knows, which still hold a pod template -----------------------------------------------------------------
+
+
+def generic(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """Any other kind whose spec holds pod templates: Argo Rollout, CloneSet, role-based groups.
+
+    The template is read as it stands and the kind named as written; what the kind's controller adds is not known, so
+    the reading is likely, not certain.
+    """
+    if _owned(one, objects):
+        return ()
+    spec = one.node["spec"]
+    if not isinstance(spec.value, dict):
+        return ()
+    shared = {text_of(entry["name"]): entry["template"] for entry in spec["roleTemplates"].each()}
+    drafts = [
+        draft
+        for role, template, layers, holder in _templates(spec, shared, 0)
+        for draft in _role_draft(one, role, template, layers, holder)
+    ]
+    if len(drafts) > 1:
+        return tuple(drafts)
+    return tuple(msgspec.structs.replace(draft, role="") for draft in drafts)
+
+
+_TemplateFound = tuple[str, Node, Layers, Node]
+
+
+def _templates(node: Node, shared: Mapping[str, Node], depth: int, role: str = "") -> Iterator[_TemplateFound]:
+    """Pod templates below a spec: (role, template, pod layers, the node that holds the replica count)."""
+    if depth > 4 or not isinstance(node.value, dict):
+        return
+    template = node["template"]
+    reference = node["templateRef"]
+    if isinstance(template["spec"]["containers"].value, list):
+        yield role, template, (template["spec"],), node
+        return
+    base = shared.get(text_of(reference["name"])) if reference.exists else None
+    if base is not None:
+        patches = [patch for patch in (reference["patch"], node["templatePatch"]) if patch]
+        yield role, base, (base["spec"], *(patch["spec"] for patch in patches if patch["spec"])), node
+        return
+    for key, child in node.items():
+        if key in ("roleTemplates", "status"):
+            continue
+        if isinstance(child.value, dict):
+            yield from _templates(child, shared, depth + 1, role)
+        elif isinstance(child.value, list):
+            for item in child.each():
+                if isinstance(item.value, dict):
+                    name = text_of(item["name"]) or text_of(item["role"])
+                    yield from _templates(item, shared, depth + 1, name or role)
+
+
+def _role_draft(one: Object, role: str, template: Node, layers: Layers, holder: Node) -> Iterator[Draft]:
+    metadata = template["metadata"]
+    yield Draft(
+        object=one,
+        pod=layers,
+        role=role,
+        pod_labels=texts_of(metadata["labels"]),
+        pod_annotations=texts_of(metadata["annotations"]),
+        replicas=holder["replicas"],
+        confidence="likely",
+    )
+
+
+# -- from a draft to a workload --------------------------------------------------------------------------------------------
+
+
+def build(draft: Draft, objects: Objects, joins: Sequence[Join] = ()) -> Workload:
+    """The workload that a draft and the objects around it describe. Never raises on what a user may write."""
+    one = draft.object
+    around = Surroundings(
+        origin=one,
+        objects=objects,
+        namespace=draft.workload_namespace,
+        name=draft.workload_name,
+        labels=draft.pod_labels,
+        annotations=draft.pod_annotations,
+    )
+    templates = {text_of(t["metadata"]["name"]): t for t in one.node["spec"]["volumeClaimTemplates"].each()}
+    read = read_pod(draft.pod, around, draft.additions, templates)
+    observations = _observations(draft, objects, joins)
+    members = tuple(_member(draft, group, around) for group in draft.groups)
+    more = (draft.container_observations, draft.problems)
+    containers = tuple(_finish(c, read, draft, more) for c in read)
+    if draft.confidence != "certain":
+        observations = tuple(_weaker(o, draft.confidence) for o in observations)
+        containers = tuple(
+            msgspec.structs.replace(c, observations=tuple(_weaker(o, draft.confidence) for o in c.observations))
+            for c in containers
+        )
+    return Workload(
+        namespace=draft.workload_namespace,
+        kind=draft.workload_kind,
+        name=draft.workload_name,
+        group=draft.workload_group,
+        role=draft.role,
+        source=one.source,
+        location=one.location,
+        containers=containers,
+        observations=observations,
+        members=members,
+        engine=draft.engine,
+        ignores=_ignores(one.annotations, draft.pod_annotations),
+    )
+
+
+def _finish(
+    container: PodContainer,
+    beside: Sequence[PodContainer],
+    draft: Draft,
+    more: tuple[Mapping[str, tuple[Observation, ...]], tuple[str, ...]],
+) -> Container:
+    """Count the devices over all pods of one replica, and let what the reader knows better stand instead."""
+    own = container.devices
+    total, unknown, places = own.number, own.unknown, list(own.locations)
+    if total is not None:
+        total *= max(draft.pods_per_replica, 1)
+    for group in draft.groups:
+        of_group = [devices(layers, group.pod) for layers in containers_by_name(group.pod).values()]
+        if group.pods is None and any(d.number != 0 for d in of_group):
+            total, unknown = None, group.unknown or f"how many {group.role} pods one replica has is not written"
+        for one in of_group:
+            places.extend(one.locations)
+            if one.number is None:
+                total, unknown = None, one.unknown
+            elif total is not None:
+                total += one.number * (group.pods or 0)
+    if total is not None and total > _MOST_PODS * 16:
+        total, unknown = None, "the number of devices is out of any range"
+    finished = container.with_devices(total, unknown, tuple(dict.fromkeys(places)))
+    given = (*more[0].get("", ()), *more[0].get(container.name, ()))
+    better = {o.fact for o in given}
+    return msgspec.structs.replace(
+        finished,
+        observations=(*(o for o in finished.observations if o.fact not in better), *given),
+        problems=(*finished.problems, *more[1]),
+    )
+
+
+def _member(draft: Draft, group: PodGroup, around: Surroundings) -> Member:
+    within = msgspec.structs.replace(around, labels=group.pod_labels, annotations=group.pod_annotations)
+    launches: list[Launch] = []
+    for container in read_pod(group.pod, within):
+        launches.extend(container.processes or (container.launch,))
+    identity = f"{draft.workload_namespace}/{draft.workload_kind}/{draft.workload_name}#{group.role}"
+    return Member(identity, group.role, tuple(launches), group.pods if group.pods is not None else 1)
+
+
+def _observations(draft: Draft, objects: Objects, joins: Sequence[Join]) -> tuple[Observation, ...]:
+    """Facts of the workload as a whole. What the reader says beats what a join says, and that beats the plain fields."""
+    joined = [observation for join in joins for observation in join(draft, objects)]
+    said = {observation.fact for observation in draft.observations}
+    joined = [observation for observation in joined if observation.fact not in said or observation.hop]
+    known = said | {observation.fact for observation in joined}
+    found: list[Observation] = []
+    found.append(observed("orchestration.kind", draft.workload_kind, draft.object.node["kind"].location))
+    found.extend(_replicas(draft))
+    entries = strategy(draft.object.node["spec"], draft.workload_kind) if not draft.kind else {}
+    if entries:
+        found.extend(
+            observed_map(
+                "orchestration.strategy",
+                {key: msgspec.structs.replace(entry, cite=APPS_DEFAULTS) for key, entry in entries.items()},
+            )
+        )
+    if any(isinstance(layer.value, dict) for layer in draft.pod):
+        found.extend(pod_observations(draft.pod, draft.workload_kind))
+        found.extend(model_observations(draft.pod))
+    return (*(o for o in found if o.fact not in known), *joined, *draft.observations)
+
+
+def _replicas(draft: Draft) -> Iterator[Observation]:
+    if draft.replicas_default is None and draft.replicas is None:
+        return
+    node = draft.replicas
+    for fact in ("orchestration.replicas.min", "orchestration.replicas.max"):
+        if node is not None and node:
+            number = node.integer()
+            value = Unknown("the replica count is no whole number", text=text_of(node)) if number is None else number
+            yield observed(fact, value, node.location)
+        elif draft.replicas_default is not None:
+            yield observed(fact, draft.replicas_default, APPS_DEFAULTS, origin="platform-default")
+
+
+def _weaker(observation: Observation, confidence: Confidence) -> Observation:
+    if observation.confidence != "certain":
+        return observation
+    return msgspec.structs.replace(observation, confidence=confidence)
+
+
+def _ignores(*annotations: Mapping[str, str]) -> dict[str, str]:
+    """Rules named by ``askew.dev/ignore``: ``rule, rule: reason; rule``; entries end at ``;`` or a line end."""
+    found: dict[str, str] = {}
+    for one in annotations:
+        for entry in one.get(_IGNORE, "").replace("\n", ";").split(";"):
+            rules, _, reason = entry.partition(":")
+            for rule in rules.split(","):
+                if rule.strip():
+                    found.setdefault(rule.strip(), reason.strip())
+    return found
