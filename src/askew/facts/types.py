@@ -14,9 +14,7 @@ import msgspec
 Scalar: TypeAlias = Union[bool, int, float, str, None]
 Value: TypeAlias = Union[Scalar, list["Value"], dict[str, "Value"]]
 
-Category: TypeAlias = Literal[
-    "model", "runtime", "hardware", "serving", "orchestration", "performance", "governance"
-]
+Category: TypeAlias = Literal["model", "runtime", "hardware", "serving", "orchestration", "performance", "governance"]
 Severity: TypeAlias = Literal["critical", "high", "medium", "low", "info"]
 Stability: TypeAlias = Literal["stable", "experimental", "deprecated"]
 Combine: TypeAlias = Literal["precedence", "smallest", "all"]
@@ -28,9 +26,10 @@ class ValueType(msgspec.Struct, frozen=True):
     """How the values of a fact are read, compared and shown.
 
     ``parse`` accepts any spelling the field uses and returns the canonical value, or raises ``ValueError`` saying
-    what was expected. It is idempotent. ``same`` compares two canonical values between peers; ``satisfies`` asks
-    whether a target value meets a declared one and answers None where that cannot be told (two GPU sets that
-    overlap).
+    what was expected. It is idempotent. ``same`` compares two canonical values between peers;
+    ``satisfies(declared, target)`` asks whether a target value meets a declared one and answers None where that
+    cannot be told (two GPU sets that overlap); where a type has none, ``same`` decides. ``entry(key)`` is the type of
+    one entry of a map.
     """
 
     name: str
@@ -40,6 +39,7 @@ class ValueType(msgspec.Struct, frozen=True):
     schema: dict[str, Value]
     satisfies: Callable[[Value, Value], bool | None] | None = None
     keyed: bool = False  # a map: resolved and compared key by key
+    entry: Callable[[str], ValueType] | None = None
     record: bool = False  # a map whose keys belong together (a probe): wholly absent on one side is one finding
 
 

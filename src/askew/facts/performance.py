@@ -1,0 +1,198 @@
+"""Facts about how the model behaves under a stated load. They compare with a tolerance, never for equality."""
+
+from __future__ import annotations
+
+from askew.facts import kinds as k
+from askew.facts.types import Fact, Severity, Value, ValueType
+
+_METRICS = "curl -s $URL/metrics"
+
+_Row = tuple[str, ValueType, Severity, tuple[Value, ...], str, str]
+
+
+def _latency(noun: str, brief: str, why: str) -> tuple[_Row, ...]:
+    """The three percentiles of one latency."""
+    return tuple(
+        (f"{noun}.{percentile}", k.seconds, "low", (example,), f"{brief}, {percentile}.", why)
+        for percentile, example in (("p50", 0.2), ("p95", 0.8), ("p99", 1.5))
+    )
+
+
+_ROWS: tuple[_Row, ...] = (
+    (
+        "load",
+        k.mapping(),
+        "info",
+        ({"concurrency": 32, "input_tokens": 1024, "output_tokens": 256},),
+        "The load under which the other figures were measured.",
+        "Figures measured under different loads say nothing about each other.",
+    ),
+    (
+        "output_tokens_per_second",
+        k.number,
+        "low",
+        (2400,),
+        "Output tokens per second of one replica.",
+        "Less throughput on the same GPUs is more queueing and more cost.",
+    ),
+    (
+        "requests_per_second",
+        k.number,
+        "low",
+        (12.5,),
+        "Completed requests per second of one replica.",
+        "Fewer at the same load means that requests wait or fail.",
+    ),
+    *_latency(
+        "ttft", "Time to first token", "Users wait longer before anything appears: prefill, queue or cache changed."
+    ),
+    *_latency("tpot", "Time per output token", "Text appears more slowly: batch size, GPU or kernels changed."),
+    *_latency(
+        "itl", "Time between tokens", "Pauses in the stream: prefill of others interrupts decoding, or preemption."
+    ),
+    *_latency("e2e", "Time of a whole request", "Clients and hops time out."),
+    (
+        "error_rate",
+        k.ratio,
+        "low",
+        (0.001,),
+        "Share of requests that fail.",
+        "Refusals, timeouts and crashes reach the clients.",
+    ),
+    (
+        "batch_size.p95",
+        k.number,
+        "low",
+        (48,),
+        "Running requests per step, p95.",
+        "Smaller batches waste the GPU; larger ones slow each token.",
+    ),
+    (
+        "queue_depth",
+        k.number,
+        "low",
+        (0, 12),
+        "Requests waiting in the engine.",
+        "A queue that never empties means too little capacity or too low a limit.",
+    ),
+    (
+        "kv_cache_usage",
+        k.ratio,
+        "low",
+        (0.62,),
+        "Share of the KV cache in use.",
+        "Near 1 requests are preempted and computed again.",
+    ),
+    (
+        "preemptions",
+        k.number,
+        "low",
+        (0,),
+        "Preempted requests per second.",
+        "Each is computed twice: latency rises while utilization looks fine.",
+    ),
+    (
+        "prefix_hit_rate",
+        k.ratio,
+        "low",
+        (0.55,),
+        "Share of prompt tokens found in the prefix cache.",
+        "A fall means that prefixes changed, or that routing or cache size did.",
+    ),
+    (
+        "spec_acceptance",
+        k.ratio,
+        "low",
+        (0.7,),
+        "Share of guessed tokens that the model accepts.",
+        "A draft model that does not fit costs more than it saves.",
+    ),
+    (
+        "gpu_utilization",
+        k.ratio,
+        "info",
+        (0.9,),
+        "Share of time in which the GPU runs a kernel.",
+        "It says nothing about efficiency, but near 0 the GPU idles.",
+    ),
+    (
+        "gpu_memory.bytes",
+        k.bytes_,
+        "info",
+        (77309411328,),
+        "GPU memory in use.",
+        "Engines reserve most of it; a change shows another setting or a neighbour.",
+    ),
+    (
+        "startup",
+        k.seconds,
+        "low",
+        (180,),
+        "Time from container start to ready.",
+        "Probes, rollouts and autoscaling are laid out for it.",
+    ),
+    (
+        "cost_per_million_tokens",
+        k.number,
+        "low",
+        (0.35,),
+        "Cost of a million output tokens, in the currency of the contract.",
+        "Idle GPUs, small batches and dearer nodes raise it without an error.",
+    ),
+    (
+        "prompt_tokens.p50",
+        k.tokens,
+        "info",
+        (900,),
+        "Length of prompts, p50.",
+        "Longer prompts are another load: time to first token grows with them.",
+    ),
+    (
+        "prompt_tokens.p95",
+        k.tokens,
+        "info",
+        (6000,),
+        "Length of prompts, p95.",
+        "Long prompts stall others and fill the cache.",
+    ),
+    (
+        "output_tokens.p50",
+        k.tokens,
+        "info",
+        (220,),
+        "Length of answers, p50.",
+        "Longer answers occupy the batch longer; a jump may be a lost stop token.",
+    ),
+    (
+        "output_tokens.p95",
+        k.tokens,
+        "info",
+        (1800,),
+        "Length of answers, p95.",
+        "Answers at the limit were probably cut.",
+    ),
+    (
+        "finish_length_ratio",
+        k.ratio,
+        "low",
+        (0.02,),
+        "Share of answers that ended at the token limit.",
+        "A rise shows a lost stop token, a lower limit or rambling answers.",
+    ),
+)
+
+FACTS: tuple[Fact, ...] = tuple(
+    Fact(
+        key=f"performance.{key}",
+        type=type_,
+        brief=brief,
+        why=why,
+        severity=severity,
+        examples=examples,
+        observe_with=_METRICS,
+        milestone=2,
+        stability="experimental",
+        playbook="performance",
+    )
+    for key, type_, severity, examples, brief, why in _ROWS
+)
