@@ -1,0 +1,267 @@
+"""Commands: from arguments to the pipeline, from its result to stdout and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from askew.app.errors import UsageError
+from askew.cli.arguments import parser
+
+if TYPE_CHECKING:
+    from askew.app.pipeline import Options
+    from askew.report.model import Report
+
+INTERNAL_ERROR = 4
+INTERRUPTED = 130
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line. Every failure becomes a message on stderr and an exit code; a traceback only with ASKEW_DEBUG."""
+    try:
+        arguments = parser().parse_args(words)
+        if arguments.version:
+            from askew import __version__
+
+            print(f"askew {__version__}")
+            return 0
+        if arguments.command is None:
+            parser().print_help(sys.stderr)
+            return 2
+        code = _COMMANDS[arguments.command](arguments)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing is wrong. Keep the interpreter from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("askew: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("ASKEW_DEBUG"):
+            raise
+        from askew.evidence.redaction import Redactor, shown
+
+        text = shown(Redactor().text(f"{type(error).__name__}: {error}"))
+        print(f"askew: internal error: {text}\n  hint: this is a bug in Askew; ASKEW_DEBUG=1 shows where, please report it", file=sys.stderr)
+        return INTERNAL_ERROR
+
+
+def _fail(message: str) -> int:
+    print(f"askew: {message}", file=sys.stderr)
+    return 2
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from askew.app.pipeline import diff
+
+    return _finish(arguments, diff(arguments.reference, arguments.target, _options(arguments)))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from askew.app.contracts import in_directory
+    from askew.app.pipeline import check, check_found
+
+    options = _options(arguments)
+    against = arguments.against or options.config.against
+    if against:
+        return _finish(arguments, check(arguments.target, against, options))
+    found = in_directory(".", arguments.target)
+    if not found:
+        return _finish(arguments, check(arguments.target, None, options))
+    print(f"askew: comparing with {', '.join(found)}", file=sys.stderr)
+    return _finish(arguments, check_found(arguments.target, found, options))
+
+
+def _finish(arguments: argparse.Namespace, report: Report) -> int:
+    from askew.app.pipeline import exit_code
+    from askew.report.render import render
+
+    for error in report.errors:
+        place = error.source + (f":{error.line}" if error.line else "") + (f":{error.column}" if error.column else "")
+        print(f"askew: {place}: {error.message}\n  hint: {error.hint}", file=sys.stderr)
+    if arguments.verbose:
+        for note in report.notes:
+            print(f"askew: passed over {note}", file=sys.stderr)
+    text = render(report, arguments.format, color=_color(arguments), width=_width(), verbose=arguments.verbose)
+    _write(text, arguments.output)
+    return exit_code(report, strict=arguments.strict)
+
+
+def _facts(arguments: argparse.Namespace) -> int:
+    from askew.app.pipeline import facts
+    from askew.report.facts import render_facts
+
+    known = facts(arguments.source, _options(arguments))
+    for error in known.side.errors:
+        place = error.source + (f":{error.line}" if error.line else "") + (f":{error.column}" if error.column else "")
+        print(f"askew: {place}: {error.message}\n  hint: {error.hint}", file=sys.stderr)
+    text = render_facts(
+        known.side.snapshots or tuple(c.snapshot for c in known.side.contracts),
+        known.side.statuses,
+        known.side.errors,
+        known.assumed,
+        arguments.format,
+        only=tuple(arguments.only),
+        ignore=tuple(arguments.ignore),
+        color=_color(arguments),
+        width=_width(),
+    )
+    _write(text, arguments.output)
+    return 2 if known.side.errors else 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from askew.app.pipeline import facts
+    from askew.contract.modelspec import write
+
+    known = facts(arguments.source, _options(arguments))
+    if known.side.errors:
+        error = known.side.errors[0]
+        return _fail(f"{error.source}: {error.message}\n  hint: {error.hint}")
+    found = known.side.snapshots
+    if arguments.workload:
+        found = tuple(s for s in found if arguments.workload in (s.id, s.workload.name))
+    if len(found) != 1:
+        names = ", ".join(s.id for s in known.side.snapshots)
+        return _fail(f"{arguments.source} has {len(known.side.snapshots)} workloads\n  hint: choose one with --workload: {names}")
+    return _create(write(found[0]), arguments)
+
+
+def _lock(arguments: argparse.Namespace) -> int:
+    from askew.app.pipeline import facts
+    from askew.contract.lock import write
+
+    known = facts(arguments.source, _options(arguments))
+    if known.side.errors:
+        error = known.side.errors[0]
+        return _fail(f"{error.source}: {error.message}\n  hint: a lock is written only from sources that could be read whole. {error.hint}")
+    return _create(write(known.side.snapshots), arguments)
+
+
+def _create(text: str, arguments: argparse.Namespace) -> int:
+    if arguments.output != "-" and os.path.exists(arguments.output) and not arguments.force:
+        return _fail(f"{arguments.output} exists\n  hint: --force overwrites it, -o FILE writes elsewhere")
+    _write(text, None if arguments.output == "-" else arguments.output)
+    if arguments.output != "-":
+        print(f"askew: wrote {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from askew.app.explain import explain
+
+    print(explain(arguments.name, color=_color(arguments), width=_width()))
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from askew.app.demo import demo
+
+    return demo(sys.stdout, color=_color(arguments), width=_width(), keep=arguments.keep)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from askew.app.config import load
+    from askew.app.pipeline import Options
+
+    config = load(".")
+    given: Mapping[str, object] = vars(arguments)
+    baseline = given.get("baseline")
+    now = _now()
+    return Options(
+        fail_on=arguments.fail_on if given.get("fail_on") else config.fail_on or "medium",
+        only=tuple(arguments.only) if "only" in given else (),
+        ignore=tuple(arguments.ignore) if "ignore" in given else (),
+        assume=tuple(arguments.assume) if "assume" in given else (),
+        mapping=tuple(_pair(text) for text in arguments.map) if "map" in given else (),
+        checks=bool(given.get("checks")),
+        baseline=_baseline(str(baseline)) if baseline else None,
+        config=config,
+        today=now[:10],
+        now=now,
+        progress=_progress(),
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    left, equals, right = text.partition("=")
+    if not equals or not left or not right:
+        raise UsageError(f"--map {text}: not a pair", "write REFERENCE_WORKLOAD=TARGET_WORKLOAD, for example llm-staging=llm")
+    return left, right
+
+
+def _baseline(path: str) -> frozenset[str]:
+    from askew.report.wire import fingerprints
+
+    try:
+        with open(path, "rb") as file:
+            return fingerprints(file.read())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--baseline {path}: {error}", "give a report written by --format json") from None
+
+
+def _now() -> str:
+    """The time of the report; SOURCE_DATE_EPOCH makes it reproducible (reproducible-builds.org)."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _color(arguments: argparse.Namespace) -> bool:
+    """Colour on a terminal, unless NO_COLOR (no-color.org) is set or the output goes to a file."""
+    if os.environ.get("NO_COLOR") or getattr(arguments, "output", None) or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def _width() -> int:
+    """Columns to write for: the terminal's, or COLUMNS; 100 where there is neither."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 100
+
+
+def _progress() -> Callable[[str], None] | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def show(text: str) -> None:
+        print(f"\r\033[K{text} …\r", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _write(text: str, path: str | None) -> None:
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    if path is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}", "choose another file with -o") from None
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "diff": _diff,
+    "check": _check,
+    "facts": _facts,
+    "init": _init,
+    "lock": _lock,
+    "explain": _explain,
+    "demo": _demo,
+}
