@@ -17,12 +17,12 @@ _NS = {"ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 1_000_000, "s": 1
 _DAYS = {**_NS, "d": 86_400 * 10**9, "w": 7 * 86_400 * 10**9}
 _LARGEST = 2**63 - 1
 
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)([a-zµμ]+)", re.ASCII)
-_GATEWAY = re.compile(r"(?:\d{1,5}(?:ms|[hms])){1,4}", re.ASCII)
-_PROTOBUF = re.compile(r"\d{1,12}(?:\.\d{1,9})?s", re.ASCII)
-_NGINX = re.compile(r" *(\d+)(ms|[wdhms]?)", re.ASCII)
-_HAPROXY = re.compile(r"(\d+)(us|ms|s|m|h|d)?", re.ASCII)
-_SYSTEMD = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([a-zµμ]*)", re.ASCII | re.IGNORECASE)
+_PART = r"(?a)(\d+\.?\d*|\.\d+)([a-zµμ]+)"
+_GATEWAY = r"(?a)(?:\d{1,5}(?:ms|[hms])){1,4}"
+_PROTOBUF = r"(?a)\d{1,12}(?:\.\d{1,9})?s"
+_NGINX = r"(?a) *(\d+)(ms|[wdhms]?)"
+_HAPROXY = r"(?a)(\d+)(us|ms|s|m|h|d)?"
+_SYSTEMD = r"(?ai)\s*(\d+\.?\d*|\.\d+)\s*([a-zµμ]*)"
 
 # systemd.time(7). A month is 30.44 days and a year 365.25 days there.
 _SYSTEMD_UNITS = {
@@ -44,11 +44,10 @@ _SYSTEMD_UNITS = {
 
 
 def go_duration(text: object) -> int | float:
-    """Seconds of a Go duration, as time.ParseDuration reads it: `1h30m`, `1.5s`, `300ms`, `0`. Source:
-    pkg.go.dev/time#ParseDuration.
+    """Seconds of a Go duration, as time.ParseDuration reads it: `1h30m`, `1.5s`, `300ms`, `0`.
 
-    Kubernetes' metav1.Duration, Helm, Istio's VirtualService and most Go programs use it. Negative times are
-    refused: no timeout has one.
+    Kubernetes' metav1.Duration, Helm, Istio's VirtualService and most Go programs use it. Negative times are refused:
+    no timeout has one. Source: pkg.go.dev/time#ParseDuration.
     """
     return _parts(text, _NS, "a Go duration", "1h30m, 90s or 300ms")
 
@@ -59,14 +58,15 @@ def kubernetes_duration(text: object) -> int | float:
 
 
 def istio_duration(text: object) -> int | float:
-    """Seconds of an Istio duration, which the API server checks and istiod reads as a Go duration (istio.io:
-    `1h/1m/1s/1ms`)."""
+    """Seconds of an Istio duration (istio.io: `1h/1m/1s/1ms`), which is read as a Go duration."""
     return go_duration(text)
 
 
 def traefik_duration(value: object) -> int | float:
-    """Seconds of a Traefik duration: a Go duration, or bare digits for seconds (doc.traefik.io,
-    "respondingTimeouts")."""
+    """Seconds of a Traefik duration: a Go duration, or bare digits for seconds.
+
+    Source: doc.traefik.io, EntryPoints, "respondingTimeouts".
+    """
     text = _text(value)
     if text.isascii() and text.isdecimal():
         return int(text)
@@ -82,9 +82,11 @@ def compose_duration(text: object) -> int | float:
 
 
 def gateway_api_duration(text: object) -> int | float:
-    """Seconds of a Gateway API duration (GEP-2257): one to four whole numbers with h, m, s or ms: `1h30m`, `500ms`.
-    No fractions."""
-    if not _GATEWAY.fullmatch(_text(text)):
+    """Seconds of a Gateway API duration: one to four whole numbers with h, m, s or ms: `1h30m`, `500ms`.
+
+    No fractions. Source: gateway-api.sigs.k8s.io/geps/gep-2257.
+    """
+    if not re.fullmatch(_GATEWAY, _text(text)):
         raise ValueNotUnderstood(
             text, "a Gateway API duration", "1h30m or 500ms", "whole numbers with h, m, s or ms only"
         )
@@ -92,9 +94,11 @@ def gateway_api_duration(text: object) -> int | float:
 
 
 def protobuf_duration(text: object) -> int | float:
-    """Seconds of a protobuf Duration in JSON: `60s`, `0.5s`; always in seconds, with up to nine decimals
-    (protobuf.dev, ProtoJSON)."""
-    if not _PROTOBUF.fullmatch(_text(text)):
+    """Seconds of a protobuf Duration in JSON: `60s`, `0.5s`; always in seconds, with up to nine decimals.
+
+    Source: protobuf.dev/programming-guides/json.
+    """
+    if not re.fullmatch(_PROTOBUF, _text(text)):
         raise ValueNotUnderstood(text, "a protobuf duration", "60s or 0.5s", "the only unit is s")
     return _parts(text, _NS, "a protobuf duration", "60s or 0.5s")
 
@@ -115,7 +119,7 @@ def nginx_duration(value: object) -> int | float:
     total, position, last = 0, 0, -1
     stripped = text.rstrip(" ")
     while position < len(stripped):
-        match = _NGINX.match(stripped, position)
+        match = re.compile(_NGINX).match(stripped, position)
         unit = match[2] if match else ""
         step = order.index(unit) if unit else order.index("s")
         if match is None or step <= last or (not unit and match.end() < len(stripped)):
@@ -133,22 +137,24 @@ def haproxy_duration(value: object) -> int | float:
     Source: docs.haproxy.org, configuration manual, section 2.5 "Time format".
     """
     text = _text(value)
-    match = _HAPROXY.fullmatch(text)
+    match = re.fullmatch(_HAPROXY, text)
     if match is None:
         raise ValueNotUnderstood(value, "an HAProxy time", "30s, or 30000 for milliseconds")
     return _seconds(int(match[1]) * _DAYS[match[2] or "ms"])
 
 
 def systemd_timespan(value: object) -> int | float | str:
-    """Seconds of a systemd time span: `5min 20s`, `1h30min`, `90`, or "unlimited" for `infinity`. Source:
-    systemd.time(7)."""
+    """Seconds of a systemd time span: `5min 20s`, `1h30min`, `90`; `infinity` is "unlimited".
+
+    Source: systemd.time(7).
+    """
     text = _text(value)
     stripped = text.strip()
     if stripped == "infinity":
         return UNLIMITED
     total, position = 0, 0
     while position < len(stripped):
-        match = _SYSTEMD.match(stripped, position)
+        match = re.compile(_SYSTEMD).match(stripped, position)
         unit = _SYSTEMD_UNITS.get(match[2] or "s") if match else None
         if match is None or unit is None:
             break
@@ -166,7 +172,7 @@ def _parts(text: object, units: dict[str, int], expected: str, example: str) -> 
         return 0
     total, position = 0, 0
     while position < len(body):
-        match = _PART.match(body, position)
+        match = re.compile(_PART).match(body, position)
         unit = units.get(match[2]) if match else None
         if match is None or unit is None:
             break
@@ -179,8 +185,7 @@ def _parts(text: object, units: dict[str, int], expected: str, example: str) -> 
 
 
 def _text(value: object) -> str:
-    """The value as written; empty, which no dialect accepts, for what is neither text nor a whole number, or too
-    long."""
+    """The value as written; empty, which no dialect accepts, for what is too long or neither text nor whole number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return repr(value) if abs(value) <= _LARGEST else ""
     return value if isinstance(value, str) and len(value) <= LONGEST else ""

@@ -9,11 +9,11 @@ import msgspec
 from askew.facts.values.errors import LONGEST, ValueNotUnderstood
 
 # The grammar of github.com/distribution/reference (regexp.go) and its normalisation (normalize.go).
-_HOST = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?", re.ASCII)
-_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*", re.ASCII)
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})", re.ASCII)
-_TEMPLATE = re.compile(r"\{\{|\$[({A-Za-z_]|<[^>]*>")
+_HOST = r"(?a)(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?"
+_COMPONENT = r"(?a)[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_TAG = r"(?a)\w[\w.-]{0,127}"
+_DIGEST = r"(?a)(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
+_TEMPLATE = r"\{\{|\$[({A-Za-z_]|<[^>]*>"
 _LONGEST_NAME = 255
 
 _EXAMPLE = "vllm/vllm-openai:v0.8.5"
@@ -48,7 +48,7 @@ def image(text: object) -> ImageReference:
     body = text.strip() if isinstance(text, str) else ""
     if not body or len(body) > LONGEST * 2:
         raise _refused(text, "it is empty" if not body else "it is too long")
-    if _TEMPLATE.search(body):
+    if re.search(_TEMPLATE, body):
         raise _refused(text, "it is a template that has not been filled in")
     scheme, found, rest = body.partition("://")
     if found:
@@ -56,15 +56,15 @@ def image(text: object) -> ImageReference:
             raise _refused(text, f"{scheme}:// names no image")
         body = rest
     body, at, digest = body.partition("@")
-    if at and not _DIGEST.fullmatch(digest):
+    if at and not re.fullmatch(_DIGEST, digest):
         raise _refused(text, "the part after @ is no digest (sha256: and 64 lower-case hex digits)")
-    if _DIGEST.fullmatch(body):
+    if re.fullmatch(_DIGEST, body):
         raise _refused(text, "a bare digest names no repository")
     slash, colon = body.rfind("/"), body.rfind(":")
     tag = None
     if colon > slash:
         body, tag = body[:colon], body[colon + 1 :]
-        if not _TAG.fullmatch(tag):
+        if not re.fullmatch(_TAG, tag):
             raise _refused(text, f"{tag!r} is no tag")
     registry, repository = _split(body, text)
     return ImageReference(registry, repository, tag, digest or None)
@@ -74,14 +74,14 @@ def _split(body: str, text: object) -> tuple[str, str]:
     first, slash, rest = body.partition("/")
     registry, repository = "docker.io", body
     if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
-        if not _HOST.fullmatch(first):
+        if not re.fullmatch(_HOST, first):
             raise _refused(text, f"{first!r} is no registry host")
         registry, repository = first.lower(), rest
     if registry == "index.docker.io":
         registry = "docker.io"
     for component in repository.split("/"):
-        if not _COMPONENT.fullmatch(component):
-            lower = component != component.lower() and _COMPONENT.fullmatch(component.lower())
+        if not re.fullmatch(_COMPONENT, component):
+            lower = component != component.lower() and re.fullmatch(_COMPONENT, component.lower())
             raise _refused(
                 text, "a repository is lower case" if lower else f"{component!r} is no part of a repository name"
             )

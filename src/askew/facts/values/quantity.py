@@ -15,11 +15,11 @@ UNLIMITED = "unlimited"
 _MAX_EXPONENT = 60
 
 # k8s.io/apimachinery/pkg/api/resource: <sign><digits>[.<digits>] and a binary, decimal or exponent suffix.
-_KUBERNETES = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:(Ki|Mi|Gi|Ti|Pi|Ei)|([numkMGTPE]?)|[eE]([+-]?\d+))", re.ASCII)
+_KUBERNETES = r"(?a)([+-]?)(\d+\.?\d*|\.\d+)(?:(Ki|Mi|Gi|Ti|Pi|Ei)|([numkMGTPE]?)|[eE]([+-]?\d+))"
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
-_SIZE = re.compile(r"(\d+\.?\d*|\.\d+) ?([a-z]*)", re.ASCII | re.IGNORECASE)
+_SIZE = r"(?ai)(\d+\.?\d*|\.\d+) ?([a-z]*)"
 _POWERS = "kmgtpe"
 
 # From 2**63 on the server stores its largest number instead (resource.Quantity: "capped").
@@ -65,7 +65,7 @@ def nginx_size(value: object) -> int | str:
     nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size.
     """
     number, unit = _split(value, "an nginx size", "8m")
-    power = "kmg".find(unit.lower()) + 1
+    power = "kmg".find(unit.lower()) + 1 if unit else 0
     if not number.isdecimal() or (unit and not power):
         raise ValueNotUnderstood(value, "an nginx size", "8m", "nginx knows whole numbers with k, m or g")
     size = int(number) * 1024**power
@@ -90,11 +90,10 @@ def docker_size(value: object) -> int | str:
 
 
 def byte_size(value: object) -> int:
-    """Bytes of a size whose unit leaves no doubt: `80 GB` is decimal, `79.1 GiB` and `81559 MiB` are binary, `1024`
-    is bytes.
+    """Bytes of a size whose unit leaves no doubt: `80 GB` is decimal, `79.1 GiB` is binary, `1024` is bytes.
 
-    For what people and tools write outside the other dialects (nvidia-smi, model cards). A bare `k`, `m` or `g` means
-    1000 to some programs and 1024 to others, so it is refused. A fraction of a byte is rounded down.
+    For what people and tools write outside the other dialects (nvidia-smi's `81559 MiB`, model cards). A bare `k`, `m`
+    or `g` means 1000 to some programs and 1024 to others, so it is refused. A fraction of a byte is rounded down.
     """
     number, unit = _split(value, "a size", "16 GiB or 16 GB")
     lower = unit.lower()
@@ -124,7 +123,7 @@ def _quantity(value: object, expected: str, example: str) -> tuple[int, int]:
     """The quantity as an exact fraction of two integers, the denominator positive."""
     # A JSON or YAML number reaches the server as its text; repr() of a Python number is that text.
     text = value if isinstance(value, str) else repr(value)
-    match = None if isinstance(value, bool) or len(text) > LONGEST else _KUBERNETES.fullmatch(text)
+    match = None if isinstance(value, bool) or len(text) > LONGEST else re.fullmatch(_KUBERNETES, text)
     if match is None:
         raise ValueNotUnderstood(value, expected, example, _suffix_hint(text))
     sign, number, binary, decimal, exponent = match.groups()
@@ -150,7 +149,7 @@ def _suffix_hint(text: str) -> str:
 
 def _split(value: object, expected: str, example: str) -> tuple[str, str]:
     text = value.strip() if isinstance(value, str) else repr(value)
-    match = None if isinstance(value, bool) or len(text) > LONGEST else _SIZE.fullmatch(text)
+    match = None if isinstance(value, bool) or len(text) > LONGEST else re.fullmatch(_SIZE, text)
     if match is None:
         raise ValueNotUnderstood(value, expected, example)
     return match[1], match[2]

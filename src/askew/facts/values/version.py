@@ -22,17 +22,17 @@ _TAGGED = (
     _RELEASE + r"(?:(?:[-_.]?(?P<pre>alpha|beta|preview|rc)|(?P<short>[abc])(?=\d))[-_.]?(?P<pre_n>\d{0,18}))?"
     r"(?P<post>[-_.]?post[-_.]?(?P<post_n>\d{0,18}))?(?P<dev>[-_.]?dev[-_.]?(?P<dev_n>\d{1,18}))?(?![-_.]?dev(?:$|[-_.]))"
 )
-_VERSION = re.compile(rf"v?{_PEP440}(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?", re.ASCII)
-_BUILD = re.compile(r"b(\d{2,9})", re.ASCII)
+_VERSION = rf"(?a)v?{_PEP440}(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?"
+_BUILD = r"(?a)b(\d{2,9})"
 _PRE = {"alpha": "a", "a": "a", "beta": "b", "b": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}
 
-_TAG_START = re.compile(rf"v?{_TAGGED}(?=$|[-_+])", re.ASCII)
-_BUILD_TAG = re.compile(r"(?:^|-)(b\d{3,9})(?=$|-)", re.ASCII)
+_TAG_START = rf"(?a)v?{_TAGGED}(?=$|[-_+])"
+_BUILD_TAG = r"(?a)(?:^|-)(b\d{3,9})(?=$|-)"
 # NVIDIA's catalogue names container releases by month (25.09-py3); the engine inside has another version.
-_NGC = re.compile(r"\d\d\.(?:0[1-9]|1[0-2])(?:\.\d+)?-(?:\S+-)?(?:py3|sdk)(?:-\S+)?", re.ASCII)
-_DESCRIBE = re.compile(r"-\d+-g[0-9a-f]{7,40}(?=$|-)", re.ASCII)
-_DATE = re.compile(r"(?:^|[-_.])v?20\d\d-?[01]\d-?[0-3]\d", re.ASCII)
-_COMMIT = re.compile(r"(?:^|[-_.])(?:sha-|g)?(?=[0-9a-f]*\d)[0-9a-f]{7,64}(?=$|[-_.])", re.ASCII)
+_NGC = r"(?a)\d\d\.(?:0[1-9]|1[0-2])(?:\.\d+)?-(?:\S+-)?(?:py3|sdk)(?:-\S+)?"
+_DESCRIBE = r"(?a)-\d+-g[0-9a-f]{7,40}(?=$|-)"
+_DATE = r"(?a)(?:^|[-_.])v?20\d\d-?[01]\d-?[0-3]\d"
+_COMMIT = r"(?a)(?:^|[-_.])(?:sha-|g)?(?=[0-9a-f]*\d)[0-9a-f]{7,64}(?=$|[-_.])"
 
 _MOVING = frozenset(
     (
@@ -62,7 +62,7 @@ def version(text: object) -> str:
     (`b4567`) stay. Raises ValueNotUnderstood.
     """
     lower = _clean(text)
-    if _BUILD.fullmatch(lower):
+    if re.fullmatch(_BUILD, lower):
         return lower
     return _canonical(_match(lower, text))
 
@@ -111,8 +111,7 @@ def image_tag_version(tag: str) -> str | None:
 
 
 def image_tag_series(tag: str) -> str | None:
-    """The part of a version that a partial tag states: `0.8` of `v0.8-cu124`, `1.7` of `cpu-1.7`; None for full
-    versions."""
+    """The part of a version that a partial tag states: `0.8` of `v0.8-cu124`, `1.7` of `cpu-1.7`; else None."""
     found = _tag_match(tag)
     if found is None or isinstance(found, str) or found["release"].count(".") >= 2:
         return None
@@ -120,17 +119,18 @@ def image_tag_series(tag: str) -> str | None:
 
 
 def floating(tag: str | None) -> Movement:
-    """Whether a tag is meant to move: `latest`, `main`, no tag at all are "floating"; `v0.8`, `v0.8.5-dev` are
-    "partial".
+    """Whether a tag is meant to move: `latest` and no tag at all are "floating"; `v0.8` and `3.11-slim` are "partial".
 
     A tag that names a full version, a commit, a build or a date is "fixed", and so is one whose words say nothing about
     movement. That is a convention of publishers: only a digest cannot move.
     """
     if not tag:
         return "floating"
+    if len(tag) > LONGEST:
+        return "fixed"  # no registry accepts it: a tag has at most 128 characters
     lower = tag.lower()
     words = [word for word in re.split(r"[-_.+]", lower) if word]
-    if _COMMIT.search(lower) or _DATE.search(lower) or _NGC.fullmatch(lower):
+    if re.search(_COMMIT, lower) or re.search(_DATE, lower) or re.fullmatch(_NGC, lower):
         return "fixed"
     found = _tag_match(tag)
     moves = any(word in _MOVING for word in words)
@@ -146,20 +146,20 @@ def floating(tag: str | None) -> Movement:
 
 def _tag_match(tag: str) -> re.Match[str] | str | None:
     lower = tag.strip().lower() if len(tag) <= LONGEST else ""
-    if not lower or _DESCRIBE.search(lower) or _NGC.fullmatch(lower):
+    if not lower or re.search(_DESCRIBE, lower) or re.fullmatch(_NGC, lower):
         return None
-    build = _BUILD_TAG.search(lower)
+    build = re.search(_BUILD_TAG, lower)
     if build is not None and all(word in _LEADING for word in lower[: build.start()].split("-") if word):
         return build[1]
     position = 0
     while position < len(lower):
-        found = _TAG_START.match(lower, position)
+        found = re.compile(_TAG_START).match(lower, position)
         # `89-1.8`: a bare number before a version is a compute capability; a date or a commit is no version.
         word = re.split(r"[-_]", lower[position:], maxsplit=1)[0]
         if found is not None and not (word in _LEADING and position + len(word) < len(lower)):
             number = "." not in found["release"]
             alone = found.end() - found.start() <= len(found["release"]) + 1 and len(found["release"]) <= 4
-            return None if _DATE.match(lower, position) or (number and not alone) else found
+            return None if re.compile(_DATE).match(lower, position) or (number and not alone) else found
         if word not in _LEADING:
             return None
         position += len(word) + 1
@@ -171,7 +171,7 @@ def _clean(text: object) -> str:
 
 
 def _match(lower: str, text: object) -> re.Match[str]:
-    found = _VERSION.fullmatch(lower)
+    found = re.fullmatch(_VERSION, lower)
     if found is None:
         raise ValueNotUnderstood(text, "a version", "0.8.5.post1")
     return found
@@ -191,7 +191,7 @@ def _canonical(found: re.Match[str]) -> str:
 def _key(text: str) -> tuple[object, ...]:
     """The sort key of PEP 440: dev < pre < release < post."""
     lower = _clean(text)
-    build = _BUILD.fullmatch(lower)
+    build = re.fullmatch(_BUILD, lower)
     if build is not None:
         return ("build", int(build[1]))
     parts = _match(lower, text).groupdict()

@@ -64,9 +64,9 @@ class _Index(msgspec.Struct, frozen=True):
 _EXPECTED = "a known accelerator"
 _EXAMPLE = "h100-80gb-sxm, NVIDIA-L4, nvidia-tesla-t4"
 
-_SEPARATORS = re.compile(r"[\s_/,]+")
-_MIG = re.compile(r"-mig-(\d{1,2}g\.\d{1,3}gb(?:[.+-]me(?:\.all)?|[.+]gfx)*)$", re.ASCII)
-_MIG_PROFILE = re.compile(r"(?:nvidia\.com/)?(?:mig-)?(\d{1,2}g\.\d{1,3}gb)((?:[.+-](?:me|all|gfx))*)", re.ASCII)
+_SEPARATORS = r"[\s_/,]+"
+_MIG = r"(?a)-mig-(\d{1,2}g\.\d{1,3}gb(?:[.+-]me(?:\.all)?|[.+]gfx)*)$"
+_MIG_PROFILE = r"(?a)(?:nvidia\.com/)?(?:mig-)?(\d{1,2}g\.\d{1,3}gb)((?:[.+-](?:me|all|gfx))*)"
 
 # Words of free text that tell nothing about which accelerator it is.
 _NOISE = frozenset(
@@ -78,16 +78,12 @@ _NOISE = frozenset(
     )
 )  # fmt: skip
 _SYNONYMS = {
-    "sxm2": "sxm", "sxm3": "sxm", "sxm4": "sxm", "sxm5": "sxm", "sxm6": "sxm", "hgx": "sxm", "dgx": "sxm", "pci":
-    "pcie", "pcie4": "pcie", "pcie5": "pcie", "bw": "blackwell", "ws": "workstation", "lovelace": "ada", "trn1":
-    "trainium1", "trn2": "trainium2", "trn3": "trainium3", "inf2": "inferentia2", "v5litepod": "v5e",
+    "sxm2": "sxm", "sxm3": "sxm", "sxm4": "sxm", "sxm5": "sxm", "sxm6": "sxm", "hgx": "sxm", "dgx": "sxm",
+    "pci": "pcie", "pcie4": "pcie", "pcie5": "pcie", "bw": "blackwell", "ws": "workstation", "lovelace": "ada",
+    "trn1": "trainium1", "trn2": "trainium2", "trn3": "trainium3", "inf2": "inferentia2", "v5litepod": "v5e",
 }  # fmt: skip
-_FORMS = frozenset(
-    (
-        "sxm", "pcie", "nvl", "oam",
-    )
-)  # fmt: skip
-_SIZE = re.compile(r"\d{1,3}gb", re.ASCII)
+_FORMS = frozenset(("sxm", "pcie", "nvl", "oam"))
+_SIZE = r"(?a)\d{1,3}gb"
 # Parts of an id that one may leave out when naming it.
 _OPTIONAL = _FORMS | frozenset(("rtx", "tpu", "blackwell", "server", "workstation", "maxq", "max", "q"))
 
@@ -95,8 +91,7 @@ _ARCHITECTURES = {"ada-lovelace": "ada", "blackwell-ultra": "blackwell ultra"}
 
 
 def gpu(text: object) -> frozenset[str]:
-    """The ids that a name admits, however it is written: an id, a family, a tool's name, a label value, an instance
-    type, free text.
+    """The ids that a name admits: an id, a family, a tool's name, a label value, an instance type or free text.
 
     A family means its members: `h100-80gb` is SXM and PCIe, `A100 80GB` too. A bare product name such as "NVIDIA
     H100" is read as people mean it, the whole family; where a device or a label said it, use `parse_gpu_label`.
@@ -130,11 +125,11 @@ def parse_gpu_label(text: str, label: str = "") -> GpuLabel:
     key = _key(text)
     sharing = "shared" if key.endswith("-shared") else None
     key = key.removesuffix("-shared")
-    mig = _MIG.search(key)
+    mig = re.search(_MIG, key)
     profile = mig_profile(mig[1]) if mig else None
     key = key[: mig.start()] if mig else key
     resource = text.strip().lower().removesuffix(".shared")
-    if len(text) <= LONGEST and _MIG_PROFILE.fullmatch(resource):
+    if len(text) <= LONGEST and re.fullmatch(_MIG_PROFILE, resource):
         profile = mig_profile(resource)
         having = frozenset(one.id for one in index.by_id.values() if profile.partition("+")[0] in one.mig_profiles)
         if having:
@@ -151,7 +146,7 @@ def parse_gpu_label(text: str, label: str = "") -> GpuLabel:
 def mig_profile(text: str) -> str:
     """The canonical MIG profile: `nvidia.com/mig-1g.10gb.me` and `1g.10gb+me` are `1g.10gb+me`. Raises
     ValueNotUnderstood."""
-    found = _MIG_PROFILE.fullmatch(text.strip().lower()) if len(text) <= LONGEST else None
+    found = re.fullmatch(_MIG_PROFILE, text.strip().lower()) if len(text) <= LONGEST else None
     if found is None:
         raise ValueNotUnderstood(text, "a MIG profile", "1g.10gb or nvidia.com/mig-3g.40gb")
     attributes = found[2]
@@ -223,13 +218,13 @@ def _index() -> _Index:
 def _vocabulary(one: Gpu) -> tuple[frozenset[str], frozenset[str]]:
     """The words that free text must have to name this accelerator, and those that it may have."""
     words = _words(one.id)
-    required = frozenset(word for word in words if word not in _OPTIONAL and not _SIZE.fullmatch(word))
+    required = frozenset(word for word in words if word not in _OPTIONAL and not re.fullmatch(_SIZE, word))
     allowed = set(words)
     for name in one.names:
         allowed.update(_words(_key(name)))
     if one.memory_gb:
         # The size of unlike cards under one name tells them apart, so only an accelerator's own size is allowed.
-        allowed = {word for word in allowed if not _SIZE.fullmatch(word)} | {f"{one.memory_gb}gb"}
+        allowed = {word for word in allowed if not re.fullmatch(_SIZE, word)} | {f"{one.memory_gb}gb"}
     if not _FORMS & allowed:
         kind = (one.interconnect or "").lower()
         allowed.update({"pcie"} if kind.startswith("pcie") else {"sxm"} if kind.startswith("nvlink") else ())
@@ -277,7 +272,7 @@ def _key(text: object) -> str:
     if not isinstance(text, str) or len(text) > LONGEST:
         return ""
     cleaned = re.sub(r"\([rc]\)|\(tm\)|[()\[\]\"']", "", text.strip().lower())
-    return re.sub(r"-{2,}", "-", _SEPARATORS.sub("-", cleaned)).strip("-")
+    return re.sub(r"-{2,}", "-", re.sub(_SEPARATORS, "-", cleaned)).strip("-")
 
 
 def _unknown(text: object, key: str) -> ValueNotUnderstood:
