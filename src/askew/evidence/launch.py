@@ -37,10 +37,14 @@ class Variable(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """The text of a file that the process can read: a mounted ConfigMap entry, a heredoc written by the script."""
+    """The text of a file that the process can read: a mounted ConfigMap entry, a heredoc written by the script.
+
+    ``unknown`` maps each part of ``text`` that could not be expanded (``$(hostname -i)``) to the reason.
+    """
 
     text: str
     location: Location
+    unknown: Mapping[str, str] = {}
 
 
 class Launch(msgspec.Struct, frozen=True):
@@ -49,6 +53,8 @@ class Launch(msgspec.Struct, frozen=True):
     ``argv`` is empty when the image's own entrypoint runs without arguments; ``implicit_entrypoint`` is true when
     ``argv`` holds only arguments for the image's entrypoint (Kubernetes ``args`` without ``command``).
     ``files`` maps absolute paths in the container to their content, as far as a source shows it.
+    ``conditional``: a script starts it only in some cases, and no source shows which. ``problems`` say, with
+    their place, what of the script could not be read; every process of one script has the same.
     """
 
     argv: tuple[Token, ...]
@@ -59,3 +65,5 @@ class Launch(msgspec.Struct, frozen=True):
     files: Mapping[str, Content] = {}
     container: str = ""
     working_dir: str = ""
+    conditional: bool = False
+    problems: tuple[str, ...] = ()
