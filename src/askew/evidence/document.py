@@ -11,6 +11,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from typing import overload
 
 import msgspec
 
@@ -29,6 +30,9 @@ _COMMENT = re.compile(r"(?:(?<=[ \t])|^)#")
 _BLOCK_HEADER = re.compile(r"[|>]([-+0-9]*)[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|\Z)")
 _QUOTED_KEY = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _WORD = re.compile(r"\s+|[^\s=:,\"'{}\[\]]+|[=:,\"'{}\[\]]")
+_PUNCTUATION = re.compile(r"[^\w\s]+")
+# What redaction puts in the place of a secret.
+_MARKER = re.compile(r"redacted:[0-9a-f]{16}")
 # Below this length a secret is masked where it stands, but not hunted for in the rest of the text: short words
 # ("admin", "none") stand in many places that are no secret.
 _SWEEP_LENGTH = 8
@@ -87,7 +91,7 @@ class Text:
         self._outer = outer
         self._offsets = offsets
         self._fixed = fixed
-        self._secrets: set[str] = set()
+        self._secrets: dict[str, list[str]] = {}
         starts = array("I", [0])
         if "\r" in text:
             lines: list[str] = []
@@ -149,31 +153,51 @@ class Text:
             self._outer.mask(self._offsets[min(start, last)], self._offsets[min(end - 1, last)] + 1)
 
     def forget(self, secret: str) -> None:
-        """Note a secret that must not be seen anywhere in these lines."""
+        """Note a secret: from now on ``shown`` masks it wherever it stands."""
         for line in secret.splitlines():
-            if len(line.strip()) >= _SWEEP_LENGTH:
-                self._secrets.add(line.strip())
+            line = line.strip()
+            if len(line) >= _SWEEP_LENGTH:
+                same_head = self._secrets.setdefault(line[:_SWEEP_LENGTH], [])
+                if line not in same_head:
+                    same_head.append(line)
         if self._outer is not None:
             self._outer.forget(secret)
 
-    def sweep(self) -> list[str]:
-        """The lines, after masking every noted secret wherever it occurs. Linear in the text."""
-        secrets, self._secrets = self._secrets, set()
-        if not secrets:
-            return self.lines
-        heads: dict[str, list[str]] = {}
-        for secret in secrets:
-            heads.setdefault(secret[:_SWEEP_LENGTH], []).append(secret)
-        few = list(heads) if len(heads) <= 32 else None
-        for row, line in enumerate(self.lines):
-            if len(line) < _SWEEP_LENGTH or (few is not None and not any(head in line for head in few)):
-                continue
-            for at in range(len(line) - _SWEEP_LENGTH + 1):
-                for secret in heads.get(line[at : at + _SWEEP_LENGTH], ()):
-                    if line.startswith(secret, at):
-                        line = line[:at] + "*" * len(secret) + line[at + len(secret) :]
-            self.lines[row] = line
-        return self.lines
+    def shown(self, row: int) -> str:
+        """The line ``row`` (0-based) with every noted secret masked. Linear in the line, not in the secrets."""
+        line, heads = self.lines[row], self._secrets
+        if not heads or len(line) < _SWEEP_LENGTH:
+            return line
+        if len(heads) <= 32 and not any(head in line for head in heads):
+            return line
+        for at in range(len(line) - _SWEEP_LENGTH + 1):
+            for secret in heads.get(line[at : at + _SWEEP_LENGTH], ()):
+                if line.startswith(secret, at):
+                    line = line[:at] + "*" * len(secret) + line[at + len(secret) :]
+        return line
+
+
+class Lines(Sequence[str]):
+    """The raw lines of a stream, secrets masked as they are read."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def __len__(self) -> int:
+        return len(self._text.lines)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """The line at a 0-based index, or a list for a slice."""
+        rows = range(len(self._text.lines))[index]
+        if isinstance(rows, range):
+            return [self._text.shown(row) for row in rows]
+        return self._text.shown(rows)
 
 
 class Context:
@@ -398,9 +422,10 @@ class Node:
         return self.location
 
     def source_map(self) -> tuple[str, Sequence[int]] | None:
-        """The scalar's text as it stands in the (masked) source, and the offset of each of its characters.
+        """The scalar's text and the offset of each of its characters.
 
-        None when the value is no string or its source has no lines.
+        None when the value is no string or its source has no lines. Where the value was replaced by something
+        that cannot be followed back to the lines, the text is that of the masked lines.
         """
         span, context = self._mark(), self._context
         if span < 0 or context.text is None or not isinstance(self.value, str):
@@ -408,7 +433,10 @@ class Node:
         if context.decoded[0] != span:
             start, end = (span >> _START_SHIFT) & _LOW, span & _LOW
             decoded, offsets = decode_scalar(context.text.slice(start, end), self.value)
-            context.decoded = (span, decoded, [start + offset for offset in offsets])
+            offsets = [start + offset for offset in offsets]
+            if decoded != self.value and (aligned := _align(self.value, decoded, offsets)) is not None:
+                decoded, offsets = self.value, aligned
+            context.decoded = (span, decoded, offsets)
         return context.decoded[1], context.decoded[2]
 
     def outer_text(self) -> tuple[str, Text, Sequence[int]] | None:
@@ -484,7 +512,7 @@ class Document:
     def lines(self) -> Sequence[str]:
         """The raw lines of the whole stream, without line ends; replaced secrets are masked."""
         text = self._context.text
-        return text.sweep() if text is not None else ()
+        return Lines(text) if text is not None else ()
 
     @property
     def first_line(self) -> int:
@@ -497,7 +525,7 @@ class Document:
         text = self._context.text
         if text is None:
             return
-        lines = text.sweep()
+        lines = text.lines
         rows = range(text.row(self._start), text.row(max(self._end - 1, self._start)) + 1)
         if not any("#" in lines[row] for row in rows):
             return
@@ -512,7 +540,7 @@ class Document:
                     continue
                 at = bisect_right(begins, offset) - 1
                 if at < 0 or offset >= spans[at][1]:
-                    yield text.position(offset)[0], lines[row][match.start() :].rstrip()
+                    yield text.position(offset)[0], text.shown(row)[match.start() :].rstrip()
                     break
 
     def _scalar_spans(self, text: Text) -> list[tuple[int, int]]:
@@ -599,14 +627,38 @@ def _changed(old: str, new: str, secrets: Collection[str]) -> list[tuple[int, in
         return ranges
     before, after = _WORD.findall(old), set(_WORD.findall(new))
     at = 0
+    only_marks = False  # between the last range and here stand punctuation marks only
     for word in before:
+        end = at + len(word)
         if word not in after and not word.isspace():
-            if ranges and ranges[-1][1] == at:
-                ranges[-1] = (ranges[-1][0], at + len(word))
+            if only_marks:
+                ranges[-1] = (ranges[-1][0], end)
             else:
-                ranges.append((at, at + len(word)))
-        at += len(word)
+                ranges.append((at, end))
+            only_marks = True
+        elif not _PUNCTUATION.fullmatch(word):
+            only_marks = False
+        at = end
     return ranges
+
+
+def _align(value: str, decoded: str, offsets: list[int]) -> list[int] | None:
+    """The offset of each character of a redacted value, by the pieces between its markers; None if they differ."""
+    pieces = _MARKER.split(value)
+    if len(pieces) == 1 or not decoded.startswith(pieces[0]):
+        return None
+    out = offsets[: len(pieces[0])]
+    at = len(pieces[0])
+    markers = [len(match.group()) for match in _MARKER.finditer(value)]
+    for index, (piece, length) in enumerate(zip(pieces[1:], markers, strict=True)):
+        last = index == len(markers) - 1
+        found = len(decoded) - len(piece) if last and decoded.endswith(piece) else decoded.find(piece, at)
+        if found < at or at >= len(decoded):
+            return None
+        out.extend([offsets[at]] * length)
+        out.extend(offsets[found : found + len(piece)])
+        at = found + len(piece)
+    return out if at == len(decoded) and len(out) == len(value) else None
 
 
 def wrap(value: object, source: str, path: str = "", location: Location | None = None) -> Node:
@@ -776,5 +828,3 @@ def _decode_block(raw: str, value: str | None) -> tuple[str, list[int]]:
     out.append("\n" * len(breaks))
     offsets.extend(breaks)
     return "".join(out), offsets
-
-

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from askew.evidence.document import (
     Context,
@@ -144,12 +144,11 @@ def _float_key(text: str) -> str:
 
 
 def _decode(data: bytes, source: str) -> str:
-    for mark, codec in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+    codec = "utf-8"
+    for mark, name in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
         if data.startswith(mark):
-            data = data[len(mark) :]
+            data, codec = data[len(mark) :], name
             break
-    else:
-        codec = "utf-8"
     if codec == "utf-8" and (at := data.find(b"\0")) >= 0:
         _binary(source, data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at))
     try:
@@ -216,11 +215,12 @@ _J_KEY = re.compile(r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
 _J_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
 _J_LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _J_NEXT = re.compile(r"[ \t\n\r]*([,\]}])[ \t\n\r]*")
+_J_BEGIN = re.compile(r'[{\[]\s*["{\[]')
 _J_COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _J_WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 
 
-class _NotJson(Exception):
+class _NotJsonError(Exception):
     """The text is not JSON; it may still be YAML."""
 
     def __init__(self, offset: int, expected: str) -> None:
@@ -245,7 +245,7 @@ class _Json:
         try:
             value, end = scanstring(self.text, at + 1, True)
         except ValueError as error:
-            raise _NotJson(getattr(error, "pos", at), "a closed string with JSON's escapes") from None
+            raise _NotJsonError(getattr(error, "pos", at), "a closed string with JSON's escapes") from None
         if not value.isascii():
             # A lone surrogate, which Go replaces likewise.
             value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -266,7 +266,7 @@ class _Json:
             return self.sequence(at, depth + 1)
         match = _J_LITERAL.match(text, at)
         if match is None:
-            raise _NotJson(at, "a value")
+            raise _NotJsonError(at, "a value")
         word = match.group()
         if word in _J_WORDS:
             return _J_WORDS[word], match.end()
@@ -281,7 +281,7 @@ class _Json:
 
     def mapping(self, at: int, depth: int) -> tuple[MarkedMap, int]:
         if depth > MAX_DEPTH:
-            raise _NotJson(at, f"at most {MAX_DEPTH} levels of nesting")
+            raise _NotJsonError(at, f"at most {MAX_DEPTH} levels of nesting")
         text, base, keys = self.text, self.base, self.keys
         out = MarkedMap()
         marks = out.marks
@@ -296,12 +296,12 @@ class _Json:
                 begin, at = match.start(1) - 1, match.end()
             else:
                 if text[at : at + 1] != '"':
-                    raise _NotJson(at, "a key in double quotes")
+                    raise _NotJsonError(at, "a key in double quotes")
                 begin = at
                 key, at = self.string(at)
                 match = _J_COLON.match(text, at)
                 if match is None:
-                    raise _NotJson(at, "':' after the key")
+                    raise _NotJsonError(at, "':' after the key")
                 at = match.end()
             key = keys.setdefault(key, key)
             value, end = self.value(at, depth)
@@ -312,14 +312,14 @@ class _Json:
             out[key] = value
             match = _J_NEXT.match(text, end)
             if match is None or match.group(1) == "]":
-                raise _NotJson(end, "',' or '}'")
+                raise _NotJsonError(end, "',' or '}'")
             if match.group(1) == "}":
                 return out, match.end(1)
             at = match.end()
 
     def sequence(self, at: int, depth: int) -> tuple[MarkedList, int]:
         if depth > MAX_DEPTH:
-            raise _NotJson(at, f"at most {MAX_DEPTH} levels of nesting")
+            raise _NotJsonError(at, f"at most {MAX_DEPTH} levels of nesting")
         text, base = self.text, self.base
         out = MarkedList()
         marks = out.marks
@@ -333,7 +333,7 @@ class _Json:
             marks.append((base + at) << _START | (base + end))
             match = _J_NEXT.match(text, end)
             if match is None or match.group(1) == "}":
-                raise _NotJson(end, "',' or ']'")
+                raise _NotJsonError(end, "',' or ']'")
             if match.group(1) == "]":
                 return out, match.end(1)
             at = match.end()
@@ -342,7 +342,7 @@ class _Json:
 # YAML ---------------------------------------------------------------------------------------------------------
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     """A fault that the builder found at an offset of its chunk."""
 
     def __init__(self, offset: int, message: str, hint: str = "") -> None:
@@ -364,7 +364,8 @@ class _Anchor:
 
 
 _TAG = "tag:yaml.org,2002:"
-_PLAIN_TAGS = frozenset(_TAG + name for name in ("map", "seq", "set", "omap", "pairs", "str", "binary", "timestamp", "merge", "int", "float", "bool", "null"))  # fmt: skip
+_NAMES = ("map", "seq", "set", "omap", "pairs", "str", "binary", "timestamp", "merge", "int", "float", "bool", "null")
+_PLAIN_TAGS = frozenset(_TAG + name for name in _NAMES)
 _PROPERTY = ("!", "&")
 _NO_MAPPING_KEY = "expected a plain key, found a mapping or a sequence as the key"
 _DUPLICATE = "is set twice in this mapping; the last one counts, and strict validation refuses it"
@@ -401,14 +402,14 @@ class _Builder:
         self.base = base
         self.dialect = dialect
         self.keys = keys
-        self.alias_event = AliasEvent
-        self.document_start = DocumentStartEvent
-        self.document_end = DocumentEndEvent
-        self.mapping_end = MappingEndEvent
-        self.scalar_event = ScalarEvent
-        self.sequence_start = SequenceStartEvent
-        self.sequence_end = SequenceEndEvent
-        self.stream_end = StreamEndEvent
+        self.alias_event: Any = AliasEvent
+        self.document_start: Any = DocumentStartEvent
+        self.document_end: Any = DocumentEndEvent
+        self.mapping_end: Any = MappingEndEvent
+        self.scalar_event: Any = ScalarEvent
+        self.sequence_start: Any = SequenceStartEvent
+        self.sequence_end: Any = SequenceEndEvent
+        self.stream_end: Any = StreamEndEvent
         self.event: Any = _parser(text).get_event
         self.anchors: dict[str, _Anchor | None] = {}
         self.notes: list[_Note] = []
@@ -451,10 +452,12 @@ class _Builder:
             at = start
             start = self.behind_properties(start, len(self.text))
             if tag and tag not in _PLAIN_TAGS and tag != "!":
-                self.notes.append((self.base + at, f"the tag {_short(tag)} is not applied; the plain value is read", -1))
+                self.notes.append(
+                    (self.base + at, f"the tag {_short(tag)} is not applied; the plain value is read", -1)
+                )
         depth += 1
         if depth > MAX_DEPTH:
-            raise _Fault(start, f"expected at most {MAX_DEPTH} levels of nesting", "flatten the document")
+            raise _FaultError(start, f"expected at most {MAX_DEPTH} levels of nesting", "flatten the document")
         before, deepest = self.size, self.deepest
         if name:
             self.anchors[name] = None
@@ -474,17 +477,21 @@ class _Builder:
 
     def alias(self, name: str, start: int, depth: int) -> tuple[object, int, int]:
         if name not in self.anchors:
-            raise _Fault(start, f"the alias *{name} has no anchor &{name} before it in this document", "")
+            raise _FaultError(
+                start,
+                f"the alias *{name} has no anchor &{name} before it in this document",
+                f"define &{name} above, or quote a value that begins with '*'",
+            )
         anchor = self.anchors[name]
         if anchor is None:
-            raise _Fault(start, f"the anchor &{name} contains itself", "")
+            raise _FaultError(start, f"the anchor &{name} contains itself", "write the inner value out")
         self.size += anchor.size
         self.expanded += anchor.size
         if self.expanded > MAX_EXPANDED:
-            raise _Fault(start, _TOO_MANY, _TOO_MANY_HINT)
+            raise _FaultError(start, _TOO_MANY, _TOO_MANY_HINT)
         reached = depth + 1 + anchor.height
         if reached > MAX_DEPTH:
-            raise _Fault(start, f"expected at most {MAX_DEPTH} levels of nesting", "flatten the document")
+            raise _FaultError(start, f"expected at most {MAX_DEPTH} levels of nesting", "flatten the document")
         self.deepest = max(self.deepest, reached)
         return anchor.value, anchor.start, anchor.end
 
@@ -516,7 +523,9 @@ class _Builder:
             try:
                 return a2b_base64(value.encode("ascii", "replace"), strict_mode=False).decode("utf-8", "replace")
             except Error:
-                raise _Fault(start, "expected base64 after !!binary", "") from None
+                raise _FaultError(
+                    start, "expected base64 after !!binary", "encode the value, or remove the tag"
+                ) from None
         if name in ("int", "float", "bool", "null"):
             resolved = resolve(value, "kubectl")
             if name == "float" and value in _NOT_FINITE:
@@ -526,11 +535,13 @@ class _Builder:
                 return resolved
             if name == "int" and isinstance(resolved, int) and not isinstance(resolved, bool):
                 if _FLOAT.fullmatch(value) and not _INTEGER.fullmatch(value.replace("_", "")):
-                    raise _Fault(start, "expected an integer after !!int, found a float", "")
+                    raise _FaultError(
+                        start, "expected an integer after !!int, found a float", "remove the tag or the fraction"
+                    )
                 return resolved
             if (name == "bool" and isinstance(resolved, bool)) or (name == "null" and resolved is None):
                 return resolved
-            raise _Fault(start, f"the text after !!{name} is no {name}", "quote the value or remove the tag")
+            raise _FaultError(start, f"the text after !!{name} is no {name}", "quote the value or remove the tag")
         if tag not in _PLAIN_TAGS:
             self.notes.append((self.base + at, f"the tag {_short(tag)} is not applied; the plain text is read", -1))
         return value
@@ -542,16 +553,16 @@ class _Builder:
         """A key as text, its offset, and whether it is a merge key."""
         kind = type(event)
         if kind is not self.scalar_event and kind is not self.alias_event:
-            raise _Fault(
+            raise _FaultError(
                 event.start_mark.index,
                 _NO_MAPPING_KEY,
-                "quote the key" if not _TEMPLATE.search(self.text) else "",
+                "quote the key",
             )
         value, start, _ = self.node(event, depth)
         if isinstance(value, (dict, list)):
-            raise _Fault(start, _NO_MAPPING_KEY, "")
+            raise _FaultError(start, _NO_MAPPING_KEY, "quote the key")
         if value is None:
-            raise _Fault(start, "expected a key, found null", "quote the key")
+            raise _FaultError(start, "expected a key, found null", "quote the key")
         if kind is self.scalar_event:
             text: str = event.value
             if value == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"):
@@ -580,7 +591,7 @@ class _Builder:
                 if not merge and type(event) is scalar_event and event.implicit[0] and event.anchor is None:
                     keys[event.value] = key
             event = next_event()
-            value: object
+            value: Any
             if type(event) is scalar_event and event.tag is None and event.anchor is None:
                 value, start, end = event.value, event.start_mark.index, event.end_mark.index
                 if event.implicit[0]:
@@ -618,14 +629,16 @@ class _Builder:
         """
         sources = value if isinstance(value, list) else [value]
         if not all(isinstance(source, MarkedMap) for source in sources):
-            raise _Fault(start, "expected a mapping or a list of mappings after '<<'", "")
+            raise _FaultError(
+                start, "expected a mapping or a list of mappings after '<<'", "quote the key if no merge is meant"
+            )
         explicit = set(out) - merged
         taken: set[str] = set()
         for source in sources:
             assert isinstance(source, MarkedMap)
             self.expanded += len(source)
             if self.expanded > MAX_EXPANDED:
-                raise _Fault(start, _TOO_MANY, _TOO_MANY_HINT)
+                raise _FaultError(start, _TOO_MANY, _TOO_MANY_HINT)
             for key, mark in source.marks.items():
                 if key in taken:
                     continue
@@ -670,63 +683,123 @@ _TEMPLATE_HINT = (
     "this looks like an unrendered Helm or Jinja template; render it first, or point at the chart: "
     "helm:CHART/?values=values.yaml"
 )
-_CLOSE = "close it, or quote the text if the bracket belongs to the value"
-# What libyaml and PyYAML's parser say, what it means, what helps, and whether the construct's start is the place.
-_MEANINGS: tuple[tuple[str, str, str, bool], ...] = (
-    ("mapping values are not allowed", "found ': ' where no key can stand",
-     "quote the value if the colon belongs to it, or check the indentation of this line and the one before", False),
-    ("could not find expected ':'", "expected ':' after this key", "add ': ', or indent the line if it continues a value", True),
-    ("did not find expected ','", "expected ',' or the closing bracket of what begins here", _CLOSE, True),
-    ("expected ',' or", "expected ',' or the closing bracket of what begins here", _CLOSE, True),
-    ("did not find expected key", "expected a key at the indentation of the mapping around it",
-     "align the line with its siblings; quote a value that begins with a quote and goes on behind it", False),
-    ("did not find expected '-'", "expected '- ' at the indentation of the list around it", "align the line with its siblings", False),
-    ("expected <block end>", "expected a key or '- ' at the indentation of what stands before it", "align the line with its siblings", False),
-    ("did not find expected node content", "expected a value", "quote the value if it begins with a special character", False),
-    ("expected the node content", "expected a value", "quote the value if it begins with a special character", False),
-    ("block sequence entries are not allowed", "found '- ' where no list item can stand", "put the list on a line of its own, or quote the value", False),
-    ("sequence entries are not allowed", "found '- ' where no list item can stand", "put the list on a line of its own, or quote the value", False),
-    ("mapping keys are not allowed", "found '?' where no key can stand", "quote the value", False),
-    ("unexpected end of stream", "expected a closing quote for the text that begins here", "close the quote", True),
-    ("unexpected document separator", "expected a closing quote for the text that begins here", "close the quote", True),
-    ("unexpected document indicator", "expected a closing quote for the text that begins here", "close the quote", True),
-    ("tab character", "found a tab in the indentation; YAML indents with spaces only", "replace the tab by spaces", False),
-    ("unknown escape character", "found an unknown escape after '\\' in double quotes", "double the backslash, or use single quotes", False),
-    ("invalid Unicode character escape", "found an escape that names no character", "write the character itself", False),
-    ("undefined tag handle", "found a tag with an undeclared prefix", "quote the value if the '!' belongs to it", False),
-    ("did not find expected <document start>", "expected '---' or the end of the document", "check the indentation of this line; separate documents by a line '---'", False),
-    ("expected '<document start>'", "expected '---' or the end of the document", "check the indentation of this line; separate documents by a line '---'", False),
-    ("did not find expected hexdecimal", "expected hexadecimal digits in the escape", "double the backslash, or use single quotes", False),
-    ("expected alphabetic or numeric", "expected a name after '&' or '*'", "quote the value", False),
-)  # fmt: skip  # noqa: E501
+_ALIGN = "align the line with its siblings"
+_QUOTE = "quote the value"
+_TAB = ("found a tab in the indentation; YAML indents with spaces only", "replace the tab by spaces")
 
 
-def _translate(error: Any, text: str) -> _Fault:
+class _Meaning(NamedTuple):
+    """What a parser's complaint means. ``begins``: the fault lies where the construct begins."""
+
+    said: str
+    means: str
+    hint: str
+    begins: bool = False
+
+
+# The words of libyaml's scanner.c and parser.c and of PyYAML's scanner.py and parser.py.
+_MEANINGS = (
+    _Meaning(
+        "mapping values are not allowed",
+        "found ': ' where no key can stand",
+        "quote the value if the colon belongs to it, or check the indentation of this line and the one before",
+    ),
+    _Meaning(
+        "could not find expected ':'",
+        "expected ':' after this key",
+        "add ': ', or indent the line if it continues a value",
+        begins=True,
+    ),
+    _Meaning(
+        "expected ',' or",
+        "expected ',' or the closing bracket of what begins here",
+        "close it, or quote the text if the bracket belongs to the value",
+        begins=True,
+    ),
+    _Meaning(
+        "expected key",
+        "expected a key at the indentation of the mapping around it",
+        f"{_ALIGN}; quote a value as a whole if it begins with a quote and goes on behind it",
+    ),
+    _Meaning("expected '-' indicator", "expected '- ' at the indentation of the list around it", _ALIGN),
+    _Meaning("expected <block end>", "expected a key or '- ' at the indentation of what stands before it", _ALIGN),
+    _Meaning("node content", "expected a value", "quote the value if it begins with a special character"),
+    _Meaning(
+        "sequence entries are not allowed",
+        "found '- ' where no list item can stand",
+        "begin the list on a line of its own, or quote the value",
+    ),
+    _Meaning("mapping keys are not allowed", "found '? ' where no key can stand", _QUOTE),
+    _Meaning("unexpected end of stream", "expected a closing quote", "close the quote that begins here", begins=True),
+    _Meaning("unexpected document", "expected a closing quote", "close the quote that begins here", begins=True),
+    _Meaning("tab character", *_TAB),
+    _Meaning(
+        "unknown escape character",
+        "expected one of YAML's escapes behind the backslash",
+        "double the backslash, or use single quotes",
+    ),
+    _Meaning(
+        "hexdecimal", "expected hexadecimal digits behind the backslash", "double the backslash, or use single quotes"
+    ),
+    _Meaning(
+        "hexadecimal", "expected hexadecimal digits behind the backslash", "double the backslash, or use single quotes"
+    ),
+    _Meaning("invalid Unicode character escape", "expected an escape that names a character", "write the character"),
+    _Meaning("tag handle", "expected a tag whose prefix is declared", "quote the value if the '!' belongs to it"),
+    _Meaning(
+        "expected <document start>",
+        "expected '---' or the end of the document",
+        "check the indentation of this line and the one before, or put '---' between two documents",
+    ),
+    _Meaning(
+        "expected '<document start>'",
+        "expected '---' or the end of the document",
+        "check the indentation of this line and the one before, or put '---' between two documents",
+    ),
+    _Meaning("alphabetic or numeric", "expected a name behind '&' or '*'", _QUOTE),
+    _Meaning(
+        "indentation indicator",
+        "expected an indentation from 1 to 9 behind '|' or '>'",
+        "leave the digit out, or begin the text on the next line",
+    ),
+    _Meaning("expected a comment or a line break", "expected the end of the line", "put the text on the next line"),
+    _Meaning("expected chomping", "expected the end of the line", "put the text on the next line"),
+)
+
+
+def _without_colon(text: str, at: int) -> str:
+    """``in the line before`` when that line looks like a key without its ``: ``; else nothing."""
+    line = text.rfind("\n", 0, at)
+    before = text[text.rfind("\n", 0, max(line, 0)) + 1 : max(line, 0)].strip()
+    lacks = before and before[0] not in "-#'\"[{" and not re.search(r":(?:\s|$)", before)
+    return "in the line before" if lacks else ""
+
+
+def _translate(error: Any, text: str) -> _FaultError:
     """A parser's complaint as a place in the chunk and plain words."""
     problem = str(getattr(error, "problem", None) or "")
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is None:
-        match = _FORBIDDEN.search(text)
-        if match:
-            code = ord(match.group())
-            return _Fault(match.start(), f"found the character U+{code:04X}, which YAML does not allow",
-                          "remove it, or write it as an escape in double quotes")  # fmt: skip
-        return _Fault(0, "expected YAML", "")
-    at = min(mark.index, len(text))
-    if "cannot start any token" in problem or "while scanning for the next token" in problem:
+        if match := _FORBIDDEN.search(text):
+            found = f"found the character U+{ord(match.group()):04X}, which YAML does not allow"
+            return _FaultError(match.start(), found, "remove it, or write it as an escape in double quotes")
+        return _FaultError(0, f"expected YAML: {problem or error}", "check the file with a YAML editor")
+    at: int = min(mark.index, len(text))
+    before = text[text.rfind("\n", 0, at) + 1 : at + 1]
+    if "\t" in before and not before[:-1].strip():
+        return _FaultError(at, *_TAB)
+    if "cannot start any token" in problem:
         char = text[at : at + 1]
-        if char == "	":
-            return _Fault(at, "found a tab in the indentation; YAML indents with spaces only", "replace the tab by spaces")
-        return _Fault(at, f"a plain value cannot begin with {char!r}", "quote the value")
-    for said, means, hint, at_context in _MEANINGS:
-        if said in problem:
-            if at_context and context is not None:
+        return _FaultError(at, f"expected a value, which cannot begin with {char!r} unless it is quoted", _QUOTE)
+    for meaning in _MEANINGS:
+        if meaning.said in problem:
+            hint = meaning.hint
+            if (meaning.begins or at >= len(text.rstrip())) and context is not None:
                 at = min(context.index, at)
-            line = text[text.rfind("\n", 0, at) + 1 : at]
-            if not line.strip() and "\t" in line:
-                return _Fault(at, "found a tab in the indentation; YAML indents with spaces only", "replace the tab by spaces")
-            return _Fault(at, means, hint)
-    return _Fault(at, f"not YAML: {problem}", "check this line and the one before")
+            if meaning is _MEANINGS[0] and (line := _without_colon(text, at)):
+                hint = f"add ': ' behind the key {line}, or quote the value if the colon belongs to it"
+            return _FaultError(at, meaning.means, hint)
+    return _FaultError(at, f"expected YAML: {problem}", "check this line and the one before")
 
 
 # Streams ------------------------------------------------------------------------------------------------------
@@ -805,11 +878,11 @@ class Stream:
     def _chunk(self, chunk: str, base: int, keys: dict[str, str]) -> Iterator[_Built]:
         at = _J_SPACE.match(chunk)
         first = at.end() if at else 0
-        not_json: _NotJson | None = None
+        not_json: _NotJsonError | None = None
         if chunk[first : first + 1] in ("{", "["):
             try:
                 found = list(_json_documents(chunk, base))
-            except _NotJson as error:
+            except _NotJsonError as error:
                 not_json = error
             else:
                 yield from found
@@ -818,13 +891,15 @@ class Stream:
 
         try:
             yield from _Builder(chunk, base, self._dialect, keys).documents()
-        except _Fault as fault:
+        except _FaultError as fault:
             self._fail(base + fault.offset, fault.message, fault.hint, chunk)
         except YAMLError as error:
-            fault = _translate(error, chunk)
-            if not_json is not None and re.match(r'[{\[]\s*["{\[]', chunk[first:]):
-                fault = _Fault(not_json.offset, f"expected {not_json.expected}", "this begins like JSON: correct it here")
-            self._fail(base + fault.offset, fault.message, fault.hint, chunk)
+            broken = _translate(error, chunk)
+            if not_json is not None and _J_BEGIN.match(chunk, first):
+                broken = _FaultError(
+                    not_json.offset, f"expected {not_json.expected}", "this begins as JSON: correct it here"
+                )
+            self._fail(base + broken.offset, broken.message, broken.hint, chunk)
         except UnicodeEncodeError as error:
             self._fail(base + error.start, "found half of a surrogate pair, which is no character", "save it as UTF-8")
 
@@ -862,7 +937,7 @@ def _json_documents(chunk: str, base: int) -> Iterator[_Built]:
         if at >= len(chunk):
             return
         if chunk[at] not in "{[":
-            raise _NotJson(at, "'{' or '[' or the end of the text")
+            raise _NotJsonError(at, "'{' or '[' or the end of the text")
         reader.duplicates = []
         value, end = reader.value(at, 0)
         notes = [(offset, f"the key {key!r} {_DUPLICATE}", other) for key, offset, other in reader.duplicates]
@@ -870,9 +945,7 @@ def _json_documents(chunk: str, base: int) -> Iterator[_Built]:
         at = end
 
 
-def read(
-    text: str | bytes, source: str, *, base: Location | None = None, dialect: Dialect = "kubectl"
-) -> Stream:
+def read(text: str | bytes, source: str, *, base: Location | None = None, dialect: Dialect = "kubectl") -> Stream:
     """Read all documents of a text; never raises for what the text holds: see ``Stream.errors``.
 
     ``source`` is shown in every location. ``base`` is the place of the text's first character when it stands
@@ -901,7 +974,9 @@ def nested(node: Node, *, dialect: Dialect = "kubectl") -> Document:
     text = node.text()
     if text is None:
         found = "nothing" if node.value is None else "a mapping or a sequence"
-        raise DocumentError(at.source, at.line, at.column, f"expected YAML or JSON text at {at.path}, found {found}", "")
+        raise DocumentError(
+            at.source, at.line, at.column, f"expected YAML or JSON text at {at.path}, found {found}", ""
+        )
     outer = node.outer_text()
     lines = (
         Text(outer[0], outer=outer[1], offsets=outer[2])
