@@ -11,7 +11,7 @@ from askew.evidence.location import Location
 from askew.facts.values.quantity import count
 from askew.platforms.kubernetes.citations import EXTENDED_RESOURCES
 from askew.platforms.kubernetes.draft import Layers, pick
-from askew.platforms.kubernetes.observe import observed, text_of, truth_of
+from askew.platforms.kubernetes.observe import Entry, observed, observed_map, text_of, truth_of
 from askew.resolve.observation import Observation, Unknown
 
 # Extended resources that are whole devices, by vendor. Sources: the device plugins' own documentation.
@@ -71,11 +71,12 @@ class Devices(msgspec.Struct, frozen=True, kw_only=True):
     number: int | None = 0
     unknown: str = ""
     vendor: str = ""
+    resource: str = ""
     mig_profile: str = ""
     sharing: str = ""
     locations: tuple[Location, ...] = ()
-    request: int | None = None
-    limit: int | None = None
+    request: Entry | None = None
+    limit: Entry | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -96,21 +97,21 @@ def devices(containers: Layers, pods: Layers) -> Devices:
                     found.setdefault(name, {})[section] = (count(text_of(node)), node.location)
                 except ValueError as error:
                     problems.append(f"{node.location}: {name}: {error}")
-    number, vendor, profile = 0, "", ""
+    number, vendor, profile, resource = 0, "", "", ""
     places: list[Location] = []
-    request: int | None = None
-    limit: int | None = None
+    amounts_of: dict[str, Entry] = {}
     for name, amounts in found.items():
         amount = (amounts.get("limits") or amounts.get("requests") or (0, None))[0]
         places.extend(at for _, at in sorted(amounts.values(), key=lambda pair: pair[1]))
-        if "requests" in amounts:
-            request = (request or 0) + amounts["requests"][0]
-        if "limits" in amounts:
-            limit = (limit or 0) + amounts["limits"][0]
         if not amount:
             continue
+        for section, (written, at) in amounts.items():
+            before = amounts_of.get(section)
+            already = before.value if before is not None and isinstance(before.value, int) else 0
+            amounts_of[section] = Entry(already + written, at)
         number += amount
         vendor = vendor or _DEVICES.get(name, "nvidia")
+        resource = resource or name
         if name.startswith(_MIG):
             profile = profile or name.removesuffix(".shared")
             sharing = "time-slicing" if name.endswith(".shared") else sharing
@@ -125,11 +126,12 @@ def devices(containers: Layers, pods: Layers) -> Devices:
         number=None if unknown else number,
         unknown=unknown,
         vendor=vendor,
+        resource=resource,
         mig_profile=profile,
         sharing=sharing,
         locations=tuple(places),
-        request=request,
-        limit=limit,
+        request=amounts_of.get("requests") or amounts_of.get("limits"),
+        limit=amounts_of.get("limits"),
         problems=tuple(problems),
     )
 
@@ -171,6 +173,10 @@ def device_observations(own: Devices, total: int | None, unknown: str, places: t
         found.append(observed(fact, 0, EXTENDED_RESOURCES, origin="platform-default", because=because))
     if own.vendor:
         found.append(observed("hardware.gpu.vendor", own.vendor, *own.locations))
+        found.append(observed("hardware.gpu.resource", own.resource, *own.locations))
+        # The server gives a request that is not written the limit's amount; it refuses a request without a limit.
+        entries = {"request": own.request, "limit": own.limit or Entry(None)}
+        found.extend(observed_map("hardware.gpu.request", {key: entry for key, entry in entries.items() if entry}))
     if own.mig_profile:
         found.append(observed("hardware.gpu.mig_profile", _profile(own.mig_profile), *own.locations))
     if own.sharing:
@@ -191,6 +197,8 @@ def model_observations(pods: Layers) -> list[Observation]:
                 found.append(observed("hardware.gpu.mig_profile", _profile(text_of(node)), node.location))
             elif key == _SHARING:
                 found.append(observed("hardware.gpu.sharing", text_of(node), node.location))
+            if key == "nvidia.com/gpu.product":
+                found.extend(_slice(node))
             read = _label(key, (text_of(node),), node)
             if isinstance(read, Observation):
                 unknown = unknown or read
@@ -222,6 +230,22 @@ def model_observations(pods: Layers) -> list[Observation]:
         found.append(observed("hardware.gpu.model", [*sorted(admitted)], *places))
     elif unknown is not None:
         found.append(unknown)
+    return found
+
+
+def _slice(node: Node) -> list[Observation]:
+    """The MIG profile and the sharing that GPU feature discovery puts behind the product's name."""
+    from askew.knowledge.gpus import parse_gpu_label
+
+    try:
+        label = parse_gpu_label(text_of(node))
+    except ValueError:
+        return []
+    found: list[Observation] = []
+    if label.mig_profile:
+        found.append(observed("hardware.gpu.mig_profile", label.mig_profile, node.location))
+    if label.sharing:
+        found.append(observed("hardware.gpu.sharing", label.sharing, node.location))
     return found
 
 

@@ -29,7 +29,10 @@ _MAX_FILES = 500
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container's references are resolved against: the object that declares the pod, all objects, the pod's metadata."""
+    """What a container's references are resolved against: the object that declares the pod, all objects, the pod's metadata.
+
+    ``nodes`` collects the scalars that a script may be made of, by their place, so that a word of it can be located.
+    """
 
     origin: Object
     objects: Objects
@@ -37,6 +40,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
+    nodes: dict[Location, Node] = {}
 
     def find(self, kind: str, name: str) -> Object | None:
         """The ConfigMap or Secret of that name which the pod means."""
@@ -131,16 +135,21 @@ def _take_all(item: Node, around: Surroundings, declared: list[Variable], unseen
             if not isinstance(entries.value, dict):
                 continue
             for key, entry in entries.items():
-                declared.append(_from_entry(prefix + key, entry, kind, around.called(name), key, item.location))
+                declared.append(_from_entry(prefix + key, entry, kind, key, item.location, around, name))
 
 
-def _from_entry(name: str, entry: Node, kind: str, called: str, key: str, location: Location) -> Variable:
+def _from_entry(
+    name: str, entry: Node, kind: str, key: str, location: Location, around: Surroundings, target: str
+) -> Variable:
     if kind == "Secret":
         # The collector puts a marker in place of what a Secret holds; anything else is not looked at.
         if is_redacted(entry.value):
             return Variable(name, text_of(entry), location, via=(entry.location,))
-        return Variable(name, None, location, f"value from Secret {called} key {key}", (entry.location,))
-    return Variable(name, text_of(entry), location, via=(entry.location,))
+        reason = f"value from Secret {around.called(target)} key {key}"
+        return Variable(name, None, location, reason, (entry.location,))
+    place = entry.location
+    around.nodes[place] = entry
+    return Variable(name, text_of(entry), location, via=(place,))
 
 
 def _variable(node: Node, containers: Layers, around: Surroundings) -> Variable:
@@ -149,7 +158,9 @@ def _variable(node: Node, containers: Layers, around: Surroundings) -> Variable:
     if value.exists and value.value is not None:
         if isinstance(value.value, (dict, list)):
             return Variable(name, None, value.location, "env value is no text; Kubernetes refuses this manifest")
-        return Variable(name, text_of(value), value.location)
+        place = value.location
+        around.nodes[place] = value
+        return Variable(name, text_of(value), place)
     source = node["valueFrom"]
     if not isinstance(source.value, dict) or not source.value:
         return Variable(name, "", node.location)
@@ -175,7 +186,7 @@ def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Va
     for section in ("stringData", "data"):
         entry = found.node[section]
         if isinstance(entry.value, dict) and key in entry.value:
-            return _from_entry(name, entry[key], kind, called, key, reference.location)
+            return _from_entry(name, entry[key], kind, key, reference.location, around, target)
     if truth_of(reference["optional"]):
         return Variable(name, "", reference.location, via=(found.location,))
     return Variable(name, None, reference.location, f"{kind} {called} has no key {key}")
@@ -277,8 +288,10 @@ def _config_map_files(reference: Node, around: Surroundings) -> dict[str, Conten
         wanted = {text_of(item["key"]): text_of(item["path"]).strip("/") for item in items.each()}
     else:
         wanted = {key: key for key in data.value}
-    return {
-        wanted[key]: Content(entry.value, entry.location)
-        for key, entry in data.items()
-        if key in wanted and isinstance(entry.value, str)
-    }
+    found: dict[str, Content] = {}
+    for key, entry in data.items():
+        if key in wanted and isinstance(entry.value, str):
+            place = entry.location
+            around.nodes[place] = entry
+            found[wanted[key]] = Content(entry.value, place)
+    return found

@@ -40,11 +40,12 @@ def observed(
     """
     if not isinstance(value, Unknown) and value is not None:
         written = value
+        kind = fact_of(fact).type
+        if key and kind.entry is not None:
+            kind = kind.entry(key)
         try:
-            value = fact_of(fact).type.parse({key: written} if key else written)
-            if key:
-                value = value[key] if isinstance(value, dict) else value
-        except (ValueError, KeyError) as error:
+            value = kind.parse(written)
+        except ValueError as error:
             value = Unknown(str(error), text=str(written))
     return Observation(
         fact=fact,

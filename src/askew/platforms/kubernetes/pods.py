@@ -132,7 +132,7 @@ def _container(
     additions: Sequence[Addition],
 ) -> PodContainer:
     problems: list[str] = []
-    launch, nodes = _launch(name, layers, around, volumes, additions, problems)
+    launch = _launch(name, layers, around, volumes, additions, problems)
     found: list[Observation] = []
     if launch.image is not None:
         found.extend(image_observations(launch.image))
@@ -148,7 +148,7 @@ def _container(
     return PodContainer(
         name=name,
         launch=launch,
-        processes=_processes(launch, nodes),
+        processes=_processes(launch, around.nodes),
         devices=own,
         observations=tuple(found),
         problems=(*problems, *own.problems),
@@ -162,10 +162,9 @@ def _launch(
     volumes: Mapping[str, Node],
     additions: Sequence[Addition],
     problems: list[str],
-) -> tuple[Launch, dict[Location, Node]]:
-    nodes: dict[Location, Node] = {}
-    command = _words(pick(layers, "command"), "command", nodes, problems)
-    args = _words(pick(layers, "args"), "args", nodes, problems)
+) -> Launch:
+    command = _words(pick(layers, "command"), "command", around.nodes, problems)
+    args = _words(pick(layers, "args"), "args", around.nodes, problems)
     for addition in additions:
         args.extend(addition.args)
         if addition.command is not None:
@@ -185,7 +184,7 @@ def _launch(
     if image is None and isinstance(image_node.value, str) and image_node.value:
         image = Token(image_node.value, image_node.location)
     mounted = files(layers, volumes, around)
-    launch = Launch(
+    return Launch(
         argv=tuple(kubernetes_expand(token, env) for token in (*command, *args)),
         location=layers[-1].location,
         image=image,
@@ -195,7 +194,6 @@ def _launch(
         container=name,
         working_dir=text_of(pick(layers, "workingDir")),
     )
-    return launch, nodes
 
 
 def _words(node: Node, field: str, nodes: dict[Location, Node], problems: list[str]) -> list[Token]:

@@ -50,21 +50,23 @@ def _entries(
     if original is not None:
         entries.update({key: Entry(value, http.location) for key, value in original.items()})
     elif http.exists:
-        path = http["path"]
+        entries["type"] = Entry("http", http.location)
+        path, scheme = http["path"], http["scheme"]
         entries["path"] = Entry(text_of(path) or "/", path.location if path else None, CORE_DEFAULTS)
-        scheme = text_of(http["scheme"]).upper() or "HTTP"
-        if scheme != "HTTP":
-            entries["scheme"] = Entry(scheme, http["scheme"].location)
+        entries["scheme"] = Entry(text_of(scheme) or "HTTP", scheme.location if scheme else None, CORE_DEFAULTS)
         entries["port"] = _port(http["port"], ports)
     elif tcp.exists:
-        entries["tcp"] = Entry(True, tcp.location)
+        entries["type"] = Entry("tcp", tcp.location)
         entries["port"] = _port(tcp["port"], ports)
     elif grpc.exists:
-        entries["grpc"] = Entry(text_of(grpc["service"]), grpc.location)
+        entries["type"] = Entry("grpc", grpc.location)
+        if text_of(grpc["service"]):
+            entries["service"] = Entry(text_of(grpc["service"]), grpc["service"].location)
         entries["port"] = _port(grpc["port"], ports)
     elif run.exists:
+        entries["type"] = Entry("exec", run.location)
         words = [text_of(word) for word in run["command"].each()]
-        entries["exec"] = Entry(" ".join(words), run["command"].location)
+        entries["command"] = Entry(" ".join(words), run["command"].location)
     timings: dict[str, int] = {}
     places: dict[str, Location | None] = {}
     for field, name, default in _TIMINGS:
@@ -126,16 +128,14 @@ def _istio(text: str) -> dict[str, dict[str, Value]]:
         entry: dict[str, Value] = {}
         http, tcp, grpc = prober.get("httpGet"), prober.get("tcpSocket"), prober.get("grpc")
         if isinstance(http, dict):
-            entry["path"] = str(http.get("path") or "/")
-            if str(http.get("scheme") or "HTTP").upper() != "HTTP":
-                entry["scheme"] = str(http["scheme"]).upper()
-            entry["port"] = http.get("port")
+            scheme = str(http.get("scheme") or "HTTP")
+            entry |= {"type": "http", "path": str(http.get("path") or "/"), "scheme": scheme, "port": http.get("port")}
         elif isinstance(tcp, dict):
-            entry["tcp"] = True
-            entry["port"] = tcp.get("port")
+            entry |= {"type": "tcp", "port": tcp.get("port")}
         elif isinstance(grpc, dict):
-            entry["grpc"] = str(grpc.get("service") or "")
-            entry["port"] = grpc.get("port")
+            entry |= {"type": "grpc", "port": grpc.get("port")}
+            if grpc.get("service"):
+                entry["service"] = str(grpc["service"])
         else:
             continue
         timeout = prober.get("timeoutSeconds")

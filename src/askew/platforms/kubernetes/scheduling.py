@@ -139,8 +139,8 @@ def strategy(spec: Node, kind: str) -> Mapping[str, Entry]:
         kind_of = _type_of(node)
         entries = {"type": kind_of}
         if kind_of.value == "RollingUpdate":
-            entries["surge"] = _amount(node["rollingUpdate"]["maxSurge"], "25%")
-            entries["unavailable"] = _amount(node["rollingUpdate"]["maxUnavailable"], "25%")
+            entries["max_surge"] = _amount(node["rollingUpdate"]["maxSurge"], "25%")
+            entries["max_unavailable"] = _amount(node["rollingUpdate"]["maxUnavailable"], "25%")
         return entries
     if kind in ("StatefulSet", "DaemonSet"):
         node = spec["updateStrategy"]
@@ -150,8 +150,8 @@ def strategy(spec: Node, kind: str) -> Mapping[str, Entry]:
             if kind == "StatefulSet":
                 entries["partition"] = _amount(node["rollingUpdate"]["partition"], 0)
             else:
-                entries["surge"] = _amount(node["rollingUpdate"]["maxSurge"], 0)
-            entries["unavailable"] = _amount(node["rollingUpdate"]["maxUnavailable"], 1)
+                entries["max_surge"] = _amount(node["rollingUpdate"]["maxSurge"], 0)
+            entries["max_unavailable"] = _amount(node["rollingUpdate"]["maxUnavailable"], 1)
         return entries
     return {}
 

@@ -53,7 +53,8 @@ def volume_observations(containers: Layers, volumes: Mapping[str, Node], templat
         if volume is not None:
             entry = _volume(volume)
         elif name in templates:
-            entry = {"kind": "pvc-template", "source": text_of(templates[name]["spec"]["storageClassName"]) or None}
+            entry = {"type": "volumeClaimTemplate", "source": text_of(templates[name]["spec"]["storageClassName"])}
+            entry["size"] = text_of(templates[name]["spec"]["resources"]["requests"]["storage"])
         else:
             entries[normal] = Entry(Unknown(f"the pod has no volume called {name}"), mount.location)
             continue
@@ -63,7 +64,7 @@ def volume_observations(containers: Layers, volumes: Mapping[str, Node], templat
             entry["sub_path"] = text_of(mount["subPathExpr"])
         if truth_of(mount["readOnly"]):
             entry["read_only"] = True
-        entries[normal] = Entry({key: value for key, value in entry.items() if value is not None}, mount.location)
+        entries[normal] = Entry({key: value for key, value in entry.items() if value not in (None, "")}, mount.location)
     if not entries:
         return [observed("orchestration.volumes", None, EMPTY_DIR, origin="platform-default")]
     return list(observed_map("orchestration.volumes", entries))
@@ -73,47 +74,48 @@ def _volume(volume: Node) -> dict[str, Value]:
     for kind, child in volume.items():
         if kind == "name" or child.value is None:
             continue
-        reader = _SOURCES.get(kind)
-        if reader is not None:
-            name, path = reader
-            source = text_of(child.get(*path))
-            entry: dict[str, Value] = {"kind": name, "source": stable_name(source) if name in _NAMED else source}
-            if kind == "nfs":
-                entry["source"] = f"{source}:{text_of(child['path'])}"
-            if kind in ("csi", "nfs", "persistentVolumeClaim") and truth_of(child["readOnly"]):
-                entry["read_only"] = True
-            if kind == "csi" and isinstance(child["volumeAttributes"].value, dict):
-                entry["attributes"] = scalar(child["volumeAttributes"].value)
-            return entry
-        if kind == "emptyDir":
-            medium = text_of(child["medium"])
-            return {"kind": "empty-dir", "source": medium.lower() or None}
-        if kind == "projected":
-            return {"kind": "projected", "source": ",".join(_projected(child)) or None}
-        if kind == "ephemeral":
+        entry: dict[str, Value] = {"type": kind}
+        field = _SOURCES.get(kind)
+        if field is not None:
+            source = text_of(child[field])
+            entry["source"] = stable_name(source) if kind in ("configMap", "secret") else source
+        if kind == "nfs":
+            entry["path"] = text_of(child["path"])
+        elif kind == "emptyDir":
+            entry["medium"] = text_of(child["medium"])
+            size = child["sizeLimit"]
+            entry["size"] = text_of(size) if size and text_of(size) != "0" else None
+        elif kind == "projected":
+            entry["source"] = ",".join(_projected(child))
+        elif kind == "ephemeral":
             spec = child["volumeClaimTemplate"]["spec"]
-            return {"kind": "ephemeral", "source": text_of(spec["storageClassName"]) or None}
-        if kind == "downwardAPI":
-            return {"kind": "downward-api"}
-        return {"kind": kind, "source": None}
-    return {"kind": "empty-dir", "source": None}  # the API server's default for a volume without a source
+            entry |= {
+                "source": text_of(spec["storageClassName"]),
+                "size": text_of(spec["resources"]["requests"]["storage"]),
+            }
+        elif kind == "csi" and isinstance(child["volumeAttributes"].value, dict):
+            entry["attributes"] = scalar(child["volumeAttributes"].value)
+        if truth_of(child["readOnly"]):
+            entry["read_only"] = True
+        return entry
+    return {"type": "emptyDir"}  # the API server's default for a volume without a source
 
 
-_SOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "persistentVolumeClaim": ("pvc", ("claimName",)),
-    "configMap": ("config-map", ("name",)),
-    "secret": ("secret", ("secretName",)),
-    "hostPath": ("host-path", ("path",)),
-    "nfs": ("nfs", ("server",)),
-    "csi": ("csi", ("driver",)),
-    "image": ("image", ("reference",)),
-    "gcePersistentDisk": ("gce-disk", ("pdName",)),
-    "awsElasticBlockStore": ("aws-disk", ("volumeID",)),
-    "azureFile": ("azure-file", ("shareName",)),
-    "azureDisk": ("azure-disk", ("diskURI",)),
-    "cephfs": ("cephfs", ("path",)),
+# Volume source → the field that says what it is.
+_SOURCES: Mapping[str, str] = {
+    "persistentVolumeClaim": "claimName",
+    "configMap": "name",
+    "secret": "secretName",
+    "hostPath": "path",
+    "nfs": "server",
+    "csi": "driver",
+    "image": "reference",
+    "gcePersistentDisk": "pdName",
+    "awsElasticBlockStore": "volumeID",
+    "azureFile": "shareName",
+    "azureDisk": "diskURI",
+    "cephfs": "path",
 }
-_NAMED = ("config-map", "secret")
 
 
 def _projected(node: Node) -> list[str]:
@@ -150,7 +152,7 @@ def _shm_volume(fact: str, volume: Node, containers: Layers) -> Observation:
         kind = next((key for key, _ in volume.items() if key != "name"), "no source")
         return observed(fact, Unknown(f"/dev/shm is a volume of kind {kind}, whose size no manifest shows"), volume.location)
     size = empty["sizeLimit"]
-    if size:
+    if size and text_of(size) != "0":
         return observed(fact, _bytes(text_of(size)), size.location, raw=text_of(size))
     if text_of(empty["medium"]) != "Memory":
         return observed(fact, Unknown("/dev/shm is an emptyDir on disk without sizeLimit"), empty.location)

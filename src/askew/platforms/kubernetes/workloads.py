@@ -14,7 +14,7 @@ from askew.platforms.kubernetes.citations import APPS_DEFAULTS
 from askew.platforms.kubernetes.config import Surroundings
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, PodGroup, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
-from askew.platforms.kubernetes.observe import observed, observed_map, text_of, texts_of
+from askew.platforms.kubernetes.observe import observed, observed_map, text_of
 from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, read_pod
 from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
@@ -35,8 +35,8 @@ def _template(one: Object, template: Node, **more: object) -> tuple[Draft, ...]:
     draft = Draft(
         object=one,
         pod=(template["spec"],),
-        pod_labels=texts_of(metadata["labels"]),
-        pod_annotations=texts_of(metadata["annotations"]),
+        pod_labels=metadata["labels"].string_map(),
+        pod_annotations=metadata["annotations"].string_map(),
     )
     return (msgspec.structs.replace(draft, **more) if more else draft,)
 
@@ -162,8 +162,8 @@ def _role_draft(one: Object, role: str, template: Node, layers: Layers, holder: 
         object=one,
         pod=layers,
         role=role,
-        pod_labels=texts_of(metadata["labels"]),
-        pod_annotations=texts_of(metadata["annotations"]),
+        pod_labels=metadata["labels"].string_map(),
+        pod_annotations=metadata["annotations"].string_map(),
         replicas=holder["replicas"],
         confidence="likely",
     )
@@ -262,6 +262,7 @@ def _observations(draft: Draft, objects: Objects, joins: Sequence[Join]) -> tupl
     found: list[Observation] = []
     found.append(observed("orchestration.kind", draft.workload_kind, draft.object.node["kind"].location))
     found.extend(_replicas(draft))
+    found.append(_hosts(draft))
     entries = strategy(draft.object.node["spec"], draft.workload_kind) if not draft.kind else {}
     if entries:
         found.extend(
@@ -274,6 +275,19 @@ def _observations(draft: Draft, objects: Objects, joins: Sequence[Join]) -> tupl
         found.extend(pod_observations(draft.pod, draft.workload_kind))
         found.extend(model_observations(draft.pod))
     return (*(o for o in found if o.fact not in known), *joined, *draft.observations)
+
+
+def _hosts(draft: Draft) -> Observation:
+    """How many pods one replica has."""
+    fact = "orchestration.hosts"
+    unknown = next((group for group in draft.groups if group.pods is None), None)
+    if unknown is not None:
+        reason = unknown.unknown or f"how many {unknown.role} pods one replica has is not written"
+        return observed(fact, Unknown(reason), unknown.pod[-1].location)
+    total = draft.pods_per_replica + sum(group.pods or 0 for group in draft.groups)
+    if total == 1:
+        return observed(fact, 1, draft.object.location, origin="derived", because=("each replica is one pod",))
+    return observed(fact, total, *(group.pod[-1].location for group in draft.groups))
 
 
 def _replicas(draft: Draft) -> Iterator[Observation]:
