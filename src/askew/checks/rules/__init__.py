@@ -1,0 +1,1 @@
+"""The checks: one file per rule; the docstring is its documentation."""

@@ -1,0 +1,1 @@
+"""Writes what is derived from the code: the plug-in index, the reference pages, the JSON Schemas."""
