@@ -84,7 +84,7 @@ def load(uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation
 
 def assumptions(texts: Sequence[str]) -> tuple[tuple[Observation, ...], tuple[Assumption, ...]]:
     """Parse ``--assume fact=value``. Raises UsageError for an unknown fact or a value its type does not read."""
-    from askew.facts.errors import UnknownFact
+    from askew.facts.catalogue import UnknownFact
 
     observations: list[Observation] = []
     stated: list[Assumption] = []
@@ -94,7 +94,7 @@ def assumptions(texts: Sequence[str]) -> tuple[tuple[Observation, ...], tuple[As
             raise UsageError(f"--assume {text}: no value", "write fact=value, for example hardware.gpu.model=h100-80gb-sxm")
         try:
             value = _assumed_value(key, raw)
-        except (UnknownFact, KeyError) as error:
+        except UnknownFact as error:
             raise UsageError(f"--assume {text}: {error.args[0]}", "`askew explain` lists every fact") from None
         except ValueError as error:
             raise UsageError(f"--assume {text}: {error}", f"`askew explain {key}` shows examples") from None

@@ -158,7 +158,7 @@ def _create(text: str, arguments: argparse.Namespace) -> int:
 def _explain(arguments: argparse.Namespace) -> int:
     from askew.app.explain import explain
 
-    print(explain(arguments.name, color=_color(arguments), width=_width()))
+    print(explain(arguments.name, width=_width()))
     return 0
 
 

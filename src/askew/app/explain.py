@@ -1,0 +1,108 @@
+"""``askew explain``: every fact, check and category, in words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from textwrap import fill
+
+from askew.app import registry
+from askew.app.errors import UsageError
+from askew.facts.catalogue import FACTS, by_category
+from askew.facts.types import Fact
+from askew.findings.describe import shown
+
+_CATEGORIES = {
+    "model": "What is served: identity, source and revision of weights, tokenizer and template.",
+    "runtime": "How it is executed: engine, release, precision, limits, parallelism, sampling defaults.",
+    "hardware": "What it runs on: accelerators, how many, how they are cut and connected.",
+    "serving": "What lies between client and engine: protocols, timeouts, retries, buffering, limits of every hop.",
+    "orchestration": "What keeps it running: replicas, autoscaling, resources, scheduling, probes, rollout.",
+    "performance": "How it behaves, with the load it was measured at. Compared with a tolerance, never for equality.",
+    "governance": "What the contract says of people and data: owner, approval, retention, objectives.",
+}
+
+
+def explain(name: str | None, *, width: int) -> str:
+    """The explanation of one name; a list of all names without one. Raises UsageError, with suggestions, for an unknown name."""
+    width = min(width, 100)
+    if not name:
+        return "\n".join(_everything(width))
+    if name in FACTS:
+        return "\n".join(_fact(FACTS[name], width))
+    if name in registry.check_names():
+        return _check(name)
+    if name in _CATEGORIES:
+        return "\n".join(_category(name, width))
+    inside = [key for key in FACTS if key.startswith(f"{name}.")]
+    if inside:
+        return "\n".join(_listing(inside, width))
+    from difflib import get_close_matches
+
+    names = [*FACTS, *registry.check_names(), *_CATEGORIES]
+    wanted = name.lower().replace("_", "-")
+    near = get_close_matches(name, names, n=3, cutoff=0.5) or [n for n in names if wanted in n.replace("_", "-")][:3]
+    raise UsageError(
+        f"nothing is called '{name}'", f"did you mean {' or '.join(near)}?" if near else "`askew explain` lists every fact, check and category"
+    )
+
+
+def _everything(width: int) -> Iterator[str]:
+    for category, brief in _CATEGORIES.items():
+        yield f"{category}: {brief}"
+        yield from _listing([fact.key for fact in by_category().get(category, ())], width)  # type: ignore[call-overload]  # literal keys
+        yield ""
+    yield "checks: rules that need no reference"
+    width_of_id = max(map(len, registry.check_names()), default=0)
+    for check in registry.checks():
+        yield f"  {check.id:<{width_of_id}}  {check.title}"
+
+
+def _category(name: str, width: int) -> Iterator[str]:
+    yield f"{name}: {_CATEGORIES[name]}"
+    yield ""
+    yield from _listing([key for key in FACTS if key.startswith(f"{name}.")], width)
+    about = [check for check in registry.checks() if check.category == name]
+    if about:
+        yield ""
+        yield "checks"
+        for check in about:
+            yield f"  {check.id}  {check.title}"
+
+
+def _listing(keys: list[str], width: int) -> Iterator[str]:
+    longest = max(map(len, keys), default=0)
+    for key in keys:
+        brief = FACTS[key].brief
+        room = max(20, width - longest - 4)
+        yield f"  {key:<{longest}}  {brief if len(brief) <= room else brief[: room - 1] + '…'}"
+
+
+def _fact(fact: Fact, width: int) -> Iterator[str]:
+    yield fact.key
+    yield fill(fact.brief, width, initial_indent="  ", subsequent_indent="  ")
+    yield ""
+    yield fill(f"Why it matters: {fact.why}", width)
+    yield ""
+    yield f"Type: {fact.type.name}    Severity of a difference: {fact.severity}    Stability: {fact.stability}"
+    yield "Examples: " + "; ".join(shown(fact, value) for value in fact.examples)
+    if fact.combine == "smallest":
+        yield "Effective value: the smallest over the hops between client and engine."
+    if fact.observe_with:
+        yield fill(f"See it: {fact.observe_with}", width, break_long_words=False, break_on_hyphens=False, subsequent_indent="        ")
+    flags = [
+        f"{registry.recognition(name).title}: {flag}" for name in registry.engine_names() if (flag := registry.engine(name).flag_for(fact.key, None))
+    ]
+    if flags:
+        yield "Set by: " + ", ".join(flags)
+    checks = [check.id for check in registry.checks() if fact.key in check.facts]
+    if checks:
+        yield "Checks that read it: " + ", ".join(checks)
+
+
+def _check(name: str) -> str:
+    check = registry.check(name)
+    module = import_module(sys.modules[check.run.__module__].__name__)
+    head = f"{check.id}: {check.title}\nSeverity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}\nReads: {', '.join(check.facts)}\n\n"
+    return head + (module.__doc__ or "").strip() + f"\n\nWaive it: `# askew: ignore[{check.id}] why this is fine` on the line, or [[waiver]] in askew.toml."
