@@ -8,8 +8,10 @@ about the secret. Reports show ``<redacted>``, never the marker.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from askew.evidence.document import Document, Node
 
 MARKER = re.compile(r"redacted:[0-9a-f]{16}")
 
@@ -19,7 +21,9 @@ _SECRET_WORD = (
     r"MASTER[_-]?KEY|SIGNING[_-]?KEY|ENCRYPTION[_-]?KEY|LICENSE[_-]?KEY|CREDENTIALS?|AUTH|BEARER|COOKIE|SESSION[_-]?KEY|SAS|PAT)"
 )
 _SECRET_NAME = re.compile(rf"(?:^|[A-Za-z0-9_.-]*[_.-]){_SECRET_WORD}$", re.IGNORECASE)
-_CAMEL_SECRET = re.compile(r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|SecretKey|PrivateKey|MasterKey|Credentials?)$")
+_CAMEL_SECRET = re.compile(
+    r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
+)
 # Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name.
 _NOT_SECRET = re.compile(
     r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT)[_.-]?TOKEN$",
@@ -43,7 +47,8 @@ _TOKENS = re.compile(
 _BEARER = re.compile(r"((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 _URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):([^\s/@'\"]+)@")
 _URL_QUERY = re.compile(
-    r"([?&](?:[A-Za-z0-9_.-]*(?:token|signature|api[-_]?key|apikey|password|secret|credential)|sig|key|auth)=)([^\s&'\"#]+)", re.IGNORECASE
+    r"([?&](?:[A-Za-z0-9_.-]*(?:token|signature|api[-_]?key|apikey|password|secret|credential)|sig|key|auth)=)([^\s&'\"#]+)",
+    re.IGNORECASE,
 )
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _REFERENCE = re.compile(r"^\s*(?:\$+\(?\{?[A-Za-z_].*|\{\{.*|<[^>]*>|redacted:[0-9a-f]{16})\s*$", re.DOTALL)
@@ -53,24 +58,6 @@ _SUSPICIOUS = re.compile(
     r"[?&](?:sig)=|_SAS=|_PAT=|BEGIN ",
     re.IGNORECASE,
 )
-
-
-class Redactable(Protocol):
-    """A document whose scalars can be replaced, in the tree and in the raw lines kept for showing places."""
-
-    root: "Tree"
-
-    def replace(self, node: "Tree", value: str) -> None: ...
-
-
-class Tree(Protocol):
-    """The part of a document node that redaction walks."""
-
-    value: object
-
-    def __getitem__(self, key: str | int) -> "Tree": ...
-    def items(self) -> Iterator[tuple[str, "Tree"]]: ...
-    def each(self) -> Iterator["Tree"]: ...
 
 
 class Redactor:
@@ -116,17 +103,21 @@ class Redactor:
         """An argument vector with the values of secret flags replaced, also where flag and value are two words."""
         out: list[str] = []
         for word in words:
-            out.append(self._once(word) if out and _FLAG_ALONE.match(out[-1]) and not word.startswith("--") else self.text(word))
+            out.append(
+                self._once(word)
+                if out and _FLAG_ALONE.match(out[-1]) and not word.startswith("--")
+                else self.text(word)
+            )
         return out
 
-    def document(self, document: Redactable) -> None:
+    def document(self, document: Document) -> None:
         """Redact a parsed document in place: Secrets, variables, arguments, annotations, URLs."""
         root = document.root
         kind = root.value.get("kind") if isinstance(root.value, dict) else None
         self._walk(document, root, secret=kind == "Secret")
 
-    def _walk(self, document: Redactable, top: Tree, secret: bool) -> None:
-        stack: list[tuple[Tree, bool]] = [(top, secret)]
+    def _walk(self, document: Document, top: Node, secret: bool) -> None:
+        stack: list[tuple[Node, bool]] = [(top, secret)]
         while stack:
             node, in_secret = stack.pop()
             value = node.value
@@ -180,7 +171,7 @@ class Redactor:
     def _once(self, secret: str) -> str:
         return secret if _REFERENCE.match(secret) else self.marker(secret)
 
-    def _replace(self, document: Redactable, node: Tree, redacted: str) -> None:
+    def _replace(self, document: Document, node: Node, redacted: str) -> None:
         if redacted != node.value:
             document.replace(node, redacted)
 

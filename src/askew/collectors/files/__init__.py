@@ -1,0 +1,5 @@
+"""Files, directories and standard input."""
+
+from askew.collectors.files.collect import COLLECTOR
+
+__all__ = ["COLLECTOR"]

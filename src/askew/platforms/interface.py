@@ -1,0 +1,41 @@
+"""What a platform's reader gives back, and what it is given besides documents.
+
+A platform module has ``read(...) -> PlatformReading``: pure, and it never raises for what the evidence holds.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from askew.evidence.location import Location
+from askew.resolve.workload import Workload
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """Something that should have described a workload and could not be read as one."""
+
+    location: Location
+    reason: str
+
+
+class PlatformReading(msgspec.Struct, frozen=True):
+    """The workloads of some documents or texts, and what was passed over and why."""
+
+    workloads: tuple[Workload, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+
+class SourceText(Protocol):
+    """A text that is neither YAML nor JSON, redacted, as a collector gives it: a unit, variables, a command line."""
+
+    @property
+    def source(self) -> str:
+        """The name to show in locations."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The text, with its line ends as read."""
+        ...
