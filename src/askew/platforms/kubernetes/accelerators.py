@@ -13,6 +13,7 @@ from askew.platforms.kubernetes.citations import EXTENDED_RESOURCES
 from askew.platforms.kubernetes.draft import Layers, pick
 from askew.platforms.kubernetes.observe import Entry, observed, observed_map, text_of, truth_of
 from askew.resolve.observation import Observation, Unknown
+from askew.resolve.workload import Problem
 
 # Extended resources that are whole devices, by vendor. Sources: the device plugins' own documentation.
 _DEVICES: Mapping[str, str] = {
@@ -77,13 +78,13 @@ class Devices(msgspec.Struct, frozen=True, kw_only=True):
     locations: tuple[Location, ...] = ()
     request: Entry | None = None
     limit: Entry | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def devices(containers: Layers, pods: Layers) -> Devices:
     """The devices of one container. For extended resources the limit wins, and an absent one is the other."""
     found: dict[str, dict[str, tuple[int, Location]]] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     sharing = ""
     for section in ("requests", "limits"):
         for layer in containers:  # a higher layer's amount replaces a lower one's
@@ -96,7 +97,7 @@ def devices(containers: Layers, pods: Layers) -> Devices:
                 try:
                     found.setdefault(name, {})[section] = (count(text_of(node)), node.location)
                 except ValueError as error:
-                    problems.append(f"{node.location}: {name}: {error}")
+                    problems.append(Problem(kind="malformed", message=f"{name}: {error}", locations=(node.location,)))
     number, vendor, profile, resource = 0, "", "", ""
     places: list[Location] = []
     amounts_of: dict[str, Entry] = {}
@@ -117,7 +118,9 @@ def devices(containers: Layers, pods: Layers) -> Devices:
             sharing = "time-slicing" if name.endswith(".shared") else sharing
     unknown = ""
     if problems and not number:
-        return Devices(number=None, unknown=problems[0].split(": ", 1)[-1], locations=tuple(places), problems=tuple(problems))
+        return Devices(
+            number=None, unknown=problems[0].message, locations=problems[0].locations, problems=tuple(problems)
+        )
     if not number:
         unknown, place = _other_ways(containers, pods)
         if unknown and place:
@@ -144,11 +147,22 @@ def _other_ways(containers: Layers, pods: Layers) -> tuple[str, Location | None]
         return f"devices come through dynamic resource allocation (claim {names})", claims.location
     runtime = pick(pods, "runtimeClassName")
     if "nvidia" in text_of(runtime):
-        return f"runtimeClassName {text_of(runtime)} without a GPU resource: the node's device setup decides", runtime.location
+        return (
+            f"runtimeClassName {text_of(runtime)} without a GPU resource: the node's device setup decides",
+            runtime.location,
+        )
     for layer in containers:
         for variable in layer["env"].each():
-            if variable["name"].value == "NVIDIA_VISIBLE_DEVICES" and variable["value"].value not in (None, "", "void", "none"):
-                return "NVIDIA_VISIBLE_DEVICES without a GPU resource: devices are passed around the scheduler", variable.location
+            if variable["name"].value == "NVIDIA_VISIBLE_DEVICES" and variable["value"].value not in (
+                None,
+                "",
+                "void",
+                "none",
+            ):
+                return (
+                    "NVIDIA_VISIBLE_DEVICES without a GPU resource: devices are passed around the scheduler",
+                    variable.location,
+                )
         if truth_of(layer["securityContext"]["privileged"]):
             node = layer["securityContext"]["privileged"]
             return "a privileged container sees every device of the node, and asks for none", node.location
@@ -160,7 +174,9 @@ def _other_ways(containers: Layers, pods: Layers) -> tuple[str, Location | None]
     return "", None
 
 
-def device_observations(own: Devices, total: int | None, unknown: str, places: tuple[Location, ...]) -> list[Observation]:
+def device_observations(
+    own: Devices, total: int | None, unknown: str, places: tuple[Location, ...]
+) -> list[Observation]:
     """GPU facts of one container. ``total`` is the count over all pods of one replica, or None with the reason."""
     found: list[Observation] = []
     fact = "hardware.gpu.count"
@@ -205,7 +221,9 @@ def model_observations(pods: Layers) -> list[Observation]:
             elif read is not None:
                 admitted = read if admitted is None else admitted & read
                 places.append(node.location)
-    terms = [term for layer in pods for term in layer["affinity"]["nodeAffinity"][_REQUIRED]["nodeSelectorTerms"].each()]
+    terms = [
+        term for layer in pods for term in layer["affinity"]["nodeAffinity"][_REQUIRED]["nodeSelectorTerms"].each()
+    ]
     unbounded = not terms
     for term in terms:
         of_term: frozenset[str] | None = None
@@ -259,7 +277,7 @@ def _profile(text: str) -> str:
 
 
 def _label(key: str, values: tuple[str, ...], node: Node) -> frozenset[str] | Observation | None:
-    """The devices that a label admits; None for a label that says nothing of devices; an unknown for a device nobody knows."""
+    """The devices that a label admits; None where it says nothing of devices; an unknown for a device nobody knows."""
     product = key in PRODUCT_LABELS
     if not product and key not in INSTANCE_LABELS:
         return None

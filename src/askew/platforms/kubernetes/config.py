@@ -20,6 +20,7 @@ from askew.platforms.kubernetes.draft import Layers, pick
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import text_of, truth_of
 from askew.platforms.shell.kubernetes import kubernetes_env
+from askew.resolve.workload import Problem
 
 _FIELD_KEY = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 _USED = re.compile(r"\$(?:\(([A-Za-z_][A-Za-z0-9_.-]*)\)|\{([A-Za-z_][A-Za-z0-9_]*)|([A-Za-z_][A-Za-z0-9_]*))")
@@ -29,9 +30,10 @@ _MAX_FILES = 500
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container's references are resolved against: the object that declares the pod, all objects, the pod's metadata.
+    """What a container's references are resolved against: the object that declares the pod, its metadata, all objects.
 
-    ``nodes`` collects the scalars that a script may be made of, by their place, so that a word of it can be located.
+    ``nodes`` collects the scalars that a script may be made of, by their place, so that a word of it can be located;
+    ``malformed`` what the API server would refuse.
     """
 
     origin: Object
@@ -41,6 +43,12 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
     nodes: dict[Location, Node] = {}
+    malformed: list[Problem] = []
+
+    def refuse(self, node: Node, message: str) -> None:
+        """Note something that the API server would refuse."""
+        text = f"{message}; Kubernetes refuses this manifest"
+        self.malformed.append(Problem(kind="malformed", message=text, locations=(node.location,)))
 
     def find(self, kind: str, name: str) -> Object | None:
         """The ConfigMap or Secret of that name which the pod means."""
@@ -77,6 +85,9 @@ def environment(
     declared: list[Variable] = list(before)
     unseen: list[Unseen] = []
     for layer in containers:
+        for field in ("env", "envFrom"):
+            if layer[field] and not layer[field].is_sequence:
+                around.refuse(layer[field], f"{field} is not a list")
         for item in layer["envFrom"].each():
             _take_all(item, around, declared, unseen)
     names = {variable.name for variable in declared}
@@ -156,8 +167,10 @@ def _variable(node: Node, containers: Layers, around: Surroundings) -> Variable:
     name = text_of(node["name"])
     value = node["value"]
     if value.exists and value.value is not None:
+        if not isinstance(value.value, str):
+            around.refuse(value, f"the value of variable {name} is not text; quote it")
         if isinstance(value.value, (dict, list)):
-            return Variable(name, None, value.location, "env value is no text; Kubernetes refuses this manifest")
+            return Variable(name, None, value.location, "the value is no text")
         place = value.location
         around.nodes[place] = value
         return Variable(name, text_of(value), place)
@@ -172,7 +185,9 @@ def _variable(node: Node, containers: Layers, around: Surroundings) -> Variable:
         return _from_field(name, source["fieldRef"], around)
     if isinstance(source["resourceFieldRef"].value, dict):
         return _from_resource(name, source["resourceFieldRef"], containers)
-    return Variable(name, None, source.location, "value from a source that Askew does not know: " + ", ".join(source.value))
+    return Variable(
+        name, None, source.location, "value from a source that Askew does not know: " + ", ".join(source.value)
+    )
 
 
 def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Variable:
@@ -207,7 +222,10 @@ def _from_field(name: str, reference: Node, around: Surroundings) -> Variable:
 
 
 def _from_resource(name: str, reference: Node, containers: Layers) -> Variable:
-    """A container's own request or limit, in units of ``divisor``, rounded up (resource.ExtractContainerResourceValue)."""
+    """A container's own request or limit, in units of ``divisor``, rounded up.
+
+    Source: ExtractContainerResourceValue in pkg/api/v1/resource/helpers.go of kubernetes/kubernetes.
+    """
     resource = text_of(reference["resource"])
     place = reference["resource"].location
     section, _, key = resource.partition(".")
@@ -258,7 +276,7 @@ def files(containers: Layers, volumes: Mapping[str, Node], around: Surroundings)
             found[path] = entries[sub_path]
         else:
             under = sub_path + "/"
-            found.update((f"{path}/{name[len(under):]}", c) for name, c in entries.items() if name.startswith(under))
+            found.update((f"{path}/{name[len(under) :]}", c) for name, c in entries.items() if name.startswith(under))
         if len(found) > _MAX_FILES:
             break
     return found

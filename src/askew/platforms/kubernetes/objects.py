@@ -66,10 +66,10 @@ class Object(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return _label(self.group, self.version, self.kind, self.namespace if self.namespace_declared else "", self.name)
 
     @property
-    def owner_kinds(self) -> frozenset[tuple[str, str]]:
-        """(kind, name) of the objects that own this one (``metadata.ownerReferences``)."""
-        return frozenset(
-            (str(owner.get("kind")), str(owner.get("name")))
+    def owners(self) -> tuple[tuple[str, str, str], ...]:
+        """(group, kind, name) of the objects that own this one (``metadata.ownerReferences``)."""
+        return tuple(
+            (str(owner.get("apiVersion", "")).rpartition("/")[0], str(owner.get("kind")), str(owner.get("name")))
             for owner in _list(_mapping(_mapping(self.node.value).get("metadata")).get("ownerReferences"))
             if isinstance(owner, Mapping)
         )
@@ -122,9 +122,7 @@ class Objects:
 
     def near(self, origin: Object, group: str, kind: str, name: str) -> Object | None:
         """The object of that name which ``origin`` means: in its namespace, nearest to its source."""
-        return self.get(
-            group, kind, origin.namespace, name, declared=origin.namespace_declared, source=origin.source
-        )
+        return self.get(group, kind, origin.namespace, name, declared=origin.namespace_declared, source=origin.source)
 
     def beside(self, origin: Object, group: str, kind: str) -> tuple[Object, ...]:
         """Every object of a kind that can share a namespace with ``origin``."""

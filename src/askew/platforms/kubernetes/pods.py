@@ -23,7 +23,7 @@ from askew.resolve.images import image_observations, read_image
 from askew.resolve.observation import Observation, Unknown
 from askew.resolve.workload import Container
 
-# Containers that injectors, meshes and platforms put beside the user's own. Kubernetes has no mark for them but the name.
+# Containers that injectors, meshes and platforms put beside the user's own; only the name tells them.
 INJECTED = frozenset(
     {
         "istio-proxy",
@@ -79,7 +79,7 @@ def containers_by_name(pods: Layers) -> dict[str, Layers]:
     found: dict[str, tuple[Node, ...]] = {}
     for depth, layer in enumerate(pods):
         for position, node in enumerate(layer["containers"].each()):
-            if not isinstance(node.value, dict):
+            if not node.is_mapping:
                 continue
             name = text_of(node["name"])
             if not name and depth and len(found) == 1:
@@ -132,8 +132,8 @@ def _container(
     additions: Sequence[Addition],
 ) -> PodContainer:
     problems: list[str] = []
-    launch = _launch(name, layers, around, volumes, additions, problems)
     found: list[Observation] = []
+    launch = _launch(name, layers, around, volumes, additions, problems, found)
     if launch.image is not None:
         found.extend(image_observations(launch.image))
         found.append(_pull_policy(layers, launch.image))
@@ -145,13 +145,14 @@ def _container(
     for addition in additions:
         found.extend(addition.observations)
     own = devices(layers, pods)
+    around.malformed.extend(own.problems)
     return PodContainer(
         name=name,
         launch=launch,
         processes=_processes(launch, around.nodes),
         devices=own,
         observations=tuple(found),
-        problems=(*problems, *own.problems),
+        problems=tuple(problems),
     )
 
 
@@ -162,9 +163,10 @@ def _launch(
     volumes: Mapping[str, Node],
     additions: Sequence[Addition],
     problems: list[str],
+    found: list[Observation],
 ) -> Launch:
-    command = _words(pick(layers, "command"), "command", around.nodes, problems)
-    args = _words(pick(layers, "args"), "args", around.nodes, problems)
+    command = _words(pick(layers, "command"), "command", around)
+    args = _words(pick(layers, "args"), "args", around)
     for addition in additions:
         args.extend(addition.args)
         if addition.command is not None:
@@ -176,9 +178,10 @@ def _launch(
         after=[v for addition in additions if not addition.env_first for v in addition.env],
         texts=[token.text for token in (*command, *args)],
     )
-    problems.extend(
-        f"{one.location}: variables come from {one.what}, which is not among the sources" for one in unseen
-    )
+    for one in unseen:
+        reason = f"variables come from {one.what}, which is not among the sources"
+        problems.append(f"{one.location}: {reason}")
+        found.append(observed("runtime.env", Unknown(reason), one.location))
     image_node = pick(layers, "image")
     image = next((addition.image for addition in reversed(additions) if addition.image is not None), None)
     if image is None and isinstance(image_node.value, str) and image_node.value:
@@ -196,28 +199,23 @@ def _launch(
     )
 
 
-def _words(node: Node, field: str, nodes: dict[Location, Node], problems: list[str]) -> list[Token]:
-    if not node.exists or node.value is None:
-        return []
-    if isinstance(node.value, str):
-        problems.append(f"{node.location}: {field} is text, not a list; Kubernetes refuses this manifest")
-        return []
-    if not isinstance(node.value, list):
-        problems.append(f"{node.location}: {field} is not a list; Kubernetes refuses this manifest")
+def _words(node: Node, field: str, around: Surroundings) -> list[Token]:
+    if node and not node.is_sequence:
+        around.refuse(node, f"{field} is not a list")
         return []
     tokens: list[Token] = []
     for item in node.each():
         value = item.value
         if isinstance(value, (dict, list)):
-            problems.append(f"{item.location}: an item of {field} is not text; Kubernetes refuses this manifest")
+            around.refuse(item, f"an item of {field} is not text")
             continue
         if not isinstance(value, str):
-            problems.append(
-                f"{item.location}: an item of {field} is not text but {'null' if value is None else 'a number or boolean'}; "
-                "Kubernetes refuses this manifest unless it is quoted"
+            around.refuse(
+                item,
+                f"an item of {field} is not text but {'null' if value is None else 'a number or boolean'}; quote it",
             )
         token = Token(text_of(item), item.location)
-        nodes[token.location] = item
+        around.nodes[token.location] = item
         tokens.append(token)
     return tokens
 
@@ -275,5 +273,3 @@ def _resources(layers: Layers) -> list[Observation]:
         else:
             found.append(observed(fact, None, CORE_DEFAULTS, origin="platform-default"))
     return found
-
-

@@ -41,9 +41,7 @@ def probes(layers: Layers, ports: Mapping[str, int], rewritten: Mapping[str, Map
     return found
 
 
-def _entries(
-    node: Node, ports: Mapping[str, int], rewritten: Mapping[str, Mapping[str, Value]]
-) -> dict[str, Entry]:
+def _entries(node: Node, ports: Mapping[str, int], rewritten: Mapping[str, Mapping[str, Value]]) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     http, tcp, grpc, run = node["httpGet"], node["tcpSocket"], node["grpc"], node["exec"]
     original = rewritten.get(text_of(http["path"])) if rewritten else None

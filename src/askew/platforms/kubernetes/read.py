@@ -12,7 +12,6 @@ from importlib import import_module
 import msgspec
 
 from askew.evidence.document import Document
-from askew.evidence.location import Location
 from askew.platforms.kubernetes import workloads
 from askew.platforms.kubernetes.draft import Draft, Join, Reader
 from askew.platforms.kubernetes.objects import Object, Objects, Refused, index
@@ -56,25 +55,18 @@ def read(documents: Iterable[Document]) -> KubernetesReading:
     joins = _joins(objects)
     found: list[Workload] = []
     problems: list[Problem] = []
+    refused = list(objects.refused)
     for one in objects:
         reader = _reader(one)
         if reader is None:
             continue
         drafts = reader(one, objects)
         for draft in drafts:
-            if problem := _no_containers(draft):
-                problems.append(problem)
-                continue
-            workload = workloads.build(draft, objects, joins)
-            found.append(workload)
-            problems.extend(
-                Problem(kind="malformed", message=text, locations=(container.launch.location,))
-                for container in workload.containers
-                for text in container.problems
-            )
-    return KubernetesReading(
-        workloads=tuple(found), problems=tuple(problems), refused=objects.refused, objects=objects
-    )
+            if nothing := _no_containers(draft):
+                refused.append(nothing)
+            else:
+                found.append(workloads.build(draft, objects, joins, problems))
+    return KubernetesReading(workloads=tuple(found), problems=tuple(problems), refused=tuple(refused), objects=objects)
 
 
 def _reader(one: Object) -> Reader | None:
@@ -115,13 +107,13 @@ def _joins(objects: Objects) -> tuple[Join, ...]:
     return tuple(joins)
 
 
-def _no_containers(draft: Draft) -> Problem | None:
-    if any(isinstance(layer["containers"].value, list) for layer in draft.pod):
+def _no_containers(draft: Draft) -> Refused | None:
+    """Why a draft runs nothing: a patch, or a pod template that is no pod template."""
+    if any(layer["containers"].is_sequence for layer in draft.pod):
         return None
-    label = draft.object.label
-    places: tuple[Location, ...] = (draft.pod[-1]["containers"].location,)
-    if any(layer["containers"].exists for layer in draft.pod):
-        message = f"{label}: containers is not a list; Kubernetes refuses this manifest"
-    else:
-        message = f"{label}: the pod template has no containers (is this a patch, or is the indentation wrong?)"
-    return Problem(kind="malformed", message=message, locations=places)
+    label, place = draft.object.label, draft.pod[-1]["containers"].location
+    if any(layer["containers"] for layer in draft.pod):
+        return Refused(place, f"{label}: containers is not a list; Kubernetes refuses this manifest")
+    return Refused(
+        place, f"{label}: the pod template has no containers (is this a patch, or is the indentation wrong?)"
+    )

@@ -39,7 +39,9 @@ def stable_name(name: str) -> str:
     return _KUSTOMIZE_HASH.sub("", name)
 
 
-def volume_observations(containers: Layers, volumes: Mapping[str, Node], templates: Mapping[str, Node]) -> list[Observation]:
+def volume_observations(
+    containers: Layers, volumes: Mapping[str, Node], templates: Mapping[str, Node]
+) -> list[Observation]:
     """Mounts of one container by path. ``templates`` are a StatefulSet's volume claim templates by name."""
     entries: dict[str, Entry] = {}
     for mount in keyed(containers, "volumeMounts", "mountPath"):
@@ -150,7 +152,9 @@ def _shm_volume(fact: str, volume: Node, containers: Layers) -> Observation:
     empty = volume["emptyDir"]
     if not empty.exists:
         kind = next((key for key, _ in volume.items() if key != "name"), "no source")
-        return observed(fact, Unknown(f"/dev/shm is a volume of kind {kind}, whose size no manifest shows"), volume.location)
+        return observed(
+            fact, Unknown(f"/dev/shm is a volume of kind {kind}, whose size no manifest shows"), volume.location
+        )
     size = empty["sizeLimit"]
     if size and text_of(size) != "0":
         return observed(fact, _bytes(text_of(size)), size.location, raw=text_of(size))
@@ -160,7 +164,13 @@ def _shm_volume(fact: str, volume: Node, containers: Layers) -> Observation:
     if limit:
         because = ("an emptyDir in memory without sizeLimit is bounded by the container's memory limit",)
         return observed(
-            fact, _bytes(text_of(limit)), empty.location, limit.location, EMPTY_DIR, confidence="likely", because=because
+            fact,
+            _bytes(text_of(limit)),
+            empty.location,
+            limit.location,
+            EMPTY_DIR,
+            confidence="likely",
+            because=because,
         )
     reason = "/dev/shm is an emptyDir in memory without sizeLimit: the node's memory bounds it"
     return observed(fact, Unknown(reason, "df -h /dev/shm in the container"), empty.location)

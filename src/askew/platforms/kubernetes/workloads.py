@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from askew.evidence.document import Node
 from askew.evidence.launch import Launch
-from askew.evidence.location import Location
 from askew.platforms.kubernetes.accelerators import devices, model_observations
 from askew.platforms.kubernetes.citations import APPS_DEFAULTS
 from askew.platforms.kubernetes.config import Surroundings
@@ -18,16 +17,13 @@ from askew.platforms.kubernetes.observe import observed, observed_map, text_of
 from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, read_pod
 from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
-from askew.resolve.workload import Container, Member, Workload
+from askew.resolve.workload import Container, Member, Problem, Workload
 
 _IGNORE = "askew.dev/ignore"
 _MOST_PODS = 100_000
 
-# Owners whose own object is read instead of what they own.
-_OWNERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
 
-
-# -- the kinds of Kubernetes ------------------------------------------------------------------------------------------
+# -- the kinds of Kubernetes -----------------------------------------------------------------------------
 
 
 def _template(one: Object, template: Node, **more: object) -> tuple[Draft, ...]:
@@ -42,18 +38,17 @@ def _template(one: Object, template: Node, **more: object) -> tuple[Draft, ...]:
 
 
 def deployment(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """A Deployment, StatefulSet or ReplicationController."""
+    """A Deployment, StatefulSet, ReplicaSet or ReplicationController, unless what owns it is read instead."""
+    if _owned(one, objects):
+        return ()
     spec = one.node["spec"]
     return _template(one, spec["template"], replicas=spec["replicas"])
 
 
-def replica_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """A ReplicaSet of its own; one that a Deployment among the sources owns is that Deployment's past or present."""
-    return () if _owned(one, objects) else deployment(one, objects)
-
-
 def daemon_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A DaemonSet: as many replicas as nodes fit."""
+    if _owned(one, objects):
+        return ()
     return _template(one, one.node["spec"]["template"], replicas_default=None)
 
 
@@ -76,15 +71,23 @@ def cron_job(one: Object, objects: Objects) -> tuple[Draft, ...]:
     return _template(one, one.node["spec"]["jobTemplate"]["spec"]["template"], replicas_default=None)
 
 
-def _owned(one: Object, objects: Objects) -> bool:
-    """Whether an owner of this object is among the sources, directly or through a ReplicaSet's name."""
-    for kind, name in one.owner_kinds:
-        for group in ("apps", "batch", ""):
-            if objects.near(one, group, kind, name) is not None:
+# Owners that no reader reads: what they own counts as owned by their own owners.
+_BETWEEN = frozenset({("serving.knative.dev", "Revision"), ("serving.knative.dev", "Configuration")})
+_MOST_OWNERS = 6
+
+
+def _owned(one: Object, objects: Objects, depth: int = 0) -> bool:
+    """Whether an object that is read in its own right owns this one, directly or not, and is among the sources."""
+    if depth > _MOST_OWNERS:
+        return False
+    for group, kind, name in one.owners:
+        owner = objects.near(one, group, kind, name)
+        if owner is None:
+            # A pod names its ReplicaSet, and that is called after its Deployment; dumps often leave it out.
+            stem = name.rpartition("-")[0]
+            if (group, kind) == ("apps", "ReplicaSet") and stem and objects.near(one, "apps", "Deployment", stem):
                 return True
-        if kind == "ReplicaSet" and objects.near(one, "apps", "Deployment", name.rpartition("-")[0]) is not None:
-            return True
-        if kind not in _OWNERS and any(owner.kind == kind and owner.name == name for owner in objects):
+        elif (owner.group, owner.kind) not in _BETWEEN or _owned(owner, objects, depth + 1):
             return True
     return False
 
@@ -93,7 +96,7 @@ READERS: Mapping[tuple[str, str], Reader] = {
     ("apps", "Deployment"): deployment,
     ("extensions", "Deployment"): deployment,
     ("apps", "StatefulSet"): deployment,
-    ("apps", "ReplicaSet"): replica_set,
+    ("apps", "ReplicaSet"): deployment,
     ("", "ReplicationController"): deployment,
     ("apps", "DaemonSet"): daemon_set,
     ("", "Pod"): pod,
@@ -102,7 +105,7 @@ READERS: Mapping[tuple[str, str], Reader] = {
 }
 
 
-# -- kinds nobody knows, which still hold a pod template -----------------------------------------------------------------
+# -- kinds nobody knows, which still hold a pod template -------------------------------------------------
 
 
 def generic(one: Object, objects: Objects) -> tuple[Draft, ...]:
@@ -169,11 +172,16 @@ def _role_draft(one: Object, role: str, template: Node, layers: Layers, holder: 
     )
 
 
-# -- from a draft to a workload --------------------------------------------------------------------------------------------
+# -- from a draft to a workload --------------------------------------------------------------------------
 
 
-def build(draft: Draft, objects: Objects, joins: Sequence[Join] = ()) -> Workload:
-    """The workload that a draft and the objects around it describe. Never raises on what a user may write."""
+def build(
+    draft: Draft, objects: Objects, joins: Sequence[Join] = (), problems: list[Problem] | None = None
+) -> Workload:
+    """The workload that a draft and the objects around it describe. Never raises on what a user may write.
+
+    ``problems`` gains what the API server would refuse.
+    """
     one = draft.object
     around = Surroundings(
         origin=one,
@@ -182,6 +190,7 @@ def build(draft: Draft, objects: Objects, joins: Sequence[Join] = ()) -> Workloa
         name=draft.workload_name,
         labels=draft.pod_labels,
         annotations=draft.pod_annotations,
+        malformed=[] if problems is None else problems,
     )
     templates = {text_of(t["metadata"]["name"]): t for t in one.node["spec"]["volumeClaimTemplates"].each()}
     read = read_pod(draft.pod, around, draft.additions, templates)
@@ -254,7 +263,7 @@ def _member(draft: Draft, group: PodGroup, around: Surroundings) -> Member:
 
 
 def _observations(draft: Draft, objects: Objects, joins: Sequence[Join]) -> tuple[Observation, ...]:
-    """Facts of the workload as a whole. What the reader says beats what a join says, and that beats the plain fields."""
+    """Facts of the workload as a whole: what the reader says beats what a join says, and that beats plain fields."""
     joined = [observation for join in joins for observation in join(draft, objects)]
     said = {observation.fact for observation in draft.observations}
     joined = [observation for observation in joined if observation.fact not in said or observation.hop]
