@@ -70,6 +70,8 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
     keys = reference.facts.keys() if mode == "contract" else reference.facts.keys() | target.facts.keys()
     for key in sorted(keys):
         fact = FACTS[key]
+        if not fact.compared:
+            continue
         left = reference.facts.get(key) or unseen(fact)
         right = target.facts.get(key) or unseen(fact)
         settled = bool(fact.settled_by) and _agree(reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from askew.facts import kinds as k
-from askew.facts.types import Fact, Value, ValueType
+from askew.facts.later import Row, later
+from askew.facts.types import Fact
 
-_ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
+_SEE = "the contract (modelspec.yaml) and its owner"
+
+_ROWS: tuple[Row, ...] = (
     (
         "owner",
         k.text,
+        "info",
+        _SEE,
         ("ml-platform",),
         "Who answers for the deployment.",
         "Without an owner nobody decides whether a deviation is meant.",
@@ -16,6 +21,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "change_approval",
         k.text,
+        "info",
+        _SEE,
         ("two reviewers",),
         "Who must agree to a change.",
         "Changes that skip it are the usual beginning of skew.",
@@ -23,6 +30,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "pii",
         k.boolean,
+        "info",
+        _SEE,
         (True, False),
         "Whether personal data passes through the model.",
         "It decides what may be logged and kept.",
@@ -30,6 +39,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "retention.logs",
         k.seconds,
+        "info",
+        _SEE,
         (2592000,),
         "How long logs are kept.",
         "Too short loses the evidence of an incident, too long keeps personal data.",
@@ -37,6 +48,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "retention.artifacts",
         k.seconds,
+        "info",
+        _SEE,
         (31536000,),
         "How long model artifacts are kept.",
         "A deleted artifact cannot be rolled back to.",
@@ -44,6 +57,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "cost_target",
         k.text,
+        "info",
+        _SEE,
         ("500 USD per day",),
         "What the deployment may cost.",
         "Idle or oversized GPUs exceed it unnoticed.",
@@ -51,6 +66,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "slo",
         k.mapping(),
+        "info",
+        _SEE,
         ({"availability": 0.999, "ttft_p95": 1.5},),
         "Service levels that were promised.",
         "A configuration that cannot meet them is skewed even if nothing changed.",
@@ -58,6 +75,8 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "observability",
         k.mapping(),
+        "info",
+        _SEE,
         ({"metrics": True, "tracing": False},),
         "Whether metrics, logs and traces are collected.",
         "Without them skew is noticed by users first.",
@@ -65,24 +84,12 @@ _ROWS: tuple[tuple[str, ValueType, tuple[Value, ...], str, str], ...] = (
     (
         "dependencies",
         k.string_set,
+        "info",
+        _SEE,
         (["guardrail-service"],),
         "Other models and services the deployment needs.",
         "A dependency that changes or disappears changes the answers.",
     ),
 )
 
-FACTS: tuple[Fact, ...] = tuple(
-    Fact(
-        key=f"governance.{key}",
-        type=type_,
-        brief=brief,
-        why=why,
-        severity="info",
-        examples=examples,
-        observe_with="the contract (modelspec.yaml) and its owner",
-        milestone=2,
-        stability="experimental",
-        playbook="governance",
-    )
-    for key, type_, examples, brief, why in _ROWS
-)
+FACTS: tuple[Fact, ...] = later("governance", _ROWS, "governance")

@@ -7,15 +7,15 @@ arrive as plain numbers or words, and a two-file comparison should not pay for p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 from askew.facts.types import Value, ValueType
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
-_DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]+\Z")
-_HEX64 = re.compile(r"[0-9a-f]{64}\Z")
+# Regular expressions would cost more to compile at start than all of a comparison's values cost to read.
+_DIGITS = frozenset("0123456789")
+_NUMERIC = frozenset("0123456789+-.eE")
+_HEX = frozenset("0123456789abcdef")
+_ALGORITHM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+._-")
 
 UNLIMITED = "unlimited"
 _UNLIMITED = frozenset({"unlimited", "infinity", "infinite", "inf"})
@@ -146,12 +146,33 @@ def _any_order(value: Value) -> Value:
     return value
 
 
+def _as_integer(word: str) -> int | None:
+    """The integer that plain digits with an optional sign are, or None."""
+    digits = word[1:] if word[:1] in ("+", "-") else word
+    return int(word) if digits and len(digits) <= 20 and _DIGITS.issuperset(digits) else None
+
+
+def _as_number(word: str) -> int | float | None:
+    """The finite number a word in JSON's notation, or nearly so (``+1``, ``.5``, ``5.``), is, or None."""
+    if not word or len(word) > 40 or not _NUMERIC.issuperset(word):
+        return None
+    whole = _as_integer(word)
+    if whole is not None:
+        return whole
+    try:
+        number = float(word)
+    except ValueError:
+        return None
+    return None if number in (float("inf"), float("-inf")) else _tidy(number)
+
+
 def _setting(raw: Value) -> Value:
     """A scalar as configuration files mean it: ``"0.7"`` is 0.7 and ``"true"`` is true."""
     if isinstance(raw, str):
         text = raw.strip()
-        if _NUMBER.match(text):
-            return _number(text)
+        number = _as_number(text)
+        if number is not None:
+            return _finite(number, "a number")
         lowered = text.lower()
         if lowered in ("true", "false"):
             return lowered == "true"
@@ -164,11 +185,10 @@ def _number(raw: Value) -> Value:
         return None
     if isinstance(raw, (int, float)) and not isinstance(raw, bool):
         return _finite(raw, "a finite number")
-    if isinstance(raw, str) and _NUMBER.match(text := raw.strip()):
-        if _INTEGER.match(text):
-            return _finite(int(text), "a number")
-        return _finite(float(text), "a finite number")
-    raise _refuse(raw, "a number")
+    number = _as_number(raw.strip()) if isinstance(raw, str) else None
+    if number is None:
+        raise _refuse(raw, "a number")
+    return _finite(number, "a number")
 
 
 def _text(raw: Value) -> Value:
@@ -210,9 +230,8 @@ def _whole(raw: Value, expected: str, unlimited: bool, least: int | None) -> Val
         word = raw.strip()
         if unlimited and word.lower() in _UNLIMITED:
             return UNLIMITED
-        if _INTEGER.match(word):
-            number = int(word)
-        else:
+        number = _as_integer(word)
+        if number is None:
             from askew.facts.values.integer import engine_integer, written_integer
 
             try:
@@ -256,7 +275,7 @@ def _byte_count(raw: Value, unlimited: bool) -> Value:
         word = raw.strip()
         if unlimited and word.lower() in _UNLIMITED:
             return UNLIMITED
-        if not _INTEGER.match(word):
+        if _as_integer(word) is None:
             from askew.facts.values import quantity
 
             for read in (quantity.bytes_, quantity.byte_size):
@@ -280,7 +299,7 @@ def _cores(raw: Value) -> Value:
     if raw is None:
         return None
     number: Value = None
-    if isinstance(raw, str) and not _NUMBER.match(raw.strip()):
+    if isinstance(raw, str) and _as_number(raw.strip()) is None:
         from askew.facts.values.quantity import cores
 
         try:
@@ -299,7 +318,7 @@ def _seconds(raw: Value) -> Value:
         return None
     number: Value = None
     expected = "seconds, a duration such as 90s or 1m30s, or unlimited"
-    if isinstance(raw, str) and not _NUMBER.match(raw.strip()):
+    if isinstance(raw, str) and _as_number(raw.strip()) is None:
         if raw.strip().lower() in _UNLIMITED:
             return UNLIMITED
         from askew.facts.values.duration import go_duration
@@ -344,10 +363,12 @@ def _digest(raw: Value) -> Value:
         return None
     if isinstance(raw, str):
         word = raw.strip().rsplit("@", 1)[-1].lower()
-        if _HEX64.match(word):
-            return "sha256:" + word
-        if _DIGEST.match(word):
-            return word
+        algorithm, colon, hexadecimal = word.rpartition(":")
+        if hexadecimal and _HEX.issuperset(hexadecimal):
+            if not colon and len(hexadecimal) == 64:
+                return "sha256:" + word
+            if algorithm and _ALGORITHM.issuperset(algorithm):
+                return word
     raise _refuse(raw, "a digest such as sha256:0123…")
 
 
@@ -521,11 +542,17 @@ def enum(
     return ValueType(name="enum", parse=parse, same=same, show=show_data, schema=schema)
 
 
-def mapping(of: ValueType = setting, fields: Mapping[str, ValueType] | None = None, *, keyed: bool = True) -> ValueType:
+def mapping(
+    of: ValueType = setting,
+    fields: Mapping[str, ValueType] | None = None,
+    *,
+    keyed: bool = True,
+    record: bool = False,
+) -> ValueType:
     """A map from text to ``of``; keys named in ``fields`` have a type of their own.
 
     ``keyed`` maps are resolved and compared key by key: ``entry(key)`` is the type of one value. As a declared value a
-    map speaks only of the keys it has.
+    map speaks only of the keys it has. ``record`` says that the keys belong together.
     """
     known = fields or {}
     expected = "a map" + (" of " + of.name if of is not setting and of is not data else "")
@@ -547,12 +574,12 @@ def mapping(of: ValueType = setting, fields: Mapping[str, ValueType] | None = No
 
     def same(a: Value, b: Value) -> bool:
         if not isinstance(a, dict) or not isinstance(b, dict):
-            return a == b
+            return of.same(a, b)  # two entries
         return a.keys() == b.keys() and all(entry(key).same(value, b[key]) for key, value in a.items())
 
     def show(value: Value) -> str:
         if not isinstance(value, dict):
-            return show_data(value)
+            return of.show(value)
         parts = []
         for key, item in value.items():
             shown = entry(key).show(item)
@@ -561,7 +588,7 @@ def mapping(of: ValueType = setting, fields: Mapping[str, ValueType] | None = No
 
     def satisfies(declared: Value, target: Value) -> bool | None:
         if not isinstance(declared, dict) or not isinstance(target, dict):
-            return declared == target
+            return _met(of, declared, target)
         answers = [_met(entry(key), wanted, target.get(key)) for key, wanted in declared.items()]
         if False in answers:
             return False
@@ -572,7 +599,15 @@ def mapping(of: ValueType = setting, fields: Mapping[str, ValueType] | None = No
         schema["properties"] = {key: _or_null(kind.schema) for key, kind in known.items()}
     name = f"map<text,{of.name}>" if of is not setting and of is not data else "map"
     return ValueType(
-        name=name, parse=parse, same=same, show=show, schema=schema, satisfies=satisfies, keyed=keyed, entry=entry
+        name=name,
+        parse=parse,
+        same=same,
+        show=show,
+        schema=schema,
+        satisfies=satisfies,
+        keyed=keyed,
+        entry=entry,
+        record=record,
     )
 
 
@@ -592,7 +627,7 @@ def list_of(item: ValueType, *, ordered: bool = False) -> ValueType:
         if raw is None:
             return None
         if isinstance(raw, (str, Mapping)):
-            raw = [raw]  # type: ignore[list-item]  # a single one stands for a list of one
+            raw = [raw]  # a single one stands for a list of one
         if not isinstance(raw, (list, tuple)):
             raise _refuse(raw, expected)
         parsed = [item.parse(entry) for entry in raw]
@@ -616,8 +651,8 @@ def list_of(item: ValueType, *, ordered: bool = False) -> ValueType:
     return ValueType(name=f"list<{item.name}>", parse=parse, same=same, show=show, schema=schema)
 
 
-def record(**fields: ValueType) -> ValueType:
-    """A map with named fields that is compared as a whole: one item of a list. Fields not named are kept as they are."""
+def item_of(**fields: ValueType) -> ValueType:
+    """A map with named fields that is compared as a whole: one item of a list. Other fields are kept as they are."""
     return mapping(setting, fields, keyed=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from askew.facts import kinds as k
+from askew.facts.later import Row, later
 from askew.facts.types import Fact
 
 _POD = "kubectl -n $NS get pod $POD -o yaml"
@@ -14,8 +15,8 @@ def _field(path: str) -> str:
     return f"kubectl -n $NS get pod $POD -o jsonpath='{{{path}}}'"
 
 
-_cores_pair = k.mapping(k.cores)
-_bytes_pair = k.mapping(k.bytes_)
+_cores_pair = k.mapping(k.cores, record=True)
+_bytes_pair = k.mapping(k.bytes_, record=True)
 
 probe = k.mapping(
     k.setting,
@@ -32,9 +33,10 @@ probe = k.mapping(
         "failure_threshold": k.count,
         "budget": k.seconds,
     },
+    record=True,
 )
 
-# Mount path → what is mounted there. The type names the volume's kind as Kubernetes does (persistentVolumeClaim, emptyDir).
+# Mount path → what is mounted there. ``type`` is Kubernetes' name for the kind of volume (emptyDir, configMap).
 volumes = k.mapping(
     k.mapping(
         k.setting,
@@ -59,10 +61,86 @@ strategy = k.mapping(
         "max_unavailable": k.setting,
         "partition": k.count,
     },
+    record=True,
 )
 
 metrics = k.list_of(
-    k.record(source=k.text, name=k.text, query=k.text, target_type=k.text, target=k.setting),
+    k.item_of(source=k.text, name=k.text, query=k.text, target_type=k.text, target=k.setting),
+)
+
+_LATER: tuple[Row, ...] = (
+    (
+        "autoscaler.behaviour",
+        k.mapping(k.data),
+        "low",
+        _SCALER,
+        ({"scale_down_window": 300},),
+        "Windows, cooldowns and steps of the autoscaler.",
+        "GPU pods take minutes to start: a short window flaps, a long one holds idle GPUs.",
+    ),
+    (
+        "prestop",
+        k.seconds,
+        "low",
+        _field(".spec.containers[*].lifecycle"),
+        (15,),
+        "Time the pre-stop hook waits before the engine is told to stop.",
+        "Without it, requests still arrive at a pod that no longer listens.",
+    ),
+    (
+        "config.digest",
+        k.digest,
+        "info",
+        "kubectl -n $NS get configmap -o yaml",
+        ("sha256:" + "3d" * 32,),
+        "Digest of the ConfigMaps and Secrets that the pod uses.",
+        "The same manifest with other configuration runs something else.",
+    ),
+    (
+        "rollout",
+        k.mapping(),
+        "low",
+        "kubectl -n $NS rollout status $KIND/$NAME",
+        ({"complete": True, "versions": 1},),
+        "Whether one version is in service.",
+        "A rollout that is stuck serves two versions at once: answers differ from request to request.",
+    ),
+    (
+        "restarts",
+        k.count,
+        "low",
+        "kubectl -n $NS get pods",
+        (0, 7),
+        "Restarts of the engine's container.",
+        "Each restart loads the model again; capacity is missing meanwhile.",
+    ),
+    (
+        "last_termination",
+        k.mapping(),
+        "low",
+        _field(".status.containerStatuses[*].lastState"),
+        ({"exit_code": 137, "reason": "OOMKilled"},),
+        "How the engine's container last ended.",
+        "The reason tells memory limits, failed probes and crashes apart.",
+    ),
+    (
+        "disruption",
+        k.mapping(),
+        "low",
+        "kubectl -n $NS get poddisruptionbudget",
+        ({"min_available": 1},),
+        "Disruption budget, spot nodes, consolidation.",
+        "Without a budget a node upgrade may take all replicas at once.",
+    ),
+    (
+        "warm_pool",
+        k.mapping(),
+        "low",
+        "kubectl get nodes",
+        ({"nodes": 1},),
+        "Nodes or pods kept ready.",
+        "Without it scaling waits for a node, its drivers, the image and the weights.",
+    ),
 )
 
 FACTS: tuple[Fact, ...] = (
@@ -108,6 +186,7 @@ FACTS: tuple[Fact, ...] = (
         severity="medium",
         examples=(1, 10),
         observe_with=_SCALER,
+        follows="orchestration.replicas.min",
         playbook="autoscaling",
     ),
     Fact(
@@ -124,8 +203,8 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.autoscaler.metrics",
         type=metrics,
         brief="Signals that drive scaling, with their targets.",
-        why="CPU or memory say nothing about a busy GPU engine: replicas come too late or never; another target changes cost "
-        "and queueing.",
+        why="CPU or memory say nothing about a busy GPU engine: replicas come too late or never; another target "
+        "changes cost and queueing.",
         severity="medium",
         examples=(
             [{"name": "cpu", "source": "resource", "target": 80, "target_type": "utilization"}],
@@ -156,7 +235,8 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.resources.memory.bytes",
         type=_bytes_pair,
         brief="Memory of the engine's container: request and limit.",
-        why="Loading, swapping and pinned buffers beyond the limit end in OOMKilled, often at startup or under peak load only.",
+        why="Loading, swapping and pinned buffers beyond the limit end in OOMKilled, often at startup or under peak "
+        "load only.",
         severity="low",
         examples=({"limit": 68719476736, "request": 34359738368},),
         observe_with=_field(".spec.containers[*].resources"),
@@ -248,17 +328,17 @@ FACTS: tuple[Fact, ...] = (
         for name, why in (
             (
                 "startup",
-                "A budget below the time that loading takes restarts the container for ever; without one the liveness probe "
-                "judges the loading.",
+                "A budget below the time that loading takes restarts the container for ever; without the probe, "
+                "liveness judges the loading.",
             ),
             (
                 "readiness",
-                "A probe that succeeds too early sends requests to a model that is still loading; one that fails under load takes "
-                "busy replicas away.",
+                "A probe that succeeds too early sends requests to a model that is still loading; one that fails "
+                "under load takes busy replicas away.",
             ),
             (
                 "liveness",
-                "A probe that is too strict kills pods that are loading or merely busy; without one a hung engine stays.",
+                "A probe that is too strict kills pods that are loading or busy; without one a hung engine stays.",
             ),
         )
     ),
@@ -276,7 +356,8 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.strategy",
         type=strategy,
         brief="How a new version replaces the old one.",
-        why="A surge needs spare GPUs: without them the rollout waits for ever; Recreate means downtime for the load time.",
+        why="A surge needs spare GPUs: without them the rollout waits for ever; Recreate means downtime for the "
+        "load time.",
         severity="low",
         examples=({"max_surge": "25%", "max_unavailable": "25%", "type": "RollingUpdate"}, {"type": "Recreate"}),
         observe_with=_WORKLOAD,
@@ -286,8 +367,8 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.image_pull_policy",
         type=k.enum("Always", "IfNotPresent", "Never"),
         brief="When the node pulls the image.",
-        why="IfNotPresent with a tag that moves runs whatever a node happens to have; Always makes a registry outage an outage "
-        "of scaling.",
+        why="IfNotPresent with a tag that moves runs whatever a node happens to have; Always makes a registry "
+        "outage an outage of scaling.",
         severity="low",
         examples=("IfNotPresent", "Always"),
         observe_with=_field(".spec.containers[*].imagePullPolicy"),
@@ -297,7 +378,8 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.service_links",
         type=k.boolean,
         brief="Whether variables for every Service of the namespace are put into the containers.",
-        why="A Service named vllm yields VLLM_PORT=tcp://…, which the engine reads as its own setting and fails or misbehaves.",
+        why="A Service named vllm yields VLLM_PORT=tcp://…, which the engine reads as its own setting and fails or "
+        "misbehaves.",
         severity="low",
         examples=(True, False),
         observe_with=_field(".spec.enableServiceLinks"),
@@ -312,6 +394,7 @@ FACTS: tuple[Fact, ...] = (
         examples=(["llm", "vllm"],),
         observe_with="kubectl -n $NS get services -o name",
         combine="all",
+        compared=False,
         playbook="scheduling",
     ),
     Fact(
@@ -328,99 +411,12 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.volumes",
         type=volumes,
         brief="What is mounted where in the engine's container: type, source, sub-path, size.",
-        why="Another volume may hold another model or configuration; a sub-path mount never sees updates; a missing cache "
-        "volume downloads the weights at every start.",
+        why="Another volume may hold another model or configuration; a sub-path mount never sees updates; a missing "
+        "cache volume downloads the weights at every start.",
         severity="low",
         examples=({"/models": {"read_only": True, "source": "llama-weights", "type": "persistentVolumeClaim"}}, {}),
         observe_with=_field(".spec.volumes"),
         playbook="scheduling",
     ),
-    *(
-        Fact(
-            key=f"orchestration.{key}",
-            type=type_,
-            brief=brief,
-            why=why,
-            severity=severity,
-            examples=examples,
-            observe_with=observe_with,
-            milestone=2,
-            stability="experimental",
-            playbook="autoscaling" if key.startswith("autoscaler") or key == "warm_pool" else "scheduling",
-        )
-        for key, type_, severity, observe_with, examples, brief, why in (
-            (
-                "autoscaler.behaviour",
-                k.mapping(k.data),
-                "low",
-                _SCALER,
-                ({"scale_down_window": 300},),
-                "Windows, cooldowns and steps of the autoscaler.",
-                "GPU pods take minutes to start: a short window flaps, a long one holds idle GPUs.",
-            ),
-            (
-                "prestop",
-                k.seconds,
-                "low",
-                _field(".spec.containers[*].lifecycle"),
-                (15,),
-                "Time the pre-stop hook waits before the engine is told to stop.",
-                "Without it, requests still arrive at a pod that no longer listens.",
-            ),
-            (
-                "config.digest",
-                k.digest,
-                "info",
-                "kubectl -n $NS get configmap -o yaml",
-                ("sha256:" + "3d" * 32,),
-                "Digest of the ConfigMaps and Secrets that the pod uses.",
-                "The same manifest with other configuration runs something else.",
-            ),
-            (
-                "rollout",
-                k.mapping(),
-                "low",
-                "kubectl -n $NS rollout status $KIND/$NAME",
-                ({"complete": True, "versions": 1},),
-                "Whether one version is in service.",
-                "A rollout that is stuck serves two versions at once: answers differ from request to request.",
-            ),
-            (
-                "restarts",
-                k.count,
-                "low",
-                "kubectl -n $NS get pods",
-                (0, 7),
-                "Restarts of the engine's container.",
-                "Each restart loads the model again; capacity is missing meanwhile.",
-            ),
-            (
-                "last_termination",
-                k.mapping(),
-                "low",
-                _field(".status.containerStatuses[*].lastState"),
-                ({"exit_code": 137, "reason": "OOMKilled"},),
-                "How the engine's container last ended.",
-                "The reason tells memory limits, failed probes and crashes apart.",
-            ),
-            (
-                "disruption",
-                k.mapping(),
-                "low",
-                "kubectl -n $NS get poddisruptionbudget",
-                ({"min_available": 1},),
-                "Disruption budget, spot nodes, consolidation.",
-                "Without a budget a node upgrade may take all replicas at once.",
-            ),
-            (
-                "warm_pool",
-                k.mapping(),
-                "low",
-                "kubectl get nodes",
-                ({"nodes": 1},),
-                "Nodes or pods kept ready.",
-                "Without it scaling waits for a node, its drivers, the image and the weights.",
-            ),
-        )
-    ),
+    *later("orchestration", _LATER, "scheduling"),
 )

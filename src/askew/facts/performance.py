@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from askew.facts import kinds as k
-from askew.facts.types import Fact, Severity, Value, ValueType
+from askew.facts.later import Row, later
+from askew.facts.types import Fact
 
 _METRICS = "curl -s $URL/metrics"
 
-_Row = tuple[str, ValueType, Severity, tuple[Value, ...], str, str]
 
-
-def _latency(noun: str, brief: str, why: str) -> tuple[_Row, ...]:
+def _latency(noun: str, brief: str, why: str) -> tuple[Row, ...]:
     """The three percentiles of one latency."""
     return tuple(
-        (f"{noun}.{percentile}", k.seconds, "low", (example,), f"{brief}, {percentile}.", why)
+        (f"{noun}.{percentile}", k.seconds, "low", _METRICS, (example,), f"{brief}, {percentile}.", why)
         for percentile, example in (("p50", 0.2), ("p95", 0.8), ("p99", 1.5))
     )
 
 
-_ROWS: tuple[_Row, ...] = (
+_ROWS: tuple[Row, ...] = (
     (
         "load",
         k.mapping(),
         "info",
+        _METRICS,
         ({"concurrency": 32, "input_tokens": 1024, "output_tokens": 256},),
         "The load under which the other figures were measured.",
         "Figures measured under different loads say nothing about each other.",
@@ -31,6 +31,7 @@ _ROWS: tuple[_Row, ...] = (
         "output_tokens_per_second",
         k.number,
         "low",
+        _METRICS,
         (2400,),
         "Output tokens per second of one replica.",
         "Less throughput on the same GPUs is more queueing and more cost.",
@@ -39,6 +40,7 @@ _ROWS: tuple[_Row, ...] = (
         "requests_per_second",
         k.number,
         "low",
+        _METRICS,
         (12.5,),
         "Completed requests per second of one replica.",
         "Fewer at the same load means that requests wait or fail.",
@@ -55,6 +57,7 @@ _ROWS: tuple[_Row, ...] = (
         "error_rate",
         k.ratio,
         "low",
+        _METRICS,
         (0.001,),
         "Share of requests that fail.",
         "Refusals, timeouts and crashes reach the clients.",
@@ -63,6 +66,7 @@ _ROWS: tuple[_Row, ...] = (
         "batch_size.p95",
         k.number,
         "low",
+        _METRICS,
         (48,),
         "Running requests per step, p95.",
         "Smaller batches waste the GPU; larger ones slow each token.",
@@ -71,6 +75,7 @@ _ROWS: tuple[_Row, ...] = (
         "queue_depth",
         k.number,
         "low",
+        _METRICS,
         (0, 12),
         "Requests waiting in the engine.",
         "A queue that never empties means too little capacity or too low a limit.",
@@ -79,6 +84,7 @@ _ROWS: tuple[_Row, ...] = (
         "kv_cache_usage",
         k.ratio,
         "low",
+        _METRICS,
         (0.62,),
         "Share of the KV cache in use.",
         "Near 1 requests are preempted and computed again.",
@@ -87,6 +93,7 @@ _ROWS: tuple[_Row, ...] = (
         "preemptions",
         k.number,
         "low",
+        _METRICS,
         (0,),
         "Preempted requests per second.",
         "Each is computed twice: latency rises while utilization looks fine.",
@@ -95,6 +102,7 @@ _ROWS: tuple[_Row, ...] = (
         "prefix_hit_rate",
         k.ratio,
         "low",
+        _METRICS,
         (0.55,),
         "Share of prompt tokens found in the prefix cache.",
         "A fall means that prefixes changed, or that routing or cache size did.",
@@ -103,6 +111,7 @@ _ROWS: tuple[_Row, ...] = (
         "spec_acceptance",
         k.ratio,
         "low",
+        _METRICS,
         (0.7,),
         "Share of guessed tokens that the model accepts.",
         "A draft model that does not fit costs more than it saves.",
@@ -111,6 +120,7 @@ _ROWS: tuple[_Row, ...] = (
         "gpu_utilization",
         k.ratio,
         "info",
+        _METRICS,
         (0.9,),
         "Share of time in which the GPU runs a kernel.",
         "It says nothing about efficiency, but near 0 the GPU idles.",
@@ -119,6 +129,7 @@ _ROWS: tuple[_Row, ...] = (
         "gpu_memory.bytes",
         k.bytes_,
         "info",
+        _METRICS,
         (77309411328,),
         "GPU memory in use.",
         "Engines reserve most of it; a change shows another setting or a neighbour.",
@@ -127,6 +138,7 @@ _ROWS: tuple[_Row, ...] = (
         "startup",
         k.seconds,
         "low",
+        _METRICS,
         (180,),
         "Time from container start to ready.",
         "Probes, rollouts and autoscaling are laid out for it.",
@@ -135,6 +147,7 @@ _ROWS: tuple[_Row, ...] = (
         "cost_per_million_tokens",
         k.number,
         "low",
+        _METRICS,
         (0.35,),
         "Cost of a million output tokens, in the currency of the contract.",
         "Idle GPUs, small batches and dearer nodes raise it without an error.",
@@ -143,6 +156,7 @@ _ROWS: tuple[_Row, ...] = (
         "prompt_tokens.p50",
         k.tokens,
         "info",
+        _METRICS,
         (900,),
         "Length of prompts, p50.",
         "Longer prompts are another load: time to first token grows with them.",
@@ -151,6 +165,7 @@ _ROWS: tuple[_Row, ...] = (
         "prompt_tokens.p95",
         k.tokens,
         "info",
+        _METRICS,
         (6000,),
         "Length of prompts, p95.",
         "Long prompts stall others and fill the cache.",
@@ -159,6 +174,7 @@ _ROWS: tuple[_Row, ...] = (
         "output_tokens.p50",
         k.tokens,
         "info",
+        _METRICS,
         (220,),
         "Length of answers, p50.",
         "Longer answers occupy the batch longer; a jump may be a lost stop token.",
@@ -167,6 +183,7 @@ _ROWS: tuple[_Row, ...] = (
         "output_tokens.p95",
         k.tokens,
         "info",
+        _METRICS,
         (1800,),
         "Length of answers, p95.",
         "Answers at the limit were probably cut.",
@@ -175,24 +192,11 @@ _ROWS: tuple[_Row, ...] = (
         "finish_length_ratio",
         k.ratio,
         "low",
+        _METRICS,
         (0.02,),
         "Share of answers that ended at the token limit.",
         "A rise shows a lost stop token, a lower limit or rambling answers.",
     ),
 )
 
-FACTS: tuple[Fact, ...] = tuple(
-    Fact(
-        key=f"performance.{key}",
-        type=type_,
-        brief=brief,
-        why=why,
-        severity=severity,
-        examples=examples,
-        observe_with=_METRICS,
-        milestone=2,
-        stability="experimental",
-        playbook="performance",
-    )
-    for key, type_, severity, examples, brief, why in _ROWS
-)
+FACTS: tuple[Fact, ...] = later("performance", _ROWS, "performance")

@@ -3,9 +3,76 @@
 from __future__ import annotations
 
 from askew.facts import kinds as k
+from askew.facts.later import Row, later
 from askew.facts.types import Fact
 
 _ROUTES = "kubectl -n $NS get ingress,service,httproute,virtualservice -o yaml"
+
+_LATER: tuple[Row, ...] = (
+    (
+        "queue",
+        k.mapping(),
+        "low",
+        _ROUTES,
+        ({"max_requests": 100, "timeout": 30},),
+        "Queue of the platform or a hop: length and longest wait.",
+        "A short queue refuses bursts; a long one lets clients time out while their requests still run.",
+    ),
+    (
+        "load_balancing",
+        k.enum("round_robin", "least_request", "random", "consistent_hash", "prefix_aware", open_=True),
+        "low",
+        _ROUTES,
+        ("least_request",),
+        "How requests are distributed over replicas.",
+        "Round robin ignores how long generations run; some replicas queue while others idle.",
+    ),
+    (
+        "session_affinity",
+        k.boolean,
+        "low",
+        _ROUTES,
+        (True, False),
+        "Whether a client keeps its replica.",
+        "Without it prefix caches miss; with it load may become uneven.",
+    ),
+    (
+        "keepalive",
+        k.seconds,
+        "low",
+        _ROUTES,
+        (75,),
+        "How long connections are kept open for reuse.",
+        "Reconnecting costs a handshake per request; a mismatch between hops gives resets.",
+    ),
+    (
+        "api_key_required",
+        k.boolean,
+        "low",
+        _ROUTES,
+        (True, False),
+        "Whether requests need a key.",
+        "An open endpoint is open to everyone on the network; a required key breaks clients without one.",
+    ),
+    (
+        "tls",
+        k.boolean,
+        "low",
+        _ROUTES,
+        (True, False),
+        "Whether the engine speaks TLS itself.",
+        "Clients and probes that expect the other get protocol errors.",
+    ),
+    (
+        "hops",
+        k.list_of(k.data, ordered=True),
+        "info",
+        _ROUTES,
+        ([{"kind": "Ingress", "name": "llm", "read_timeout": 60}],),
+        "Every hop between client and engine with its own values.",
+        "The weakest hop decides; a new one brings limits of its own.",
+    ),
+)
 
 FACTS: tuple[Fact, ...] = (
     Fact(
@@ -40,22 +107,24 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         key="serving.container.ports",
-        type=k.list_of(k.record(name=k.text, port=k.count)),
+        type=k.list_of(k.item_of(name=k.text, port=k.count)),
         brief="Ports that the engine's container declares, with their names.",
         why="A Service that refers to a port by name finds nothing when the name is missing.",
         severity="info",
         examples=([{"name": "http", "port": 8000}],),
         observe_with="kubectl -n $NS get pod $POD -o jsonpath='{.spec.containers[*].ports}'",
+        compared=False,
         playbook="serving-path",
     ),
     Fact(
         key="serving.service.ports",
-        type=k.list_of(k.record(service=k.text, name=k.text, port=k.count, target_port=k.setting)),
+        type=k.list_of(k.item_of(service=k.text, name=k.text, port=k.count, target_port=k.setting)),
         brief="Ports of the Services that select the pods: service, port and target port (a number or a name).",
         why="A target port that nobody listens on makes every request fail although pods and Service look healthy.",
         severity="info",
         examples=([{"name": "http", "port": 80, "service": "llm", "target_port": 8000}],),
         observe_with="kubectl -n $NS get service,endpointslices -o wide",
+        compared=False,
         playbook="serving-path",
     ),
     Fact(
@@ -133,7 +202,8 @@ FACTS: tuple[Fact, ...] = (
         key="serving.buffering",
         type=k.boolean,
         brief="Whether a hop on the path collects the answer before passing it on.",
-        why="A buffering hop breaks streaming: clients see nothing until the answer is complete, then everything at once.",
+        why="A buffering hop breaks streaming: clients see nothing until the answer is complete, then everything at "
+        "once.",
         severity="low",
         examples=(False, True),
         observe_with="curl -N $URL/v1/completions -d '{…, \"stream\": true}' and watch the timing",
@@ -153,7 +223,8 @@ FACTS: tuple[Fact, ...] = (
         key="serving.max_concurrency",
         type=k.count_or_unlimited,
         brief="Requests that the platform or a hop lets through to one replica at once.",
-        why="Too low starves the engine's batching and scales out too early; unlimited lets queues build up inside the pod.",
+        why="Too low starves the engine's batching and scales out too early; unlimited lets queues build up inside "
+        "the pod.",
         severity="low",
         examples=(100, "unlimited"),
         observe_with=_ROUTES,
@@ -163,83 +234,14 @@ FACTS: tuple[Fact, ...] = (
         key="serving.secrets_in_arguments",
         type=k.string_set,
         brief="Arguments and plain variables that hold a key or token in the open; names only, never values.",
-        why="Anyone who may read the pod or its manifest can read the key; it also ends up in git and in process lists.",
+        why="Anyone who may read the pod or its manifest can read the key; it also ends up in git and in process "
+        "lists.",
         severity="info",
         examples=(["--api-key"], ["HF_TOKEN"]),
         observe_with="kubectl -n $NS get pod $POD -o yaml",
         combine="all",
+        compared=False,
         playbook="serving-path",
     ),
-    *(
-        Fact(
-            key=f"serving.{key}",
-            type=type_,
-            brief=brief,
-            why=why,
-            severity=severity,
-            examples=examples,
-            observe_with=_ROUTES,
-            milestone=2,
-            stability="experimental",
-            playbook="serving-path",
-        )
-        for key, type_, severity, examples, brief, why in (
-            (
-                "queue",
-                k.mapping(),
-                "low",
-                ({"max_requests": 100, "timeout": 30},),
-                "Queue of the platform or a hop: length and longest wait.",
-                "A short queue refuses bursts; a long one lets clients time out while their requests still run.",
-            ),
-            (
-                "load_balancing",
-                k.enum("round_robin", "least_request", "random", "consistent_hash", "prefix_aware", open_=True),
-                "low",
-                ("least_request",),
-                "How requests are distributed over replicas.",
-                "Round robin ignores how long generations run; some replicas queue while others idle.",
-            ),
-            (
-                "session_affinity",
-                k.boolean,
-                "low",
-                (True, False),
-                "Whether a client keeps its replica.",
-                "Without it prefix caches miss; with it load may become uneven.",
-            ),
-            (
-                "keepalive",
-                k.seconds,
-                "low",
-                (75,),
-                "How long connections are kept open for reuse.",
-                "Reconnecting costs a handshake per request; a mismatch between hops gives resets.",
-            ),
-            (
-                "api_key_required",
-                k.boolean,
-                "low",
-                (True, False),
-                "Whether requests need a key.",
-                "An open endpoint is open to everyone on the network; a required key breaks clients without one.",
-            ),
-            (
-                "tls",
-                k.boolean,
-                "low",
-                (True, False),
-                "Whether the engine speaks TLS itself.",
-                "Clients and probes that expect the other get protocol errors.",
-            ),
-            (
-                "hops",
-                k.list_of(k.data, ordered=True),
-                "info",
-                ([{"kind": "Ingress", "name": "llm", "read_timeout": 60}],),
-                "Every hop between client and engine with its own values.",
-                "The weakest hop decides; a new one brings limits of its own.",
-            ),
-        )
-    ),
+    *later("serving", _LATER, "serving-path"),
 )

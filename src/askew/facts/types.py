@@ -7,12 +7,12 @@ equal data and other tools can compare it. ``None`` means "known to be absent": 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias, Union
+from typing import Literal, TypeAlias
 
 import msgspec
 
-Scalar: TypeAlias = Union[bool, int, float, str, None]
-Value: TypeAlias = Union[Scalar, list["Value"], dict[str, "Value"]]
+Scalar: TypeAlias = bool | int | float | str | None
+Value: TypeAlias = Scalar | list["Value"] | dict[str, "Value"]
 
 Category: TypeAlias = Literal["model", "runtime", "hardware", "serving", "orchestration", "performance", "governance"]
 Severity: TypeAlias = Literal["critical", "high", "medium", "low", "info"]
@@ -48,9 +48,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
     ``combine`` says how several sources of one value make the effective one: the highest precedence wins; the
     smallest over all hops wins (timeouts); or all of them together (sets).
-    ``settled_by`` names a fact that, when known and equal on both sides, makes this one equal too (equal image digests make
-    tags irrelevant). ``follows`` names a fact that this one is taken from by default: where neither side states this one
-    and the followed fact differs, there is one difference, not two.
+    ``settled_by`` names a fact that, when known and equal on both sides, makes this one equal too (equal image
+    digests make tags irrelevant). ``follows`` names a fact that this one is taken from by default: where neither side
+    states this one and the followed fact differs, there is one difference, not two. A fact that is not ``compared``
+    is evidence for checks only: it differs where other facts already say so, or where nothing is wrong.
     ``why`` is what goes wrong when two sides differ. ``observe_with`` tells how to see it when no source shows it.
     """
 
@@ -67,6 +68,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     playbook: str = ""
     settled_by: str = ""
     follows: str = ""
+    compared: bool = True
 
     @property
     def category(self) -> Category:
