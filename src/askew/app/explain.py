@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from textwrap import fill
 
 from askew.app import registry
@@ -103,6 +102,6 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
 
 def _check(name: str) -> str:
     check = registry.check(name)
-    module = import_module(sys.modules[check.run.__module__].__name__)
+    page = sys.modules[check.run.__module__].__doc__ or ""
     head = f"{check.id}: {check.title}\nSeverity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}\nReads: {', '.join(check.facts)}\n\n"
-    return head + (module.__doc__ or "").strip() + f"\n\nWaive it: `# askew: ignore[{check.id}] why this is fine` on the line, or [[waiver]] in askew.toml."
+    return head + page.strip() + f"\n\nWaive it: `# askew: ignore[{check.id}] why this is fine` on the line, or [[waiver]] in askew.toml."
