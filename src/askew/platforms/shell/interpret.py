@@ -1539,9 +1539,8 @@ class Reader:
         if kind == "+":
             return self.words_of(arg, source, state) if not unset else [[]]
         if not unset:
-            if len(fields) > 1 and (part.name in ("@", "*") or part.index in ("@", "*")):
-                return [list(field.runs) for field in fields]
-            return [list(fields[0].runs)] if fields else [[]]
+            several = part.name in ("@", "*") or part.index in ("@", "*")
+            return [[_unquoted(run) for run in field.runs] for field in (fields if several else fields[:1])] or [[]]
         if kind == "?":
             return [self.value(part.name, state)] if value is None else [[]]
         pieces = self.words_of(arg, source, state)
@@ -1610,6 +1609,10 @@ def _line(place: Place) -> Place:
 
 def _with_text(run: Run, text: str) -> Run:
     return Run(text, run.quoted, run.place, run.unknown, run.via, run.opaque)
+
+
+def _unquoted(run: Run) -> Run:
+    return Run(run.text, False, run.place, run.unknown, run.via, run.opaque)
 
 
 def _part_of(run: Run, start: int, text: str) -> Run:

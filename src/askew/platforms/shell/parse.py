@@ -87,30 +87,44 @@ class Text:
                     (match.end(), f"present only as {match.group()} decides; {template_reason(match.group())}")
                 )
 
-    def stretch(self, offset: int) -> Stretch:
-        """The stretch that holds ``offset``."""
-        return self.stretches[max(0, bisect_right(self._starts, offset) - 1)]
+    def _across(self, start: int, end: int) -> list[Stretch]:
+        """The stretches that ``text[start:end]`` lies in; never more than twenty."""
+        first = max(0, bisect_right(self._starts, start) - 1)
+        last = first + 1
+        while last < len(self.stretches) and last < first + 20 and self.stretches[last].start < end:
+            last += 1
+        return [one for one in self.stretches[first:last] if one.end > one.start] or [self.stretches[first]]
 
-    def place(self, start: int, end: int) -> Place:
-        """Where ``text[start:end]`` begins; its end is cut at the end of the stretch it begins in."""
-        stretch = self.stretch(start)
+    @staticmethod
+    def _clip(stretch: Stretch, start: int, end: int) -> Place:
         if stretch.supplied:
             return stretch.place
-        base = stretch.place.start
-        low = min(base + start - stretch.start, stretch.place.end)
-        return Place(stretch.place.token, low, max(low, min(base + end - stretch.start, stretch.place.end)))
+        base = stretch.place.start - stretch.start
+        low = min(base + max(start, stretch.start), stretch.place.end)
+        return Place(stretch.place.token, low, max(low, min(base + end, stretch.place.end)))
+
+    def place(self, start: int, end: int) -> Place:
+        """Where ``text[start:end]`` stands. Text of several origins stands where it is put together."""
+        across = self._across(start, end)
+        if len(across) == 1:
+            return self._clip(across[0], start, end)
+        written: list[Place] = []
+        for stretch in across:
+            supplier = next((one for one in stretch.via if isinstance(one, Place)), None)
+            written.append(supplier or self._clip(stretch, start, end))
+        same = [one for one in written if one.token is written[0].token]
+        return Place(written[0].token, min(one.start for one in same), max(one.end for one in same))
 
     def via(self, start: int, end: int) -> Via:
         """What supplied ``text[start:end]`` when that is not where it stands."""
-        first = max(0, bisect_right(self._starts, start) - 1)
+        across = self._across(start, end)
+        if len(across) == 1:
+            return across[0].via
         found: list[Place | Location] = []
-        for index in range(first, len(self.stretches)):
-            stretch = self.stretches[index]
-            if index > first and (stretch.start >= end or index > first + 20):
-                break
-            if index > first:
-                found.append(stretch.place)
-            found.extend(one for one in stretch.via if one not in found)
+        for stretch in across:
+            if stretch.via:
+                found.append(self._clip(stretch, start, end))
+                found.extend(one for one in stretch.via if one not in found)
         return tuple(found)
 
     def doubt(self, start: int, end: int) -> str | None:
@@ -124,7 +138,7 @@ class Text:
 # Go templates that KServe's controller fills in, and Helm's when a chart was not rendered. Jinja (a chat template in
 # an argument) never has a name that begins with a dot.
 TEMPLATE: Final = re.compile(
-    r"\{\{-?\s*(?:(if|else|end|range|with)\b[^{}]*|[.$][A-Za-z][^{}]*|[A-Za-z]+\s+[.\"`(][^{}]*)-?\}\}"
+    r"\{\{-?\s*(?:(if|else|end|range|with)\b[^{}]*|[.$][A-Za-z][^{}]*|[A-Za-z]+\s+(?:nil\b|[.\"`(\d])[^{}]*)-?\}\}"
 )
 
 
@@ -684,7 +698,10 @@ class Parser:
             if self.text.startswith("]]", self.at):
                 self.at += 2
                 return words
+            before = self.at
             word = self._word()
+            if word is None and self.at > before:
+                continue
             if word is None:
                 size = 2 if self.text[self.at : self.at + 2] in ("&&", "||") else 1
                 start = self.at
@@ -738,8 +755,11 @@ class Parser:
                 if assign is not None:
                     (command.declares if declaring else command.assigns).append(assign)
                     continue
+            before = self.at
             word = self._word()
             if word is None:
+                if self.at > before:
+                    continue
                 if self.text[self.at] == "(":
                     self._problem("unexpected (")
                     self.at += 1
@@ -765,9 +785,11 @@ class Parser:
             value = []
             while True:
                 self._newlines()
+                before = self.at
                 word = self._word()
                 if word is not None:
                     value.append(word)
+                if self.at > before:
                     continue
                 if self.text.startswith(")", self.at) or self.at >= self.size:
                     self._expect(")")

@@ -65,7 +65,8 @@ _MPI: Final = _words(
 _UV: Final = _words(
     "--with --with-editable --with-requirements -p --python --extra --group --only-group --no-group --no-extra"
     " --package --project --directory --env-file --index --index-url --extra-index-url --find-links -C --from"
-    " --config-setting --cache-dir --config-file --python-platform --color --index-strategy --prerelease --resolution --link-mode"
+    " --config-setting --cache-dir --config-file --python-platform --color --index-strategy"
+    " --prerelease --resolution --link-mode"
 )
 _CONDA: Final = _words("-n --name -p --prefix --cwd")
 
