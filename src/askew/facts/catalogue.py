@@ -61,5 +61,6 @@ def _near(key: str) -> list[str]:
     import difflib
 
     wanted = key[:80].strip().lower().replace("-", "_")
-    tails = [name for name in FACTS if wanted and (name.endswith("." + wanted) or name.split(".", 1)[1] == wanted)]
+    tails = [name for name in FACTS if wanted and name.endswith("." + wanted)]
+    tails.sort(key=lambda name: (FACTS[name].milestone, len(name)))
     return tails[:3] or difflib.get_close_matches(wanted, FACTS, n=3, cutoff=0.7)

@@ -52,7 +52,7 @@ _ROWS: tuple[Row, ...] = (
     *_latency(
         "itl", "Time between tokens", "Pauses in the stream: prefill of others interrupts decoding, or preemption."
     ),
-    *_latency("e2e", "Time of a whole request", "Clients and hops time out."),
+    *_latency("e2e", "Time of a whole request", "Clients and hops on the path time out and try again."),
     (
         "error_rate",
         k.ratio,
