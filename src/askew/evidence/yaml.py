@@ -39,11 +39,15 @@ strings, and a key beats a ``<<`` merge wherever it stands."""
 MAX_BYTES = 64 * 2**20
 MAX_LINES = 5_000_000
 MAX_DEPTH = 200
+MAX_NODES = 5_000_000  # of one document; some 200 bytes each. 64 MiB of real manifests hold half as many.
 MAX_EXPANDED = 1_000_000
+MAX_DOCUMENTS = 200_000
+MAX_NOTES = 1_000
 MAX_ERRORS = 100
 
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
-_ONLY_PREAMBLE = re.compile(r"(?:[ \t]*(?:#[^\n\r]*)?(?:\r\n?|\n)|%[^\n\r]*(?:\r\n?|\n))*[ \t]*(?:#[^\n\r]*)?\Z")
+_EMPTY = re.compile(r"(?:---)?[ \t]*(?:#[^\n\r]*)?(?:[\r\n][ \t]*(?:#[^\n\r]*)?)*\Z")
+_ONLY_PREAMBLE = re.compile(r"(?:[ \t]*(?:#[^\n\r]*)?[\r\n]|%[^\n\r]*[\r\n])*[ \t]*(?:#[^\n\r]*)?\Z")
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*(?:[ \t\r\n]+(?:#[^\r\n]*[\r\n]+[ \t\r\n]*)*|(?=[,\[\]{}]|\Z)))+")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
 _TEMPLATE = re.compile(r"\{\{|\{%")
@@ -67,6 +71,10 @@ _WORDS_V2: dict[str, Scalar] = {
 _FIRST = frozenset("0123456789+-.yYnNtTfFoO~")
 _NUMERIC = frozenset("0123456789+-.")
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|0([0-7]+)|(0|[1-9][0-9]*))")
+# Behind a leading dot, Go allows underscores between digits only.
+_LOOSE = re.compile(r"(?<![0-9])_|_(?![0-9])")
+# go-yaml v2 hands what follows 0b to strconv.ParseInt, which takes a sign.
+_BINARY = re.compile(r"0b([-+][01]{1,63})")
 _BASES = ((2, 16), (3, 8), (4, 2), (5, 8), (6, 10))
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = frozenset(
@@ -78,7 +86,9 @@ _MAX_UINT = 2**64 - 1
 
 def _number(text: str) -> int | float | None:
     """A number as go-yaml v2 reads a plain scalar that begins like one; None where it reads a string."""
-    plain = text.replace("_", "") if text[0] != "." and "_" in text else text
+    if text[0] == "." and _LOOSE.search(text):
+        return None
+    plain = text.replace("_", "")
     match = _INTEGER.fullmatch(plain)
     if match and len(plain) <= 80:
         for group, base in _BASES:
@@ -90,6 +100,8 @@ def _number(text: str) -> int | float | None:
                 if -_MAX_INT - 1 <= number <= _MAX_INT or (not match.group(1) and number <= _MAX_UINT):
                     return number
                 break
+    elif match := _BINARY.fullmatch(plain):
+        return int(match.group(1), 2)
     if _FLOAT.fullmatch(plain):
         value = float(plain)
         if value in (float("inf"), float("-inf")):
@@ -127,8 +139,10 @@ def _float_key(text: str) -> str:
 
     value = float(text.replace("_", ""))
     try:
-        single = struct.unpack("f", struct.pack("f", value))[0]
+        single: float = struct.unpack("f", struct.pack("f", value))[0]
     except OverflowError:
+        single = value * float("inf")
+    if single in (float("inf"), float("-inf")):
         return ".inf" if value > 0 else "-.inf"
     digits = 1
     while digits < 9 and struct.unpack("f", struct.pack("f", float(f"{single:.{digits - 1}e}")))[0] != single:
@@ -236,6 +250,7 @@ class _Json:
         self.text = text
         self.base = base
         self.duplicates: list[tuple[str, int, int]] = []
+        self.size = 0
         self.keys: dict[str, str] = {}
 
     def string(self, at: int) -> tuple[str, int]:
@@ -306,7 +321,7 @@ class _Json:
             key = keys.setdefault(key, key)
             value, end = self.value(at, depth)
             mark = (base + begin) << _KEY | (base + at) << _START | (base + end)
-            if key in marks:
+            if key in marks and len(self.duplicates) < MAX_NOTES:
                 self.duplicates.append((key, mark >> _KEY, marks[key] >> _KEY))
             marks[key] = mark
             out[key] = value
@@ -314,7 +329,10 @@ class _Json:
             if match is None or match.group(1) == "]":
                 raise _NotJsonError(end, "',' or '}'")
             if match.group(1) == "}":
+                self.size += len(marks) + 1
                 return out, match.end(1)
+            if self.size + len(marks) > MAX_NODES:
+                raise _FaultError(at, _TOO_LARGE, _TOO_LARGE_HINT)
             at = match.end()
 
     def sequence(self, at: int, depth: int) -> tuple[MarkedList, int]:
@@ -335,7 +353,10 @@ class _Json:
             if match is None or match.group(1) == "}":
                 raise _NotJsonError(end, "',' or ']'")
             if match.group(1) == "]":
+                self.size += len(marks) + 1
                 return out, match.end(1)
+            if self.size + len(marks) > MAX_NODES:
+                raise _FaultError(at, _TOO_LARGE, _TOO_LARGE_HINT)
             at = match.end()
 
 
@@ -372,6 +393,9 @@ _DUPLICATE = "is set twice in this mapping; the last one counts, and strict vali
 _LATE_MERGE = "is overwritten by the '<<' below it: kubectl copies merged keys over what stands before"
 _TOO_MANY = f"aliases expand this document to more than {MAX_EXPANDED:,} nodes"
 _TOO_MANY_HINT = "write the values out, or use fewer nested aliases"
+
+_TOO_LARGE = f"the document has more than {MAX_NODES:,} values"
+_TOO_LARGE_HINT = "point at the manifest itself, or split it into several documents"
 
 _Note = tuple[int, str, int]
 """Offset, message, and the offset of an earlier place or -1."""
@@ -452,9 +476,7 @@ class _Builder:
             at = start
             start = self.behind_properties(start, len(self.text))
             if tag and tag not in _PLAIN_TAGS and tag != "!":
-                self.notes.append(
-                    (self.base + at, f"the tag {_short(tag)} is not applied; the plain value is read", -1)
-                )
+                self.note((self.base + at, f"the tag {_short(tag)} is not applied; the plain value is read", -1))
         depth += 1
         if depth > MAX_DEPTH:
             raise _FaultError(start, f"expected at most {MAX_DEPTH} levels of nesting", "flatten the document")
@@ -512,7 +534,7 @@ class _Builder:
                 self.note_not_finite(at)
             return resolve(value, self.dialect)
         if not tag.startswith(_TAG):
-            self.notes.append((self.base + at, f"the tag {_short(tag)} is not applied; the plain text is read", -1))
+            self.note((self.base + at, f"the tag {_short(tag)} is not applied; the plain text is read", -1))
             return value
         name = tag[len(_TAG) :]
         if name == "str" or name == "timestamp":
@@ -534,7 +556,7 @@ class _Builder:
             if name == "float" and isinstance(resolved, (int, float)) and not isinstance(resolved, bool):
                 return resolved
             if name == "int" and isinstance(resolved, int) and not isinstance(resolved, bool):
-                if _FLOAT.fullmatch(value) and not _INTEGER.fullmatch(value.replace("_", "")):
+                if not _INTEGER.fullmatch(value.replace("_", "")) or abs(resolved) > _MAX_UINT:
                     raise _FaultError(
                         start, "expected an integer after !!int, found a float", "remove the tag or the fraction"
                     )
@@ -543,21 +565,21 @@ class _Builder:
                 return resolved
             raise _FaultError(start, f"the text after !!{name} is no {name}", "quote the value or remove the tag")
         if tag not in _PLAIN_TAGS:
-            self.notes.append((self.base + at, f"the tag {_short(tag)} is not applied; the plain text is read", -1))
+            self.note((self.base + at, f"the tag {_short(tag)} is not applied; the plain text is read", -1))
         return value
 
+    def note(self, note: _Note) -> None:
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(note)
+
     def note_not_finite(self, at: int) -> None:
-        self.notes.append((self.base + at, "infinity and NaN cannot be written as JSON; Kubernetes refuses them", -1))
+        self.note((self.base + at, "infinity and NaN cannot be written as JSON; Kubernetes refuses them", -1))
 
     def key(self, event: Any, depth: int) -> tuple[str, int, bool]:
         """A key as text, its offset, and whether it is a merge key."""
         kind = type(event)
         if kind is not self.scalar_event and kind is not self.alias_event:
-            raise _FaultError(
-                event.start_mark.index,
-                _NO_MAPPING_KEY,
-                "quote the key",
-            )
+            raise _FaultError(event.start_mark.index, _NO_MAPPING_KEY, "quote the key")
         value, start, _ = self.node(event, depth)
         if isinstance(value, (dict, list)):
             raise _FaultError(start, _NO_MAPPING_KEY, "quote the key")
@@ -569,8 +591,12 @@ class _Builder:
                 return "<<", start, True
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 plain = text.replace("_", "")
-                if not _INTEGER.fullmatch(plain) or (isinstance(value, int) and abs(value) > _MAX_UINT):
+                if not (_INTEGER.fullmatch(plain) or _BINARY.fullmatch(plain)) or (
+                    isinstance(value, int) and abs(value) > _MAX_UINT
+                ):
                     return _float_key(text), start, False
+            if event.implicit[0] and text in _NOT_FINITE:
+                return text.lstrip("+").lower(), start, False
         assert isinstance(value, (str, int, float))
         return _key_text(value), start, False
 
@@ -605,10 +631,12 @@ class _Builder:
                 self.merge(out, merged, value, start)
                 continue
             if key in marks and key not in merged:
-                self.notes.append((base + begin, f"the key {key!r} {_DUPLICATE}", marks[key] >> _KEY))
+                self.note((base + begin, f"the key {key!r} {_DUPLICATE}", marks[key] >> _KEY))
             merged.discard(key)
             marks[key] = (base + begin) << _KEY | (base + start) << _START | (base + end)
             out[key] = value
+            if self.size + len(marks) > MAX_NODES:
+                raise _FaultError(begin, _TOO_LARGE, _TOO_LARGE_HINT)
 
     def sequence(self, depth: int) -> tuple[MarkedList, int]:
         out = MarkedList()
@@ -621,6 +649,8 @@ class _Builder:
             value, start, end = self.node(event, depth)
             out.append(value)
             marks.append((base + start) << _START | (base + end))
+            if self.size + len(marks) > MAX_NODES:
+                raise _FaultError(start, _TOO_LARGE, _TOO_LARGE_HINT)
 
     def merge(self, out: MarkedMap, merged: set[str], value: object, start: int) -> None:
         """Merge ``<<`` into a mapping that has been read so far; ``merged`` names the keys that came by merging.
@@ -646,7 +676,7 @@ class _Builder:
                 if key in explicit:
                     if self.dialect != "kubectl" or out[key] == source[key]:
                         continue
-                    self.notes.append((out.marks[key] >> _KEY, f"the key {key!r} {_LATE_MERGE}", -1))
+                    self.note((out.marks[key] >> _KEY, f"the key {key!r} {_LATE_MERGE}", -1))
                 elif self.dialect != "kubectl" and key in merged:
                     continue
                 out[key] = source[key]
@@ -859,13 +889,18 @@ class Stream:
         return tuple(self._errors)
 
     def _documents(self, text: str) -> Iterator[Document]:
-        index = 0
+        index = begin = 0
         keys: dict[str, str] = {}
         for start, end in _chunks(text):
             if len(self._errors) >= MAX_ERRORS:
                 self._fail(start, f"more than {MAX_ERRORS} documents are broken; the rest is not read", "point at YAML")
                 return
-            begin = start
+            if _EMPTY.match(text, start, end):
+                # kubectl skips it as well; comments in it belong to what follows.
+                continue
+            if index >= MAX_DOCUMENTS:
+                self._fail(start, f"more than {MAX_DOCUMENTS:,} documents; the rest is not read", "split the file")
+                return
             if len(keys) > 10_000:
                 keys = {}
             for value, mark, finish, notes in self._chunk(text[start:end], start, keys):
@@ -874,16 +909,23 @@ class Stream:
                 yield Document(self._context, index, root, problems, begin, finish)
                 index += 1
                 begin = finish
+            begin = end
 
     def _chunk(self, chunk: str, base: int, keys: dict[str, str]) -> Iterator[_Built]:
         at = _J_SPACE.match(chunk)
         first = at.end() if at else 0
-        not_json: _NotJsonError | None = None
+        fault: _FaultError | None = None
         if chunk[first : first + 1] in ("{", "["):
             try:
                 found = list(_json_documents(chunk, base))
             except _NotJsonError as error:
-                not_json = error
+                if _J_BEGIN.match(chunk, first):
+                    fault = _FaultError(
+                        error.offset, f"expected {error.expected}", "this begins as JSON: correct it here"
+                    )
+            except _FaultError as error:
+                self._fail(base + error.offset, error.message, error.hint)
+                return
             else:
                 yield from found
                 return
@@ -891,15 +933,11 @@ class Stream:
 
         try:
             yield from _Builder(chunk, base, self._dialect, keys).documents()
-        except _FaultError as fault:
-            self._fail(base + fault.offset, fault.message, fault.hint, chunk)
+        except _FaultError as error:
+            self._fail(base + error.offset, error.message, error.hint, chunk)
         except YAMLError as error:
-            broken = _translate(error, chunk)
-            if not_json is not None and _J_BEGIN.match(chunk, first):
-                broken = _FaultError(
-                    not_json.offset, f"expected {not_json.expected}", "this begins as JSON: correct it here"
-                )
-            self._fail(base + broken.offset, broken.message, broken.hint, chunk)
+            fault = fault or _translate(error, chunk)
+            self._fail(base + fault.offset, fault.message, fault.hint, chunk)
         except UnicodeEncodeError as error:
             self._fail(base + error.start, "found half of a surrogate pair, which is no character", "save it as UTF-8")
 
@@ -938,7 +976,7 @@ def _json_documents(chunk: str, base: int) -> Iterator[_Built]:
             return
         if chunk[at] not in "{[":
             raise _NotJsonError(at, "'{' or '[' or the end of the text")
-        reader.duplicates = []
+        reader.duplicates, reader.size = [], 0
         value, end = reader.value(at, 0)
         notes = [(offset, f"the key {key!r} {_DUPLICATE}", other) for key, offset, other in reader.duplicates]
         yield value, (base + at) << _START | (base + end), base + end, notes
@@ -975,7 +1013,11 @@ def nested(node: Node, *, dialect: Dialect = "kubectl") -> Document:
     if text is None:
         found = "nothing" if node.value is None else "a mapping or a sequence"
         raise DocumentError(
-            at.source, at.line, at.column, f"expected YAML or JSON text at {at.path}, found {found}", ""
+            at.source,
+            at.line,
+            at.column,
+            f"expected YAML or JSON text at {at.path}, found {found}",
+            "put it behind '|'",
         )
     outer = node.outer_text()
     lines = (
