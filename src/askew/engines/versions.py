@@ -11,7 +11,7 @@ import functools
 import os.path
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,12 @@ from askew.facts.types import Value
 
 # literal: written in the source. rule: decided at start from other settings, the model or the device.
 DefaultKind: TypeAlias = Literal["literal", "rule"]
+
+# msgspec cannot decode into a recursive alias; what it decodes as object is JSON data, which Value describes.
+if TYPE_CHECKING:
+    JsonData: TypeAlias = Value
+else:
+    JsonData = object
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)(?:[.-]?(a|b|rc|dev|post)\.?(\d*))?")
@@ -37,7 +43,7 @@ class Default(msgspec.Struct, frozen=True, omit_defaults=True):
     tells them apart.
     """
 
-    value: Value = None
+    value: JsonData = None
     kind: DefaultKind = "literal"
     at: str = ""
     names: tuple[str, ...] = ()
@@ -69,7 +75,7 @@ class Stable(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     source: str
     releases: tuple[str, ...]
-    defaults: Mapping[str, Value]
+    defaults: Mapping[str, JsonData]
     variables: tuple[str, ...] = ()
 
     @property
