@@ -30,13 +30,6 @@ def side(fact: Fact, resolved: Resolved) -> str:
 
 
 def shown(fact: Fact, value: Value, key: str = "") -> str:
-    """A canonical value as people read it; one entry of a map fact is shown plainly."""
-    if not key:
-        return fact.type.show(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        import msgspec
-
-        return msgspec.json.encode(value).decode()
-    return str(value)
+    """A canonical value as people read it; one entry of a map fact by its own type."""
+    entry = fact.type.entry
+    return entry(key).show(value) if key and entry is not None else fact.type.show(value)
