@@ -18,7 +18,7 @@ from askew.evidence.location import Location
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
-from askew.platforms.interface import PlatformReading
+from askew.platforms.interface import PlatformReading, Unread
 from askew.report.model import Assumption, InputError, Role, SourceStatus
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
@@ -132,13 +132,14 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         elif not _is_contract(document):
             kubernetes.append(document)
     workloads: list[Workload] = []
-    unread = []
+    unread: list[Unread] = []
     if kubernetes:
         from askew.platforms.kubernetes.read import read as read_kubernetes
 
-        part = read_kubernetes(kubernetes)
-        workloads.extend(part.workloads)
-        unread.extend(part.unread)
+        objects = read_kubernetes(kubernetes)
+        workloads.extend(objects.workloads)
+        unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
+        unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
     if compose or texts:
         for name, share in (("compose", compose), ("systemd", [t for t in texts if not t.source.startswith("cmd:")]), ("command", [t for t in texts if t.source.startswith("cmd:")])):
             if share:
