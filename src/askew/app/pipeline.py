@@ -280,17 +280,19 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
 
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
-    """A side that nobody wrote is shown at the launch or object where it would stand."""
-    if any(at.line or at.object or at.source for at in resolved.locations if not _is_citation(at)):
+    """A side that nobody wrote is shown at the launch or object where it would stand; what it cites moves to ``because``."""
+    places = tuple(at for at in resolved.locations if not _is_citation(at))
+    if places == resolved.locations and places:
         return resolved
-    place = snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location
-    because = resolved.because + tuple(str(at) for at in resolved.locations)
-    return msgspec.structs.replace(resolved, locations=(place,), because=because)
+    cited = tuple(f"see {at.source}" for at in resolved.locations if _is_citation(at))
+    if not places:
+        places = (snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location,)
+    return msgspec.structs.replace(resolved, locations=places, because=resolved.because + cited)
 
 
 def _is_citation(location: Location) -> bool:
-    """Whether a location cites the public source of a default rather than a place in the user's input."""
-    return location.object.startswith("cite ")
+    """Whether a location is the public source of a default rather than a place in what the user gave."""
+    return location.source.startswith("https://") and not location.line
 
 
 def _flag_for(target: Snapshot) -> FlagFor:
