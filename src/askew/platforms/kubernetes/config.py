@@ -55,10 +55,6 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         declared = self.origin.namespace_declared
         return self.objects.get("", kind, self.namespace, name, declared=declared, source=self.origin.source)
 
-    def called(self, name: str) -> str:
-        """A name with its namespace, for people."""
-        return f"{self.namespace}/{name}" if self.origin.namespace_declared else name
-
 
 class Unseen(msgspec.Struct, frozen=True):
     """A ConfigMap or Secret taken whole into the environment that is not among the sources."""
@@ -139,7 +135,7 @@ def _take_all(item: Node, around: Surroundings, declared: list[Variable], unseen
         name = text_of(reference["name"])
         found = around.find(kind, name) if name else None
         if found is None:
-            unseen.append(Unseen(f"{kind} {around.called(name)}", prefix, reference.location))
+            unseen.append(Unseen(f"{kind} {name}", prefix, reference.location))
             continue
         for section in ("data", "stringData") if kind == "Secret" else ("data",):
             entries = found.node[section]
@@ -156,7 +152,7 @@ def _from_entry(
         # The collector puts a marker in place of what a Secret holds; anything else is not looked at.
         if is_redacted(entry.value):
             return Variable(name, text_of(entry), location, via=(entry.location,))
-        reason = f"value from Secret {around.called(target)} key {key}"
+        reason = f"value from Secret {target} key {key}"
         return Variable(name, None, location, reason, (entry.location,))
     place = entry.location
     around.nodes[place] = entry
@@ -192,10 +188,9 @@ def _variable(node: Node, containers: Layers, around: Surroundings) -> Variable:
 
 def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Variable:
     target, key = text_of(reference["name"]), text_of(reference["key"])
-    called = around.called(target)
     found = around.find(kind, target) if target else None
     if found is None:
-        reason = f"value from {kind} {called} key {key}"
+        reason = f"value from {kind} {target} key {key}"
         reason += "" if kind == "Secret" else ", which is not among the sources"
         return Variable(name, None, reference.location, reason)
     for section in ("stringData", "data"):
@@ -204,7 +199,7 @@ def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Va
             return _from_entry(name, entry[key], kind, key, reference.location, around, target)
     if truth_of(reference["optional"]):
         return Variable(name, "", reference.location, via=(found.location,))
-    return Variable(name, None, reference.location, f"{kind} {called} has no key {key}")
+    return Variable(name, None, reference.location, f"{kind} {target} has no key {key}")
 
 
 def _from_field(name: str, reference: Node, around: Surroundings) -> Variable:
@@ -214,10 +209,7 @@ def _from_field(name: str, reference: Node, around: Surroundings) -> Variable:
         entries = around.labels if match[1] == "labels" else around.annotations
         if match[2] in entries:
             return Variable(name, entries[match[2]], place, via=(around.origin.location,))
-    elif path == "metadata.namespace" and around.origin.namespace_declared:
-        return Variable(name, around.namespace, place, via=(around.origin.location,))
-    elif path == "metadata.name" and around.origin.kind == "Pod" and around.name:
-        return Variable(name, around.name, place, via=(around.origin.location,))
+    # The pod's own name and namespace differ between environments by design; they say nothing about the engine.
     return Variable(name, None, place, f"value of the running pod's {path}")
 
 
