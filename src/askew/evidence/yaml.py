@@ -81,6 +81,7 @@ _NOT_FINITE = frozenset(
     sign + word for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")
 ) | {".nan", ".NaN", ".NAN"}  # fmt: skip
 _MAX_INT = 2**63 - 1
+_EXACT = 2**53
 _MAX_UINT = 2**64 - 1
 
 
@@ -107,7 +108,7 @@ def _number(text: str) -> int | float | None:
         if value in (float("inf"), float("-inf")):
             return None
         # JSON writes a float without fraction as an integer up to 1e21, and Kubernetes then reads an integer.
-        return int(value) if value.is_integer() and abs(value) < 1e21 else value
+        return int(value) if value.is_integer() and abs(value) <= _EXACT else value
     return None
 
 
@@ -410,7 +411,7 @@ class _Builder:
     places, and take twice as long.
     """
 
-    def __init__(self, text: str, base: int, dialect: Dialect, keys: dict[str, str]) -> None:
+    def __init__(self, text: str, base: int, dialect: Dialect, keys: dict[str, str], begun: list[int]) -> None:
         from yaml.events import (
             AliasEvent,
             DocumentEndEvent,
@@ -440,6 +441,7 @@ class _Builder:
         self.size = 0
         self.expanded = 0
         self.deepest = 0
+        self.open = begun
 
     def documents(self) -> Iterator[_Built]:
         """Each document of the chunk."""
@@ -487,10 +489,12 @@ class _Builder:
         elif depth > deepest:
             self.deepest = depth
         container: MarkedMap | MarkedList
+        self.open.append(start)
         if kind is self.sequence_start:
             container, end = self.sequence(depth)
         else:
             container, end = self.mapping(depth)
+        self.open.pop()
         self.size += len(container) + 1
         if name:
             self.anchors[name] = _Anchor(container, start, end, self.size - before, self.deepest - depth)
@@ -542,8 +546,9 @@ class _Builder:
         if name == "binary":
             from binascii import Error, a2b_base64
 
+            packed = value.replace("\r", "").replace("\n", "").encode("ascii", "replace")
             try:
-                return a2b_base64(value.encode("ascii", "replace"), strict_mode=False).decode("utf-8", "replace")
+                return a2b_base64(packed, strict_mode=True).decode("utf-8", "replace")
             except Error:
                 raise _FaultError(
                     start, "expected base64 after !!binary", "encode the value, or remove the tag"
@@ -717,6 +722,11 @@ _ALIGN = "align the line with its siblings"
 _QUOTE = "quote the value"
 _TAB = ("found a tab in the indentation; YAML indents with spaces only", "replace the tab by spaces")
 
+_UNCLOSED = (
+    "expected ',' or the closing bracket of what begins here",
+    "close it, or quote the text if the bracket belongs to the value",
+)
+
 
 class _Meaning(NamedTuple):
     """What a parser's complaint means. ``begins``: the fault lies where the construct begins."""
@@ -742,8 +752,7 @@ _MEANINGS = (
     ),
     _Meaning(
         "expected ',' or",
-        "expected ',' or the closing bracket of what begins here",
-        "close it, or quote the text if the bracket belongs to the value",
+        *_UNCLOSED,
         begins=True,
     ),
     _Meaning(
@@ -805,8 +814,8 @@ def _without_colon(text: str, at: int) -> str:
     return "in the line before" if lacks else ""
 
 
-def _translate(error: Any, text: str) -> _FaultError:
-    """A parser's complaint as a place in the chunk and plain words."""
+def _translate(error: Any, text: str, begun: list[int]) -> _FaultError:
+    """A parser's complaint as a place in the chunk and plain words; ``begun`` are the offsets of open containers."""
     problem = str(getattr(error, "problem", None) or "")
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is None:
@@ -815,6 +824,8 @@ def _translate(error: Any, text: str) -> _FaultError:
             return _FaultError(match.start(), found, "remove it, or write it as an escape in double quotes")
         return _FaultError(0, f"expected YAML: {problem or error}", "check the file with a YAML editor")
     at: int = min(mark.index, len(text))
+    if begun and at >= len(text.rstrip()) and text[begun[-1]] in "[{":
+        return _FaultError(begun[-1], *_UNCLOSED)
     before = text[text.rfind("\n", 0, at) + 1 : at + 1]
     if "\t" in before and not before[:-1].strip():
         return _FaultError(at, *_TAB)
@@ -931,12 +942,13 @@ class Stream:
                 return
         from yaml.error import YAMLError
 
+        begun: list[int] = []
         try:
-            yield from _Builder(chunk, base, self._dialect, keys).documents()
+            yield from _Builder(chunk, base, self._dialect, keys, begun).documents()
         except _FaultError as error:
             self._fail(base + error.offset, error.message, error.hint, chunk)
         except YAMLError as error:
-            fault = fault or _translate(error, chunk)
+            fault = fault or _translate(error, chunk, begun)
             self._fail(base + fault.offset, fault.message, fault.hint, chunk)
         except UnicodeEncodeError as error:
             self._fail(base + error.start, "found half of a surrogate pair, which is no character", "save it as UTF-8")
