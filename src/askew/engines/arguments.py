@@ -254,7 +254,7 @@ class _Parser:
         name = self.normal(written)
         inline = msgspec.structs.replace(word, text=rest) if sign else None
         for start, full in self.dialect.joined.items():
-            if written.startswith(start) and name not in self.table.names:
+            if written.startswith(start) and name not in self.table.names and not written.startswith(start + "."):
                 inline = msgspec.structs.replace(word, text=written[len(start) :] + sign + rest)
                 if sign and len(written) == len(start):
                     inline = msgspec.structs.replace(word, text=rest)

@@ -1,0 +1,93 @@
+"""``--config file.yaml``: a file whose keys are arguments.
+
+vLLM inserts the file's arguments before those of the command line, so that the command line wins
+(``FlexibleArgumentParser.load_config_file``). Only the two-word form is read: ``--config=file`` is accepted and
+ignored.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+import msgspec
+
+from askew.engines.arguments import Table
+from askew.evidence.launch import Content, Launch, Token
+from askew.evidence.location import Location
+
+_LARGEST = 1 << 20  # a megabyte; real files have a few dozen lines
+
+
+class ConfigFile(msgspec.Struct, frozen=True):
+    """The words that a file stands for, or why they are not known."""
+
+    words: tuple[Token, ...] = ()
+    unknown: str = ""
+    malformed: str = ""
+
+
+def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
+    """The arguments of the file at ``path``, as words at the lines that state them. Never raises on its content."""
+    if path.unknown is not None:
+        return ConfigFile(unknown=path.unknown)
+    content = _find(path.text, launch.files, launch.working_dir)
+    if content is None:
+        return ConfigFile(unknown=f"{path.text} is not among the files that the sources show")
+    if len(content.text) > _LARGEST:
+        return ConfigFile(malformed=f"{path.text} has {len(content.text)} characters: no file of arguments")
+    import yaml
+
+    try:
+        loader = yaml.SafeLoader(content.text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return ConfigFile()
+            if not isinstance(root, yaml.MappingNode):
+                return ConfigFile(malformed=f"{path.text} must hold a map from argument to value")
+            words: list[Token] = []
+            for key, value in root.value:
+                where = _place(content.location, key.start_mark)
+                words.extend(
+                    _words(
+                        str(loader.construct_object(key, deep=True)),
+                        loader.construct_object(value, deep=True),
+                        where,
+                        table,
+                    )
+                )
+            return ConfigFile(words=tuple(words))
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return ConfigFile(malformed=f"{path.text} is not valid YAML: {first}")
+
+
+def _words(key: str, value: object, where: Location, table: Table) -> list[Token]:
+    name = Token(f"--{key}", where)
+    if isinstance(value, bool):
+        off = Token(f"--no-{key}", where)
+        return [name] if value else [off] if off.text.replace("_", "-") in table.names else []
+    if isinstance(value, list):
+        return [name, *(Token(str(item), where) for item in value)] if value else []
+    if isinstance(value, dict):
+        return [name, Token(msgspec.json.encode(value).decode(), where)]
+    return [name, Token(str(value), where)]
+
+
+def _find(path: str, files: Mapping[str, Content], working_dir: str) -> Content | None:
+    return files.get(posixpath.normpath(path)) or files.get(
+        posixpath.normpath(posixpath.join(working_dir or "/", path))
+    )
+
+
+def _place(base: Location, mark: object) -> Location:
+    """The line of a key. A file of its own begins at its first line; an entry of an object begins below its key."""
+    line, column = getattr(mark, "line", 0), getattr(mark, "column", 0)
+    if not base.line:
+        return base
+    if base.path or base.object:
+        return msgspec.structs.replace(base, line=base.line + 1 + line)
+    return msgspec.structs.replace(base, line=base.line + line, column=column + 1)
