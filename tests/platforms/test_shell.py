@@ -153,10 +153,16 @@ def test_launchers_are_shown_with_what_they_launch() -> None:
         ["python3", "-m", "sglang.launch_server", "--tp", "2"],
     ]
     assert started("mpirun", "-n", "8", "--allow-run-as-root", "trtllm-serve", "m")[-1] == ["trtllm-serve", "m"]
-    assert started("accelerate", "launch", "--num_processes", "2", "serve.py", "-x")[-1] == ["python3", "serve.py", "-x"]
+    assert started("accelerate", "launch", "--num_processes", "2", "serve.py", "-x")[-1] == [
+        "python3",
+        "serve.py",
+        "-x",
+    ]
 
 
-@pytest.mark.parametrize("argv", [["env"], ["timeout", "10"], ["uv", "sync"], ["bash"], ["sh", "-c"], ["sudo", "-u", "x"]])
+@pytest.mark.parametrize(
+    "argv", [["env"], ["timeout", "10"], ["uv", "sync"], ["bash"], ["sh", "-c"], ["sudo", "-u", "x"]]
+)
 def test_a_wrapper_around_nothing_is_itself_the_process(argv: list[str]) -> None:
     assert started(*argv) == [argv]
 
@@ -345,25 +351,28 @@ def test_files_whose_content_cannot_be_told() -> None:
         ("x ${EMPTY:-d e} ${EMPTY-n} ${A:+y}", ["x", "d", "e", "y"]),
         ('x "${NONE:-d e}" ${NONE-f} ${NONE:+y}', ["x", "d e", "f"]),
         ("x ${N:=v} $N", ["x", "v", "v"]),
-        ("x ${P#*/} ${P##*/} ${P%/*} ${P%%/*} ${P#a} ${P/b/X} ${P//\\//-}", "x b/c.d c.d a/b a /b/c.d a/X/c.d a-b-c.d".split()),
-        ("x ${P:2} ${P:2:1} ${P: -3} ${#P} ${W^^} ${W,,}", "x b/c.d b c.d 7 WORD word".split()),
-        ("x $((1+2*3)) $((10/3)) $((-7/2)) $((N2*2)) $(( (1+1)*4 ))", "x 7 3 -3 8 8".split()),
+        (
+            "x ${P#*/} ${P##*/} ${P%/*} ${P%%/*} ${P#a} ${P/b/X} ${P//\\//-}",
+            ["x", "b/c.d", "c.d", "a/b", "a", "/b/c.d", "a/X/c.d", "a-b-c.d"],
+        ),
+        ("x ${P:2} ${P:2:1} ${P: -3} ${#P} ${W^^} ${W,,}", ["x", "b/c.d", "b", "c.d", "7", "WORD", "word"]),
+        ("x $((1+2*3)) $((10/3)) $((-7/2)) $((N2*2)) $(( (1+1)*4 ))", ["x", "7", "3", "-3", "8", "8"]),
         ("a=(1 2); a+=(3 '4 5'); x ${#a[@]} \"${a[@]}\"", ["x", "4", "1", "2", "3", "4 5"]),
         ('a=(1 "2 3"); x ${a[@]} "${a[*]}" ${a[1]} $a', ["x", "1", "2", "3", "1 2 3", "2", "3", "1"]),
-        ("a=(); x \"${a[@]}\" end", ["x", "end"]),
+        ('a=(); x "${a[@]}" end', ["x", "end"]),
         ('set -- 1 "2 3"; x "$@" $# $2', ["x", "1", "2 3", "2", "2", "3"]),
         ("set -- 1 2 3; shift; x $@", ["x", "2", "3"]),
-        ("V=A; x \"${!V}\"", ["x", "p q"]),
+        ('V=A; x "${!V}"', ["x", "p q"]),
         ("B=$A; B+=' r'; x $B", ["x", "p", "q", "r"]),
         ("B='--a \"b c\"'; x $B", ["x", "--a", '"b', 'c"']),
         ("B='--a \"b c\"'; eval x $B", ["x", "--a", "b c"]),
-        ("f() { x \"$2\"; }; f 1 2", ["x", "2"]),
-        ("function f { x \"$1\"; }\nf 1", ["x", "1"]),
+        ('f() { x "$2"; }; f 1 2', ["x", "2"]),
+        ('function f { x "$1"; }\nf 1', ["x", "1"]),
         ("x $(echo a b) \"$(cat <<< 'c d')\"", ["x", "a", "b", "c d"]),
         ("x 1 # not 2", ["x", "1"]),
         ("x 1#2", ["x", "1#2"]),
         ("x $'a\\tb'", ["x", "a\tb"]),
-        ("x a\\ b \\$A \"\\$A \\\\ \\n\"", ["x", "a b", "$A", "$A \\ \\n"]),
+        ('x a\\ b \\$A "\\$A \\\\ \\n"', ["x", "a b", "$A", "$A \\ \\n"]),
         ("x a\\\nb", ["x", "ab"]),
         ("x --p {1..3} *.txt ~/m", ["x", "--p", "{1..3}", "*.txt", "~/m"]),
         ("x > /dev/null 2>&1 a &> log b", ["x", "a", "b"]),
@@ -378,7 +387,7 @@ def test_files_whose_content_cannot_be_told() -> None:
         ("true && x 1", ["x", "1"]),
         ("(B=2; true); x ${B:-unset}", ["x", "unset"]),
         ("x redacted:0123456789abcdef", ["x", "redacted:0123456789abcdef"]),
-        ("x \"a ${NONE:-'q' \"r\"} b\"", ["x", "a 'q' r b"]),
+        ('x "a ${NONE:-\'q\' "r"} b"', ["x", "a 'q' r b"]),
         ("command x 1", ["x", "1"]),
         ("export B=1; x $B", ["x", "1"]),
         ("x `", ["x", "`"]),
@@ -391,7 +400,13 @@ def test_one_command(text: str, argv: list[str]) -> None:
 
 def test_exports_reach_the_process_and_plain_variables_do_not() -> None:
     one = last("A=1; export B=2 C; C=3; D=4 serve; set -a; E=5; unset GONE; serve", GONE="x", SET="old")
-    assert {name: value.value for name, value in one.env.items()} == {"A": "1", "B": "2", "C": "3", "E": "5", "SET": "old"}
+    assert {name: value.value for name, value in one.env.items()} == {
+        "A": "1",
+        "B": "2",
+        "C": "3",
+        "E": "5",
+        "SET": "old",
+    }
     first = processes(launch("sh", "-c", "A=1; SET=new; D=4 serve", env={"SET": "old"}))[0]
     assert {name: value.value for name, value in first.env.items()} == {"SET": "new", "D": "4"}
 
@@ -430,7 +445,10 @@ def test_value_that_depends_on_a_condition_is_unknown_and_says_why() -> None:
 
 
 def test_loops() -> None:
-    assert script("for i in 1 2; do serve --rank $i & done; wait") == [["serve", "--rank", "1"], ["serve", "--rank", "2"]]
+    assert script("for i in 1 2; do serve --rank $i & done; wait") == [
+        ["serve", "--rank", "1"],
+        ["serve", "--rank", "2"],
+    ]
     one = last("for f in /models/*; do serve $f; done")
     assert one.conditional
     assert reasons(one) == {"${f}": "f changes with every turn of a loop"}
@@ -455,7 +473,16 @@ def test_unknown_words_say_why() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["serve 'open", 'serve "open', "serve $(open", "if a; then serve", "serve ${open", "cat <<EOF\nx", "serve )", "a; fi; serve"],
+    [
+        "serve 'open",
+        'serve "open',
+        "serve $(open",
+        "if a; then serve",
+        "serve ${open",
+        "cat <<EOF\nx",
+        "serve )",
+        "a; fi; serve",
+    ],
 )
 def test_broken_scripts_are_read_as_far_as_they_go(text: str) -> None:
     ran = processes(launch("sh", "-c", text))
@@ -499,7 +526,9 @@ def test_every_word_has_its_place() -> None:
         return nodes[token.location].locate(fragment, after)
 
     (one,) = processes(Launch(argv, HERE, env=env), locate)
-    places = [(token.text, token.location.line, token.location.column, [p.line for p in token.via]) for token in one.argv]
+    places = [
+        (token.text, token.location.line, token.location.column, [p.line for p in token.via]) for token in one.argv
+    ]
     assert places == [
         ("vllm", 13, 8, []),
         ("serve", 13, 13, []),

@@ -20,9 +20,7 @@ ENGINE = re.compile(r"vllm serve|vllm\.entrypoints\S*|sglang\.launch_server|trtl
 
 def containers(value: object) -> Iterator[dict[str, object]]:
     if isinstance(value, dict):
-        if any(isinstance(value.get(key), list) for key in ("command", "args", "entrypoint")):
-            yield value
-        elif isinstance(value.get("entrypoint") or value.get("command"), str):
+        if any(isinstance(value.get(key), (list, str)) for key in ("command", "args", "entrypoint")):
             yield value
         for inner in value.values():
             yield from containers(inner)

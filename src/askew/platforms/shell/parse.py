@@ -138,7 +138,7 @@ class Text:
 # Go templates that KServe's controller fills in, and Helm's when a chart was not rendered. Jinja (a chat template in
 # an argument) never has a name that begins with a dot.
 TEMPLATE: Final = re.compile(
-    r"\{\{-?\s*(?:(if|else|end|range|with)\b[^{}]*|[.$][A-Za-z][^{}]*|[A-Za-z]+\s+(?:nil\b|[.\"`(\d])[^{}]*)-?\}\}"
+    r"\{\{-?\s*(?:(if|else|end|range|with)\b[^{}\n]*|[.$][A-Za-z][^{}\n]*|[A-Za-z]+\s+(?:nil\b|[.\"`(\d])[^{}\n]*)-?\}\}"
 )
 
 
