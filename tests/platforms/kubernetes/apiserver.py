@@ -22,8 +22,8 @@ _TEMPLATES = {
 }
 _CLUSTER_SCOPED = frozenset(
     ("Node", "Namespace", "PersistentVolume", "StorageClass", "ClusterServingRuntime", "ClusterRole", "IngressClass")
-    + ("ClusterRoleBinding", "CustomResourceDefinition", "PriorityClass", "GatewayClass", "RuntimeClass", "NodePool")
 )
+_PROBE = (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3))
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?)\Z")
 # What is no image reference (a placeholder not yet filled in) never reaches a server.
 _IMAGE = re.compile(r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9._/-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?\Z")
@@ -34,7 +34,7 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 def as_live(doc: Doc) -> Doc:
     """``doc`` as ``kubectl get -o json`` shows it after ``kubectl apply``. The argument is left as it is."""
     live: Doc = copy.deepcopy(doc)
-    if not isinstance(live, dict) or "apiVersion" not in live or "kind" not in live:
+    if "apiVersion" not in live or "kind" not in live:
         return live
     if live["kind"] == "List":
         return {**live, "items": [as_live(item) for item in live.get("items") or []]}
@@ -213,7 +213,12 @@ def _container(container: Doc) -> None:
 
 
 def _probe(probe: Doc) -> None:
-    for field, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+    for field, value in (
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ):
         if not probe.get(field):
             probe[field] = value
     if not probe.get("initialDelaySeconds"):
@@ -234,8 +239,6 @@ def _volume(volume: Doc) -> None:
     if isinstance(volume.get("emptyDir"), dict) and "sizeLimit" in volume["emptyDir"]:
         volume["emptyDir"]["sizeLimit"] = canonical_quantity(volume["emptyDir"]["sizeLimit"])
     if len([key for key in volume if volume[key] is not None]) == 1:
-        volume["emptyDir"] = {}
-    elif "emptyDir" in volume and volume["emptyDir"] is None:
         volume["emptyDir"] = {}
 
 

@@ -29,7 +29,8 @@ def launch(container: str, more: str = CONFIG, volumes: str = "[]") -> Launch:
 def test_arguments_use_variables_by_the_kubelets_rules():
     read = launch(
         'args: ["$(A)", "$$(A)", "$(NOPE)", "$(C)"]\n'
-        "env:\n- {name: C, value: '$(A)-$(B)'}\n- {name: A, value: a1}\n- {name: B, value: '$(A)'}\n- {name: A, value: a2}\n"
+        "env:\n- {name: C, value: '$(A)-$(B)'}\n- {name: A, value: a1}\n- {name: B, value: '$(A)'}\n"
+        "- {name: A, value: a2}\n"
     )
     # C was declared before A and B, so it cannot use them; of two As the last one wins.
     assert [token.text for token in read.argv] == ["a2", "$(A)", "$(NOPE)", "$(A)-$(B)"]
@@ -110,7 +111,8 @@ def test_the_downward_api_is_static_where_it_can_be():
 
 def test_files_of_config_maps_stand_where_they_are_mounted():
     volumes = (
-        "[{name: v, configMap: {name: cfg}}, {name: w, configMap: {name: cfg, items: [{key: serve.yaml, path: d/s.yaml}]}}, "
+        "[{name: v, configMap: {name: cfg}}, "
+        "{name: w, configMap: {name: cfg, items: [{key: serve.yaml, path: d/s.yaml}]}}, "
         "{name: p, projected: {sources: [{configMap: {name: cfg}}]}}]"
     )
     read = launch(

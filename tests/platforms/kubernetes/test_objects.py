@@ -97,7 +97,10 @@ def test_empty_documents_are_nothing_and_nested_lists_end():
     assert len(indexed(text)) == 0
 
 
-@pytest.mark.parametrize("metadata", ["x", "[1]", "{name: 5}", "{name: {}}", "{labels: [a]}", "{ownerReferences: 3}", "null"])
+BROKEN = ("x", "[1]", "{name: 5}", "{name: {}}", "{labels: [a]}", "{ownerReferences: 3}", "null")
+
+
+@pytest.mark.parametrize("metadata", BROKEN)
 def test_broken_metadata_never_raises(metadata):
     for one in indexed(f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {metadata}\n"):
-        assert isinstance(one.name, str) and one.labels == {} and one.owners == ()
+        assert one.name in ("", "5", "{}") and one.labels == {} and one.owners == ()

@@ -59,7 +59,7 @@ def _node_selector(pods: Layers) -> tuple[Observation, ...]:
     entries: dict[str, Entry] = {}
     for layer in pods:
         for key, node in layer["nodeSelector"].items():
-            if (key, node.value) not in _INERT_SELECTORS:
+            if (key, text_of(node)) not in _INERT_SELECTORS:
                 entries[key] = Entry(text_of(node), node.location)
     if not entries:
         return (observed("orchestration.node_selector", None, CORE_DEFAULTS, origin="platform-default"),)
