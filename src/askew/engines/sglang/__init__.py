@@ -1,0 +1,27 @@
+"""SGLang: https://github.com/sgl-project/sglang"""
+
+from __future__ import annotations
+
+from askew.engines.interface import Recognition
+
+# Builds for other hardware and by other publishers keep the name; routers, gateways and simulators have it in theirs too.
+_BUILD = (
+    r"(?:rocm|npu|xpu|cpu|gpu|musa|hpu|gaudi|cuda|arm64|aarch64|gb200|b200|aibrix|kvcache|nixl|mooncake|dev|server|srt)"
+)
+
+# `sglang_router`, `sgl-router` and `sglang.srt.disaggregation.launch_lb` route requests; they are not the engine.
+# The published images have no entrypoint of their own: whoever gives them only flags starts nothing, but means SGLang.
+RECOGNITION = Recognition(
+    name="sglang",
+    title="SGLang",
+    module="askew.engines.sglang.engine",
+    programs=(
+        r"(?:\S*/)?(?:python|pypy)[\d.]*(?: -[A-Za-ln-z]\S*)* -m sglang\.(?:launch_server|srt\.server|srt\.entrypoints\.\w+)(?= |$)",
+        r"(?:\S*/)?(?:python|pypy)[\d.]*(?: -[A-Za-ln-z]\S*)* \S*sglang/(?:launch_server|srt/server|srt/entrypoints/\w+)\.py(?= |$)",
+        r"(?:\S*/)?sglang serve(?= |$)",
+    ),
+    images=(
+        rf"(?:^|/)sglang(?:-{_BUILD})*(?=$|[:@])",
+        r"(?:^|/)sgl-(?:dev|workspace)(?=$|[:@])",
+    ),
+)

@@ -1,0 +1,261 @@
+"""Reads launches of TGI: the launcher's arguments, and the variables that mean the same."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+
+from askew.engines import versions
+from askew.engines.arguments import CLAP, Given, Parsed, Table, parse, places, table
+from askew.engines.flags import Flag
+from askew.engines.interface import Reading
+from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
+from askew.engines.tgi.defaults import build, default_rules, defaults
+from askew.engines.tgi.flags import FLAGS, VARIABLES, boolean
+from askew.evidence.launch import Launch, Token, Variable
+from askew.facts.types import Value
+from askew.facts.values.image import ImageReference
+from askew.resolve.observation import Observation, Unknown
+from askew.resolve.workload import Problem
+
+_UNSUPPORTED = {
+    "model.code_revision": "TGI loads remote code at --revision",
+    "model.served_names": "TGI answers to any model name",
+    "model.tokenizer.source": "TGI loads the tokenizer with the model",
+    "model.tokenizer.mode": "TGI uses the fast tokenizer",
+    "runtime.pipeline_parallel_size": "TGI splits a model by tensor parallelism only",
+    "runtime.data_parallel_size": "TGI runs one copy of the model; more copies are more processes",
+    "runtime.expert_parallel": "TGI has no expert parallelism",
+    "runtime.cpu_offload.bytes": "TGI keeps all weights on the GPU",
+    "runtime.swap.bytes": "TGI has no swap space: it admits only what fits",
+    "runtime.generation_config": "TGI takes sampling parameters from requests only",
+    "runtime.sampling_defaults": "TGI takes sampling parameters from requests only",
+    "runtime.reasoning_parser": "TGI does not separate reasoning from the answer",
+    "runtime.tool_call_parser": "TGI constrains tool calls by grammar; it has no parsers to choose from",
+    "runtime.lora.max_rank": "TGI has no limit on the rank of adapters",
+    "runtime.hf_overrides": "TGI reads config.json as it is",
+    "runtime.seed": "TGI takes seeds from requests only",
+    "runtime.load_format": "TGI loads safetensors, and converts other files first",
+    "runtime.max_output_tokens": "TGI bounds prompt plus output by --max-total-tokens",
+    "runtime.async_scheduling": "TGI has no such setting",
+}
+
+_SPREAD = {
+    "model.id": "--model-id",
+    "model.source": "--model-id",
+    "model.lora_adapters": "--lora-adapters",
+    "runtime.lora.enabled": "--lora-adapters",
+    "runtime.cuda_graph.sizes": "--cuda-graphs",
+    "runtime.enforce_eager": "--cuda-graphs",
+    "runtime.speculative": "--speculate",
+}
+
+_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
+# Variables of the server and of its builds for other hardware, beside those that all engines share.
+_PREFIXES = (
+    *RELEVANT_PREFIXES, "USE_FLASH_ATTENTION", "FLASH_DECODING", "FLASH_INFER", "DISABLE_EXLLAMA", "EXLLAMA_", "REQUEST_LOGPROBS",
+    "ENABLE_HPU_GRAPH", "LIMIT_HPU_GRAPH", "BATCH_BUCKET_SIZE", "PREFILL_BATCH_BUCKET_SIZE", "PAD_SEQUENCE_TO_MULTIPLE_OF",
+    "SKIP_TOKENIZER_IN_TGI", "MAX_BATCH_", "XPU_MEMORY_FRACTION", "MESSAGES_API_ENABLED", "AIP_",
+)  # fmt: skip
+_INERT = frozenset(("HF_HUB_USER_AGENT_ORIGIN", "NVIDIA_DRIVER_CAPABILITIES"))
+
+
+class TGI(msgspec.Struct, frozen=True):
+    """The engine. Pure: a launch in, observations out."""
+
+    name: str
+    unsupported: dict[str, str]
+
+    def read(self, launch: Launch) -> Reading:
+        """See ``Engine.read``."""
+        identified, version = identity("tgi", launch.image, title="TGI", states=_release)
+        title = f"TGI {version}" if version else "TGI"
+        words = arguments(launch)
+        if words is None:
+            from askew.engines.unrecognised import read
+
+            return read(launch)
+        parsed = parse(words, _table(version))
+        noted = read_arguments(parsed, engine=title)
+        said = _read_variables(launch, version, title)
+        observations = [*identified, *(_settled(one) for one in (*noted.observations, *said.observations))]
+        observations.extend(environment(launch, expressed=_expressed(), inert=_INERT, prefixes=_PREFIXES))
+        made = build(launch.image)
+        observations.extend(defaults(version, made))
+        observations.extend(_unpinned(observations))
+        problems = (*noted.problems, *said.problems, *_strays(parsed, title), *_both(parsed, launch, title))
+        return Reading(
+            observations=tuple(observations),
+            rules=default_rules(version, made),
+            problems=problems,
+            version=version,
+            mapped=noted.mapped + said.mapped,
+            unmapped=noted.unmapped,
+        )
+
+    def flag_for(self, fact: str, version: str | None) -> str | None:
+        """See ``Engine.flag_for``. Where only a variable sets it: its name."""
+        names = _table(version).names
+        spread = _SPREAD.get(fact)
+        for flag in FLAGS:
+            if flag.fact == fact if spread is None else flag.names[0] == spread:
+                entry = names.get(flag.names[0])
+                if entry is not None and entry.alive and entry.current:
+                    return flag.names[0]
+        alive = _releases()
+        for flag in VARIABLES:
+            if flag.fact == fact and versions.has(flag.since, flag.until, version, alive) and not flag.until:
+                return flag.names[0]
+        return None
+
+
+ENGINE = TGI("tgi", _UNSUPPORTED)
+
+
+def arguments(launch: Launch) -> tuple[Token, ...] | None:
+    """The words after the launcher; None where the words start something else."""
+    for index, token in enumerate(launch.argv):
+        if token.text.rpartition("/")[2] in ("text-generation-launcher", "tgi-entrypoint.sh"):
+            return launch.argv[index + 1 :]
+    if not launch.argv or (launch.implicit_entrypoint and launch.argv[0].text.startswith("-")):
+        return launch.argv
+    # The image's entrypoint gets these words: one that may hold arguments, or a word that the launcher refuses.
+    return launch.argv if launch.implicit_entrypoint and launch.argv[0].unknown is not None else None
+
+
+def _release(reference: ImageReference) -> str | None:
+    """Tags of Hugging Face's images, also for Gaudi, are the launcher's releases; Neuron's count their own."""
+    from askew.facts.values.version import image_tag_version
+
+    name = reference.repository.rpartition("/")[2]
+    if name not in ("text-generation-inference", "tgi-gaudi") and not name.startswith("text-generation-inference-"):
+        return None
+    return image_tag_version(reference.tag) if reference.tag else None
+
+
+def _releases() -> tuple[str, ...]:
+    looked_at = versions.stable("tgi")
+    return looked_at.releases if looked_at else ()
+
+
+@functools.lru_cache(maxsize=8)
+def _table(version: str | None) -> Table:
+    return table(FLAGS, CLAP, title="TGI", version=version, releases=_releases())
+
+
+@functools.cache
+def _expressed() -> frozenset[str]:
+    return frozenset((*(flag.env for flag in FLAGS if flag.env), *(flag.names[0] for flag in VARIABLES)))
+
+
+def _read_variables(launch: Launch, version: str | None, title: str) -> Noted:
+    """The arguments given as variables. An argument on the command line wins by its origin."""
+    observations: list[Observation] = []
+    problems: list[Problem] = []
+    mapped = 0
+    releases = _releases()
+    for flag in (*FLAGS, *VARIABLES):
+        name = flag.env or (flag.names[0] if not flag.names[0].startswith("-") else "")
+        variable = launch.env.get(name) if name else None
+        if variable is None or not versions.has(flag.since, flag.until, version, releases):
+            continue
+        mapped += 1
+        if flag.irrelevant:
+            continue
+        noted = _read_variable(flag, variable, title)
+        observations.extend(noted.observations)
+        problems.extend(noted.problems)
+    return Noted(tuple(observations), tuple(problems), mapped)
+
+
+def _read_variable(flag: Flag, variable: Variable, title: str) -> Noted:
+    unknown = variable.unknown or (
+        None if variable.value is not None else f"the value of {variable.name} could not be seen"
+    )
+    word = Token(variable.value or "", variable.location, unknown, variable.via)
+    name = Token(variable.name, variable.location)
+    if flag.takes != "switch":
+        given = Given(flag=flag, name=name, spelled=variable.name, values=(word,))
+        return read_given(given, engine=title, origin="env")
+    # A switch given by a variable is exactly "true" or "false" (clap's BoolValueParser).
+    wanted = Flag(names=(variable.name,), fact=flag.fact, key=flag.key, read=_switched(flag.implies))
+    noted = read_given(Given(flag=wanted, name=name, spelled=variable.name, values=(word,)), engine=title, origin="env")
+    fixed = tuple(
+        msgspec.structs.replace(
+            one, suggestion="true" if word.text.strip().lower() in ("1", "yes", "on", "y", "t") else "false"
+        )
+        if one.kind == "invalid-value"
+        else one
+        for one in noted.problems
+    )
+    return Noted(noted.observations, fixed)
+
+
+@functools.cache
+def _switched(implies: bool) -> object:
+    def read(words: tuple[str, ...]) -> Value:
+        return implies if boolean(words) else not implies
+
+    return read
+
+
+def _settled(found: Observation) -> Observation:
+    """A name of a revision that moves pins nothing; the limit on bodies is the engine's, one hop of several."""
+    if found.fact == "serving.max_body.bytes":
+        return msgspec.structs.replace(found, hop="engine")
+    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
+        return msgspec.structs.replace(
+            found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
+        )
+    return found
+
+
+def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
+    """A model from the Hub without ``--revision`` is whatever its default branch holds at download time."""
+    by_fact = {one.fact: one for one in reversed(observations)}
+    if "model.revision" in by_fact or "model.source" not in by_fact:
+        return ()
+    origin = by_fact["model.source"]
+    value: Value | Unknown = None
+    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
+        value = Unknown("no revision pinned: the Hub's default branch at download time", "add --revision COMMIT")
+    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)
+
+
+def _strays(parsed: Parsed, title: str) -> tuple[Problem, ...]:
+    """Plain words that no argument takes: clap ends with "unexpected argument"."""
+    return tuple(
+        Problem(
+            kind="malformed",
+            message=f"{title} refuses the stray word {word.text!r}: no argument takes it",
+            locations=places(word),
+            value=word.text,
+        )
+        for word in parsed.positionals
+        if word.unknown is None and word.text.strip() and not set(word.text) & set("{}$<>|&;()`")
+    )
+
+
+def _both(parsed: Parsed, launch: Launch, title: str) -> tuple[Problem, ...]:
+    """The launcher ends when the old and the new name of the prompt limit are both given, whatever their values."""
+    places_of: dict[str, tuple[Token, ...]] = {}
+    for given in parsed.given:
+        places_of[given.flag.names[0]] = (given.name,)
+    for name in ("--max-input-tokens", "--max-input-length"):
+        variable = launch.env.get(name[2:].replace("-", "_").upper())
+        if name not in places_of and variable is not None:
+            places_of[name] = (Token(variable.name, variable.location),)
+    if "--max-input-tokens" not in places_of or "--max-input-length" not in places_of:
+        return ()
+    tokens = (*places_of["--max-input-length"], *places_of["--max-input-tokens"])
+    return (
+        Problem(
+            kind="malformed",
+            message=f"{title} refuses max_input_tokens together with max_input_length: they are one setting",
+            locations=places(*tokens),
+            argument="--max-input-length",
+            suggestion="--max-input-tokens",
+            fact="runtime.max_input_tokens",
+        ),
+    )

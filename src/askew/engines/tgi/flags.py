@@ -1,0 +1,204 @@
+"""TGI's arguments as data: all that the launchers 0.2.0 to 3.3.7 know.
+
+Source: ``struct Args`` of ``launcher/src/main.rs`` at each tag of https://github.com/huggingface/text-generation-inference.
+Every argument can be given by a variable too, its name in capitals (clap's ``env``); the argument wins.
+"""
+
+from __future__ import annotations
+
+import re
+
+from askew.engines.flags import Flag
+from askew.facts.types import Value
+
+OTHER = "runtime.arguments.unmapped"
+Spread = tuple[tuple[str, str, Value], ...]
+
+_LOG = "Log output only."
+_TELEMETRY = "Metrics, traces and usage statistics only."
+_ADDRESS = "An address or port between the processes of one container."
+_TUNNEL = "A tunnel for demonstrations; it serves the same answers."
+
+
+def source(model: str) -> str:
+    """Where weights come from, as a URI: Hub names become ``hf://…``; paths and URIs stay."""
+    if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") > 1 or not model.strip():
+        return model
+    return f"hf://{model}"
+
+
+def integer(words: tuple[str, ...]) -> Value:
+    """Rust's ``usize::from_str``: digits only, with an optional plus sign."""
+    if re.fullmatch(r"\+?\d{1,18}", words[0]):
+        return int(words[0])
+    raise ValueError(f"expected a whole number of zero or more, digits only, got {words[0]!r}")
+
+
+def boolean(words: tuple[str, ...]) -> Value:
+    """clap's ``BoolValueParser``: exactly ``true`` or ``false``. https://docs.rs/clap/4"""
+    if words[0] in ("true", "false"):
+        return words[0] == "true"
+    raise ValueError(f"expected true or false, got {words[0]!r}")
+
+
+def _model(words: tuple[str, ...]) -> Spread:
+    return (("model.id", "", words[0]), ("model.source", "", source(words[0])))
+
+
+def _sharded(words: tuple[str, ...]) -> Spread:
+    """False means one shard; true says nothing about how many."""
+    return () if boolean(words) else (("runtime.tensor_parallel_size", "", 1),)
+
+
+def _quantize(words: tuple[str, ...]) -> Value:
+    """Launchers before 0.7 had a switch: bitsandbytes in eight bits."""
+    return words[0].strip()
+
+
+def _speculate(words: tuple[str, ...]) -> Spread:
+    """Tokens guessed by Medusa heads where the model has them, else by n-grams."""
+    count = integer(words)
+    return () if count == 0 else (("runtime.speculative", "num_speculative_tokens", count),)
+
+
+def _graphs(words: tuple[str, ...]) -> Spread:
+    """Batch sizes, joined by commas; zeros are dropped, and without a size there are no graphs."""
+    sizes = [integer((part.strip(),)) for part in words[0].split(",")]
+    kept: list[Value] = [size for size in sizes if size]
+    return (("runtime.cuda_graph.sizes", "", kept), ("runtime.enforce_eager", "", not kept))
+
+
+def _adapters(words: tuple[str, ...]) -> Spread:
+    """``repository[@revision]`` or ``name=path``, joined by commas."""
+    found: list[Value] = []
+    for part in words[0].split(","):
+        name, sign, path = part.strip().partition("=")
+        if not name:
+            continue
+        place, at, revision = (path if sign else name).partition("@")
+        adapter: dict[str, Value] = {"name": name.partition("@")[0], "source": place}
+        if at:
+            adapter["revision"] = revision
+        found.append(adapter)
+    return (("model.lora_adapters", "", found), ("runtime.lora.enabled", "", True)) if found else ()
+
+
+def _ratio(words: tuple[str, ...]) -> Value:
+    try:
+        return float(words[0])
+    except ValueError:
+        raise ValueError(f"expected a number, got {words[0]!r}") from None
+
+
+def _lenient(words: tuple[str, ...]) -> Value:
+    """The server's reading of its own variables: ``1`` and ``true`` in any case, everything else is false."""
+    return words[0].lower() in ("1", "true")
+
+
+def _present(words: tuple[str, ...]) -> Value:
+    return bool(words[0])
+
+
+_QUANTIZATIONS = (
+    "awq", "compressed-tensors", "eetq", "exl2", "gptq", "marlin", "bitsandbytes", "bitsandbytes-nf4", "bitsandbytes-fp4",
+    "fp8",
+)  # fmt: skip
+
+
+def _flag(name: str, **rest: object) -> Flag:
+    """A flag whose variable is its name in capitals, as clap derives it."""
+    variable = name.lstrip("-").replace("-", "_").upper()
+    return Flag(names=(name, *rest.pop("short", ())), env=variable, **rest)  # type: ignore[arg-type, misc]  # fields of Flag
+
+
+FLAGS: tuple[Flag, ...] = (
+    _flag("--model-id", spreads=_model),
+    _flag("--revision", fact="model.revision"),
+    _flag("--trust-remote-code", takes="switch", fact="model.trust_remote_code", since="0.7.0"),
+    _flag("--tokenizer-config-path", fact="model.chat_template.source", since="1.4.0"),
+    _flag("--lora-adapters", spreads=_adapters, since="2.1.0"),
+    _flag("--num-shard", fact="runtime.tensor_parallel_size", read=integer),
+    _flag("--sharded", spreads=_sharded, since="0.4.0"),
+    # Lists of choices are those of 3.3.7; earlier launchers know fewer, none knows more.
+    _flag("--quantize", fact="runtime.quantization", read=_quantize, choices=_QUANTIZATIONS),
+    _flag("--dtype", fact="runtime.dtype", choices=("float16", "bfloat16"), since="0.9.0"),
+    _flag("--kv-cache-dtype", fact="runtime.kv_cache.dtype", choices=("fp8_e4m3fn", "fp8_e5m2"), since="2.4.0"),
+    _flag("--max-concurrent-requests", fact="runtime.max_concurrent_requests", read=integer),
+    _flag("--max-input-tokens", fact="runtime.max_input_tokens", read=integer, since="2.0.0"),
+    _flag("--max-input-length", fact="runtime.max_input_tokens", read=integer, replaced_by="--max-input-tokens"),
+    _flag("--max-total-tokens", fact="runtime.max_model_len", read=integer, since="0.3.2"),
+    _flag("--max-batch-prefill-tokens", fact="runtime.max_num_batched_tokens", read=integer, since="0.9.0"),
+    _flag("--max-batch-total-tokens", fact="runtime.max_batch_total_tokens", read=integer, since="0.7.0"),
+    _flag("--max-batch-size", fact="runtime.max_num_seqs", read=integer),
+    _flag("--waiting-served-ratio", fact="runtime.scheduler", key="waiting_served_ratio", read=_ratio, since="0.7.0"),
+    _flag("--max-waiting-tokens", fact="runtime.scheduler", key="max_waiting_tokens", read=integer),
+    _flag("--cuda-graphs", spreads=_graphs, since="2.0.0"),
+    _flag(
+        "--enable-cuda-graphs", takes="switch", fact="runtime.enforce_eager", implies=False, since="1.4.1", until="2.0.0",
+        replaced_by="--cuda-graphs",
+    ),
+    _flag("--cuda-memory-fraction", fact="runtime.gpu_memory_utilization", since="0.9.4"),
+    _flag("--rope-scaling", fact="runtime.rope_override", key="type", choices=("linear", "dynamic"), since="1.0.1"),
+    _flag("--rope-factor", fact="runtime.rope_override", key="factor", read=_ratio, since="1.0.1"),
+    _flag("--speculate", spreads=_speculate, since="1.3.0"),
+    _flag("--port", short=("-p",), fact="serving.port", read=integer),
+    _flag("--hostname", fact="serving.listen_host", since="0.9.1"),
+    _flag("--api-key", fact="serving.api_key_required", read=_present, since="2.3.0"),
+    _flag("--payload-limit", fact="serving.max_body.bytes", read=integer, since="2.4.1"),
+    # No fact names these; each changes what a client may ask for or how fast the answer comes.
+    _flag("--validation-workers", fact=OTHER, key="--validation-workers", since="0.9.2"),
+    _flag("--max-best-of", fact=OTHER, key="--max-best-of", since="0.4.0"),
+    _flag("--max-stop-sequences", fact=OTHER, key="--max-stop-sequences", since="0.3.2"),
+    _flag("--max-top-n-tokens", fact=OTHER, key="--max-top-n-tokens", since="1.0.3"),
+    _flag("--max-client-batch-size", fact=OTHER, key="--max-client-batch-size", since="2.0.1"),
+    _flag("--disable-custom-kernels", takes="switch", fact=OTHER, key="--disable-custom-kernels", since="0.3.0"),
+    _flag("--disable-grammar-support", takes="switch", fact=OTHER, key="--disable-grammar-support", since="1.4.1"),
+    _flag("--enable-prefill-logprobs", takes="switch", fact=OTHER, key="--enable-prefill-logprobs", since="3.0.0"),
+    _flag("--watermark-gamma", fact=OTHER, key="--watermark-gamma", since="0.3.2"),
+    _flag("--watermark-delta", fact=OTHER, key="--watermark-delta", since="0.3.2"),
+    _flag("--cors-allow-origin", takes="append", fact=OTHER, key="--cors-allow-origin", since="0.3.1"),
+    _flag(
+        "--graceful-termination-timeout", short=("-g",), fact=OTHER, key="--graceful-termination-timeout", since="3.2.2"
+    ),
+    _flag("--json-output", takes="switch", irrelevant=_LOG),
+    Flag(names=("--env", "-e"), takes="switch", irrelevant=_LOG, since="0.7.0"),
+    _flag("--otlp-endpoint", irrelevant=_TELEMETRY, since="0.3.0"),
+    _flag("--otlp-service-name", irrelevant=_TELEMETRY, since="2.1.0"),
+    _flag("--prometheus-port", irrelevant=_TELEMETRY, since="3.3.0"),
+    _flag("--usage-stats", irrelevant=_TELEMETRY, since="2.3.0"),
+    _flag(
+        "--disable-usage-stats", takes="switch", irrelevant=_TELEMETRY, since="2.2.0", until="2.3.0",
+        replaced_by="--usage-stats off",
+    ),
+    _flag(
+        "--disable-crash-reports", takes="switch", irrelevant=_TELEMETRY, since="2.2.0", until="2.3.0",
+        replaced_by="--usage-stats no-stack",
+    ),
+    _flag("--shard-uds-path", irrelevant=_ADDRESS),
+    _flag("--master-addr", irrelevant=_ADDRESS),
+    _flag("--master-port", irrelevant=_ADDRESS),
+    _flag("--huggingface-hub-cache", irrelevant="Where downloads are kept.", since="0.3.0"),
+    _flag("--weights-cache-override", irrelevant="Where downloads are kept.", since="0.3.0"),
+    _flag("--ngrok", takes="switch", irrelevant=_TUNNEL, since="0.9.0"),
+    _flag("--ngrok-authtoken", irrelevant=_TUNNEL, since="0.9.0"),
+    _flag("--ngrok-edge", irrelevant=_TUNNEL, since="0.9.4"),
+    _flag("--ngrok-domain", irrelevant=_TUNNEL, since="0.9.0", until="0.9.4", replaced_by="--ngrok-edge"),
+    _flag("--ngrok-username", irrelevant=_TUNNEL, since="0.9.0", until="0.9.4", replaced_by="--ngrok-edge"),
+    _flag("--ngrok-password", irrelevant=_TUNNEL, since="0.9.0", until="0.9.4", replaced_by="--ngrok-edge"),
+    Flag(names=("--version", "-V"), takes="switch", irrelevant="It prints the version and ends."),
+    Flag(names=("--help", "-h"), takes="switch", irrelevant="It prints help and ends."),
+)  # fmt: skip
+
+# Variables that have no argument: read by the launcher's resolve_attention and by the server.
+# https://github.com/huggingface/text-generation-inference/blob/v3.3.7/launcher/src/main.rs
+VARIABLES: tuple[Flag, ...] = (
+    Flag(
+        names=("ATTENTION",), fact="runtime.attention_backend", choices=("flashinfer", "flashdecoding", "paged"), since="2.3.0"
+    ),
+    Flag(names=("PREFIX_CACHING",), fact="runtime.prefix_caching", read=_lenient, since="2.4.0"),
+    Flag(
+        names=("USE_PREFIX_CACHING",), fact="runtime.prefix_caching", read=_lenient, since="2.3.0", until="2.4.0",
+        replaced_by="PREFIX_CACHING",
+    ),
+    Flag(names=("PREFILL_CHUNKING",), fact="runtime.chunked_prefill", read=_lenient, since="2.4.0"),
+)  # fmt: skip
