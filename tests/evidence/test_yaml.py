@@ -364,7 +364,8 @@ def test_what_pyyaml_emits_is_read_back_with_places(data: object, style: str | N
     stream = read(text, "f.yaml")
     assert stream.errors == ()
     (document,) = stream.documents
-    assert document.root.value == data
+    # Not ``data``: PyYAML's emitter loses some blanks beside characters beyond the first plane.
+    assert document.root.value == pyyaml.load(text, pyyaml.CSafeLoader)
     lines = text.split("\n")
     for node in descendants(document.root):
         location = node.location
@@ -376,10 +377,26 @@ def test_what_pyyaml_emits_is_read_back_with_places(data: object, style: str | N
             assert lines[key.line - 1][key.column - 1] in "'\"|>"
 
 
-SNIPPETS = st.sampled_from(
-    [*"a:|>'\"\\{}[],#%@?~0\t\x85\u2028\ufeffé", *(": ", "- ", "\n", "\n  ", "\n---\n", "|2-", "&a ", "*a", "!t ")]
-    + ["!!int ", "<<", " #", "\r\n", "1e3", "? ", "{{", "\n...\n", "a: ", "\n- ", '"a": ']
-)
+MARKS = list("a:|>'\"\\{}[],#%@?~0\t\x85\u2028\ufeffé")
+PIECES = [
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "\n---\n",
+    "|2-",
+    "&a ",
+    "*a",
+    "!t ",
+    "!!int ",
+    "<<",
+    " #",
+    "\r\n",
+    "1e3",
+    "? ",
+    "{{",
+]
+SNIPPETS = st.sampled_from([*MARKS, *PIECES, "\n...\n", "a: ", "\n- ", '"a": '])
 
 
 @settings(max_examples=500)
