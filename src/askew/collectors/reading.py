@@ -47,7 +47,7 @@ class Reader:
         )
 
     def add(self, source: str, data: bytes, *, named: bool) -> None:
-        """Read one file. ``named``: the user pointed at this very file, so it must hold something, whatever its name."""
+        """Read one file. ``named``: the user pointed at it, so it must hold something, whatever its name."""
         self.files += 1
         name = os.path.basename(source)
         if is_text_name(source):

@@ -15,10 +15,11 @@ from askew.evidence.document import Document, Node
 
 _UNIT_FILES = re.compile(r"^\s*(?:EnvironmentFile|Pod|Image)\s*=\s*-?(.+?)\s*$", re.MULTILINE)
 _EXTENDS = re.compile(r"^\s*(?:file|env_file|path)\s*:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
-# What makes the built objects differ from the files: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
+# What makes the built objects differ from the files (kubectl.docs.kubernetes.io/references/kustomize/kustomization/).
 _TRANSFORMS = (
     "patches", "patchesStrategicMerge", "patchesJson6902", "images", "replicas", "configMapGenerator",
-    "secretGenerator", "components", "replacements", "vars", "helmCharts", "helmChartInflationGenerator", "transformers", "generators",
+    "secretGenerator", "components", "replacements", "vars", "helmCharts", "helmChartInflationGenerator",
+    "transformers", "generators",
 )  # fmt: skip
 
 

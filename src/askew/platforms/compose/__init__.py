@@ -1,0 +1,5 @@
+"""Docker Compose files: one workload for each service."""
+
+from askew.platforms.compose.read import read
+
+__all__ = ["read"]
