@@ -198,6 +198,40 @@ spec:
     assert [token.text for token in decode.containers[0].launch.argv] == ["vllm", "serve", "m"]
 
 
+RAY = """\
+apiVersion: orchestration.aibrix.ai/v1alpha1
+kind: RayClusterFleet
+metadata: {name: fleet}
+spec:
+  replicas: 1
+  template:
+    spec:
+      headGroupSpec:
+        template: {spec: {containers: [{name: head, image: 'i:1', resources: {limits: {nvidia.com/gpu: 1}}}]}}
+      workerGroupSpecs:
+        - groupName: small
+          replicas: 3
+          template: {spec: {containers: [{name: worker, image: 'i:1', resources: {limits: {nvidia.com/gpu: 2}}}]}}
+"""
+
+
+def test_a_ray_cluster_inside_another_kind_is_one_workload():
+    read = one(RAY)
+    assert read.id == "default/RayClusterFleet/fleet" and [member.role for member in read.members] == ["small"]
+    assert facts(read)["hardware.gpu.count"] == 7 and facts(read)["orchestration.hosts"] == 4
+    unwritten = facts(one(RAY.replace("          replicas: 3\n", "")))
+    assert isinstance(unwritten["hardware.gpu.count"], Unknown) and isinstance(
+        unwritten["orchestration.hosts"], Unknown
+    )
+
+
+def test_templates_of_one_object_never_share_an_id():
+    item = "{template: {spec: {containers: [{name: c, image: 'i:1'}]}}}"
+    text = f"apiVersion: x.io/v1\nkind: Set\nmetadata: {{name: s}}\nspec: {{roles: [{item}, {item}], routerSpec: {item}}}\n"
+    ids = [read.id for read in reading(text).workloads]
+    assert len(set(ids)) == 3 and "default/Set/s#router" in ids
+
+
 def test_other_kinds_without_pod_templates_are_no_workloads():
     assert reading("apiVersion: example.com/v1\nkind: Thing\nspec: {template: {spec: {size: 3}}}\n").workloads == ()
 

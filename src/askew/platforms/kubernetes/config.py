@@ -22,8 +22,7 @@ from askew.platforms.kubernetes.observe import text_of, truth_of
 from askew.platforms.shell.kubernetes import kubernetes_env
 from askew.resolve.workload import Problem
 
-_FIELD_KEY = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
-_USED = re.compile(r"\$(?:\(([A-Za-z_][A-Za-z0-9_.-]*)\)|\{([A-Za-z_][A-Za-z0-9_]*)|([A-Za-z_][A-Za-z0-9_]*))")
+_USED = r"\$(?:\(([A-Za-z_][A-Za-z0-9_.-]*)\)|\{([A-Za-z_][A-Za-z0-9_]*)|([A-Za-z_][A-Za-z0-9_]*))"
 
 # A ConfigMap holds at most 1 MiB; a mount of hundreds of entries is no engine configuration.
 _MAX_FILES = 500
@@ -104,7 +103,7 @@ def used_names(text: str) -> set[str]:
     """The variables that a text refers to as ``$(NAME)``, ``${NAME`` or ``$NAME``."""
     if "$" not in text:
         return set()
-    return {match[1] or match[2] or match[3] for match in _USED.finditer(text)}
+    return {match[1] or match[2] or match[3] for match in re.finditer(_USED, text)}
 
 
 def keyed(layers: Layers, field: str, key: str) -> tuple[Node, ...]:
@@ -205,10 +204,10 @@ def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Va
 def _from_field(name: str, reference: Node, around: Surroundings) -> Variable:
     path = text_of(reference["fieldPath"])
     place = reference["fieldPath"].location
-    if match := _FIELD_KEY.fullmatch(path):
-        entries = around.labels if match[1] == "labels" else around.annotations
-        if match[2] in entries:
-            return Variable(name, entries[match[2]], place, via=(around.origin.location,))
+    for field, entries in (("metadata.labels['", around.labels), ("metadata.annotations['", around.annotations)):
+        key = path.removeprefix(field).removesuffix("']")
+        if path.startswith(field) and key in entries:
+            return Variable(name, entries[key], place, via=(around.origin.location,))
     # The pod's own name and namespace differ between environments by design; they say nothing about the engine.
     return Variable(name, None, place, f"value of the running pod's {path}")
 

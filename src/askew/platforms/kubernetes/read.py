@@ -17,7 +17,8 @@ from askew.platforms.kubernetes.draft import Draft, Join, Reader
 from askew.platforms.kubernetes.objects import Object, Objects, Refused, index
 from askew.resolve.workload import Problem, Workload
 
-# API group → the module whose READERS know its kinds.
+# API group, or group/Kind where the rest of the group is read by its pod templates alone → the module whose READERS
+# know it.
 _READER_MODULES: Mapping[str, str] = {}
 
 # API group of the objects that are joined → the module whose JOINS do it.
@@ -73,7 +74,7 @@ def _reader(one: Object) -> Reader | None:
     reader = workloads.READERS.get((one.group, one.kind))
     if reader is not None:
         return reader
-    module = _READER_MODULES.get(one.group)
+    module = _READER_MODULES.get(f"{one.group}/{one.kind}") or _READER_MODULES.get(one.group)
     if module is not None:
         readers: Mapping[tuple[str, str], Reader] = import_module(module).READERS
         return readers.get((one.group, one.kind))

@@ -21,7 +21,7 @@ _DAEMON_TOLERATIONS = frozenset(
 )
 # Every engine image is a Linux image: the label changes nothing.
 _INERT_SELECTORS = frozenset({("kubernetes.io/os", "linux"), ("beta.kubernetes.io/os", "linux")})
-_SLEEP = re.compile(r"\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b")
+_SLEEP = r"\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b"
 _SHELLS = frozenset(("", "/bin/sh -c", "sh -c", "/bin/bash -c", "bash -c", "/bin/", "/usr/bin/"))
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -124,10 +124,10 @@ def prestop(containers: Layers) -> Observation:
         return observed(fact, sleep.integer(), sleep.location)
     command = hook["exec"]["command"]
     text = " ".join(text_of(word) for word in command.each())
-    waits = _SLEEP.findall(text)
+    waits = re.findall(_SLEEP, text)
     if len(waits) == 1 and not re.search(r"\b(?:while|until|for)\b", text):
         seconds = float(waits[0][0]) * _SECONDS[waits[0][1]]
-        alone = _SLEEP.sub("", text).strip() in _SHELLS
+        alone = re.sub(_SLEEP, "", text).strip() in _SHELLS
         return observed(fact, seconds, command.location, confidence="certain" if alone else "likely", raw=text)
     what = "an HTTP request" if hook["httpGet"] else f"a command ({text[:80]})" if text else "something"
     return observed(fact, Unknown(f"preStop runs {what}, whose duration no manifest shows", text=text), hook.location)

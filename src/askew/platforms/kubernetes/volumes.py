@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from askew.evidence.document import Node
@@ -25,18 +24,32 @@ _INJECTED_PATHS = (
     "/var/run/secrets/tokens",
     "/var/run/secrets/workload-spiffe-",
 )
-_INJECTED_VOLUMES = re.compile(
-    r"kube-api-access-.*|aws-iam-token|azure-identity-token|azure-iam-token|istio-.*|istiod-.*|workload-(?:socket|certs)|"
-    r"credential-socket|linkerd-.*|home-init|home-sidecar|vault-secrets|gke-gcsfuse-(?:tmp|buffer|cache)|.*-token-[a-z0-9]{5}",
+_INJECTED_VOLUMES = (
+    "kube-api-access-",
+    "aws-iam-token",
+    "azure-identity-token",
+    "azure-iam-token",
+    "istio-",
+    "istiod-",
+    "workload-socket",
+    "workload-certs",
+    "credential-socket",
+    "linkerd-",
+    "home-init",
+    "home-sidecar",
+    "vault-secrets",
+    "gke-gcsfuse-",
 )
 # kustomize puts a hash of the content behind the name of a generated ConfigMap or Secret (api/hasher/hasher.go); the
 # content itself is compared where it is used.
-_KUSTOMIZE_HASH = re.compile(r"-[bcdfghkmt2456789]{10}$")
+_HASH_LENGTH = 10
+_HASH_LETTERS = frozenset("bcdfghkmt2456789")
 
 
 def stable_name(name: str) -> str:
     """The name of a ConfigMap or Secret without kustomize's content hash."""
-    return _KUSTOMIZE_HASH.sub("", name)
+    stem, _, tail = name.rpartition("-")
+    return stem if stem and len(tail) == _HASH_LENGTH and _HASH_LETTERS.issuperset(tail) else name
 
 
 def volume_observations(
@@ -49,7 +62,7 @@ def volume_observations(
         normal = path.rstrip("/") or path
         if not path or normal == _SHM or normal.startswith(_INJECTED_PATHS) or f"{normal}/" in _INJECTED_PATHS:
             continue
-        if _INJECTED_VOLUMES.fullmatch(name):
+        if name.startswith(_INJECTED_VOLUMES):
             continue
         volume = volumes.get(name)
         if volume is not None:

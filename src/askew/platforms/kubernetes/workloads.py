@@ -125,9 +125,14 @@ def generic(one: Object, objects: Objects) -> tuple[Draft, ...]:
         for role, template, layers, holder in _templates(spec, shared, 0)
         for draft in _role_draft(one, role, template, layers, holder)
     ]
-    if len(drafts) > 1:
-        return tuple(drafts)
-    return tuple(msgspec.structs.replace(draft, role="") for draft in drafts)
+    if len(drafts) == 1:
+        return (msgspec.structs.replace(drafts[0], role=""),)
+    seen: dict[str, int] = {}
+    for number, draft in enumerate(drafts):
+        seen[draft.role] = seen.get(draft.role, 0) + 1
+        if seen[draft.role] > 1:  # two workloads never share an id
+            drafts[number] = msgspec.structs.replace(draft, role=f"{draft.role}-{seen[draft.role]}")
+    return tuple(drafts)
 
 
 _TemplateFound = tuple[str, Node, Layers, Node]
@@ -136,6 +141,11 @@ _TemplateFound = tuple[str, Node, Layers, Node]
 def _templates(node: Node, shared: Mapping[str, Node], depth: int, role: str = "") -> Iterator[_TemplateFound]:
     """Pod templates below a spec: (role, template, pod layers, the node that holds the replica count)."""
     if depth > 4 or not isinstance(node.value, dict):
+        return
+    if node["headGroupSpec"].is_mapping:
+        # A Ray cluster inside another kind: the head's pod starts the engine, which spreads over the workers.
+        head = node["headGroupSpec"]
+        yield role, head["template"], (head["template"]["spec"],), node
         return
     template = node["template"]
     reference = node["templateRef"]
@@ -151,12 +161,19 @@ def _templates(node: Node, shared: Mapping[str, Node], depth: int, role: str = "
         if key in ("roleTemplates", "status"):
             continue
         if isinstance(child.value, dict):
-            yield from _templates(child, shared, depth + 1, role)
+            yield from _templates(child, shared, depth + 1, role or _field_role(key))
         elif isinstance(child.value, list):
             for item in child.each():
                 if isinstance(item.value, dict):
-                    name = text_of(item["name"]) or text_of(item["role"])
-                    yield from _templates(item, shared, depth + 1, name or role)
+                    name = text_of(item["name"]) or text_of(item["role"]) or text_of(item["groupName"])
+                    yield from _templates(item, shared, depth + 1, name or role or _field_role(key))
+
+
+def _field_role(field: str) -> str:
+    """The role that a field's name says: ``prefillSpec`` and ``prefill`` are ``prefill``; ``template`` says none."""
+    for suffix in ("GroupSpecs", "GroupSpec", "Template", "Spec", "Specs"):
+        field = field.removesuffix(suffix)
+    return "" if field in ("template", "spec", "templates", "roles", "replicaSpecs") else field
 
 
 def _role_draft(one: Object, role: str, template: Node, layers: Layers, holder: Node) -> Iterator[Draft]:
@@ -168,8 +185,16 @@ def _role_draft(one: Object, role: str, template: Node, layers: Layers, holder: 
         pod_labels=metadata["labels"].string_map(),
         pod_annotations=metadata["annotations"].string_map(),
         replicas=holder["replicas"],
+        groups=tuple(_ray_group(group) for group in holder["workerGroupSpecs"].each()),
         confidence="likely",
     )
+
+
+def _ray_group(group: Node) -> PodGroup:
+    pods = group["replicas"].integer()
+    name = text_of(group["groupName"]) or "worker"
+    unknown = "" if pods is not None else f"how many {name} pods the Ray cluster has is not written"
+    return PodGroup(role=name, pod=(group["template"]["spec"],), pods=pods, unknown=unknown)
 
 
 # -- from a draft to a workload --------------------------------------------------------------------------
