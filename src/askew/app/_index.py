@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 ENGINES: Mapping[str, str] = {
     "sglang": "askew.engines.sglang",
+    "tgi": "askew.engines.tgi",
+    "vllm": "askew.engines.vllm",
 }
 CHECKS: Mapping[str, str] = {
 }
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
+    "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
 }

@@ -16,7 +16,6 @@ from askew.app.match import covers, match
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
-from askew.evidence.location import Location
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
 from askew.facts.types import SEVERITIES, Severity
@@ -24,6 +23,7 @@ from askew.findings.describe import describe
 from askew.findings.finding import Finding, fingerprint, make
 from askew.remedy.differences import remedies
 from askew.report.model import Assumption, Coverage, InputError, Report, Role, SourceStatus, UnknownFact, Verdict, WorkloadReport
+from askew.resolve.observation import Origin
 from askew.resolve.workload import Resolved, Snapshot
 
 FlagFor = Callable[[str], str | None]
@@ -281,18 +281,17 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
     """A side that nobody wrote is shown at the launch or object where it would stand; what it cites moves to ``because``."""
-    places = tuple(at for at in resolved.locations if not _is_citation(at))
+    here = snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location
+    cites = resolved.origin in _CITING
+    places = tuple(at for at in resolved.locations if not cites or at.source == here.source)
     if places == resolved.locations and places:
         return resolved
-    cited = tuple(f"see {at.source}" for at in resolved.locations if _is_citation(at))
-    if not places:
-        places = (snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location,)
-    return msgspec.structs.replace(resolved, locations=places, because=resolved.because + cited)
+    cited = tuple(f"see {at}" for at in resolved.locations if at not in places)
+    return msgspec.structs.replace(resolved, locations=places or (here,), because=resolved.because + cited)
 
 
-def _is_citation(location: Location) -> bool:
-    """Whether a location is the public source of a default rather than a place in what the user gave."""
-    return location.source.startswith("https://") and not location.line
+# Values of these origins may come with the public source of the default instead of a place in what the user gave.
+_CITING: frozenset[Origin] = frozenset(("engine-default", "platform-default", "catalogue"))
 
 
 def _flag_for(target: Snapshot) -> FlagFor:
