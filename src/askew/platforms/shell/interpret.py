@@ -149,6 +149,11 @@ class Reader:
         if text not in self.problems and len(self.problems) < 20:
             self.problems.append(text)
 
+    def fork(self, state: State) -> State:
+        """A copy of what is known, for a branch or a subshell."""
+        self.budget.spend(10 * (len(state.vars) + len(state.files)))
+        return state.copy()
+
     @staticmethod
     def plain(token: Token) -> Token:
         """The same token without what only this reader needs."""
@@ -158,9 +163,6 @@ class Reader:
 
     def token(self, field: Field) -> Token:
         """A field as the process receives it."""
-        self.tokens += 1
-        if self.tokens > MAX_TOKENS:
-            raise StopError(f"the script makes more than {MAX_TOKENS} words; what starts later is not shown")
         home = field.home
         outside: list[Place] = []
         inside = False
@@ -210,7 +212,7 @@ class Reader:
             if found is None:
                 break
             if found.assigns or found.unset or found.clear:
-                state = state.copy()
+                state = self.fork(state)
                 if found.clear:
                     state.env, state.vars = {}, {}
                 for gone in found.unset:
@@ -231,8 +233,12 @@ class Reader:
         if tokens is not None:
             argv = tuple(self.plain(token) for token in tokens)
         else:
+            self.tokens += len(fields)
+            if self.tokens > MAX_TOKENS:
+                raise StopError(f"the script makes more than {MAX_TOKENS} words; what starts later is not shown")
             argv = tuple(self.token(field) for field in fields)
         files = state.files
+        self.budget.spend(10 * len(files))
         self.started.append(
             msgspec.structs.replace(
                 self.launch,
@@ -251,6 +257,7 @@ class Reader:
         names = [name for name in state.vars if state.all_exported or name in state.exported or name in state.env]
         if not names and not state.removed:
             return state.env
+        self.budget.spend(50 * (len(state.vars) + len(state.env)))
         env = {name: variable for name, variable in state.env.items() if name not in state.removed}
         for name in names:
             value = state.vars[name]
@@ -337,13 +344,13 @@ class Reader:
             uncertain = (joint == "&&" and status == OPEN) or (joint == "||" and status in (OPEN, LIKELY))
             if uncertain:
                 reason = f"depends on `{shortened(previous)}`, which no source shows"
-                other = state.copy()
+                other = self.fork(state)
                 other.condition = other.condition or reason
                 self.pipeline(pipeline, source, other)
                 status = OPEN if joint == "&&" else LIKELY
-                self.merge(state, [state.copy(), other], reason)
+                self.merge(state, [self.fork(state), other], reason)
             elif background:
-                other = state.copy()
+                other = self.fork(state)
                 self.pipeline(pipeline, source, other)
                 state.files = other.files
                 status = YES
@@ -360,7 +367,7 @@ class Reader:
         else:
             stdin: list[Run] | None = None
             for index, command in enumerate(pipeline.commands):
-                other = state.copy()
+                other = self.fork(state)
                 last = index == len(pipeline.commands) - 1
                 if not last:
                     self.sinks.append([])
@@ -396,7 +403,7 @@ class Reader:
         if isinstance(node, Group):
             if not node.sub:
                 return self.sequence(node.body, source, state)
-            other = state.copy()
+            other = self.fork(state)
             status = self.sequence(node.body, source, other)
             state.files = other.files
             return status
@@ -429,12 +436,12 @@ class Reader:
             text = source.text[condition.start : condition.end].rstrip(" ;\n")
             why = f"depends on `{shortened(text)}`, which no source shows"
             reason = reason or why
-            taken = current.copy()
+            taken = self.fork(current)
             taken.condition = taken.condition or why
             self.sequence(body, source, taken)
             ends.append(taken)
             if current is state:
-                current = state.copy()
+                current = self.fork(state)
             current.condition = current.condition or why
         else:
             ends.append(current)
@@ -466,7 +473,7 @@ class Reader:
                     return self.sequence(body, source, state)
                 complete = True
             if matches or not decided:
-                taken = state.copy()
+                taken = self.fork(state)
                 taken.condition = taken.condition or reason
                 self.sequence(body, source, taken)
                 ends.append(taken)
@@ -475,7 +482,7 @@ class Reader:
         if not ends:
             return YES
         if not complete:
-            ends.append(state.copy())
+            ends.append(self.fork(state))
         self.merge(state, ends, reason)
         return OPEN
 
@@ -520,7 +527,7 @@ class Reader:
 
     def turn(self, body: Script, source: Text, state: State, reason: str, certain: bool) -> None:
         """One turn of a loop that may run any number of times."""
-        after = state.copy()
+        after = self.fork(state)
         if not certain:
             after.condition = after.condition or reason
         after.loops += 1
@@ -528,7 +535,7 @@ class Reader:
         after.loops -= 1
         if after.stop in ("break", "continue"):
             after.stop = ""
-        self.merge(state, [state.copy(), after], reason)
+        self.merge(state, [self.fork(state), after], reason)
 
     def merge(self, state: State, ends: list[State], reason: str) -> None:
         """Make ``state`` what is known when any of ``ends`` may be what happened."""
@@ -541,6 +548,7 @@ class Reader:
             return
         first = alive[0]
         for other in alive[1:]:
+            self.budget.spend(50 * (len(first.vars) + len(other.vars) + len(other.files)))
             for name in dict.fromkeys((*first.vars, *other.vars)):
                 left = first.vars.get(name) or self.expander.inherited(name, first)
                 right = other.vars.get(name) or self.expander.inherited(name, other)
@@ -568,7 +576,10 @@ class Reader:
 
     def either(self, name: str, left: Value | None, right: Value | None, reason: str) -> Value | None:
         """A value that is one of two; what both begin with stays known."""
-        if left is right or (left is not None and right is not None and left.key() == right.key()):
+        if left is right:
+            return left
+        self.budget.spend(40 * sum(len(one.fields) for one in (left, right) if one is not None))
+        if left is not None and right is not None and left.key() == right.key():
             return left
         short, long = sorted((left or Value([], True), right or Value([], True)), key=lambda one: len(one.fields))
         if left is None or right is None or short.array or long.array:
@@ -598,7 +609,7 @@ class Reader:
             return YES if not node.words else LIKELY
         inner = state
         if node.assigns:
-            inner = state.copy()
+            inner = self.fork(state)
             for assign in node.assigns:
                 self.assign(assign, source, inner)
                 inner.exported.add(assign.name)
@@ -833,6 +844,7 @@ class Reader:
             if assign.append:
                 before = old or self.expander.inherited(assign.name, state)
                 fields = (before.fields if before else []) + fields
+            self.budget.spend(20 * len(fields))
             if len(fields) > MAX_TOKENS:
                 raise StopError(f"{assign.name} holds more than {MAX_TOKENS} words; what starts later is not shown")
             state.set(assign.name, Value(fields, True))
@@ -942,7 +954,7 @@ class Reader:
             if first in ("echo", "printf", "cat"):
                 self.sinks.append([])
                 self.quiet += 1
-                self.node(command, source, state.copy(), None)
+                self.node(command, source, self.fork(state), None)
                 self.quiet -= 1
                 sink = self.sinks.pop()
                 if sink and None not in sink and not any(run is not None and run.opaque for run in sink):

@@ -120,7 +120,7 @@ class Budget:
     def limit(self, runs: list[Run]) -> None:
         """Text made by one expansion."""
         size = sum(len(run.text) for run in runs)
-        self.spend(size)
+        self.spend(size + 30 * len(runs))
         if size > MAX_VALUE or len(runs) > MAX_TOKENS:
             raise StopError("a variable grows too long to follow; what starts later is not shown")
 
