@@ -227,7 +227,8 @@ def test_a_ray_cluster_inside_another_kind_is_one_workload():
 
 def test_templates_of_one_object_never_share_an_id():
     item = "{template: {spec: {containers: [{name: c, image: 'i:1'}]}}}"
-    text = f"apiVersion: x.io/v1\nkind: Set\nmetadata: {{name: s}}\nspec: {{roles: [{item}, {item}], routerSpec: {item}}}\n"
+    spec = f"{{roles: [{item}, {item}], routerSpec: {item}}}"
+    text = f"apiVersion: x.io/v1\nkind: Set\nmetadata: {{name: s}}\nspec: {spec}\n"
     ids = [read.id for read in reading(text).workloads]
     assert len(set(ids)) == 3 and "default/Set/s#router" in ids
 
