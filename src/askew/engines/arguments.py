@@ -110,13 +110,17 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """The flags of an engine, by name. Made by ``table``, once per engine and release."""
+    """The flags of an engine, by name. Made by ``table``, once per engine and release.
+
+    ``older`` holds, where the release is not known, what a name meant before its present flag.
+    """
 
     title: str
     dialect: Dialect
     version: str | None
     releases: tuple[str, ...] = ()
     names: Mapping[str, Entry]
+    older: Mapping[str, Flag] = {}
 
 
 def table(
@@ -133,11 +137,14 @@ def table(
     the release is unknown, the newest. A flag that the release does not have stays in the table: it can be named.
     """
     names: dict[str, Entry] = {}
+    older: dict[str, Flag] = {}
     late: list[tuple[str, Entry]] = []
     for flag in flags:
         alive = has(flag.since, flag.until, version, releases)
         current = not flag.until or (alive and version is not None)
         for name in flag.names:
+            if version is None and not current:
+                older[name] = flag
             _enter(names, name, Entry(flag, False, alive, current))
             if flag.takes == "toggle" and name.startswith("--"):
                 for prefix in dialect.negations:
@@ -149,7 +156,7 @@ def table(
                         late.append((f"--enable-{name[10:]}", Entry(flag, True, alive, current, True)))
     for name, entry in late:
         _enter(names, name, entry)
-    return Table(title=title, dialect=dialect, version=version, releases=tuple(releases), names=names)
+    return Table(title=title, dialect=dialect, version=version, releases=tuple(releases), names=names, older=older)
 
 
 def _enter(names: dict[str, Entry], name: str, entry: Entry) -> None:
@@ -269,6 +276,9 @@ class _Parser:
         if entry is None or not entry.alive:
             return self.unknown(words, index, written, inline, entry, reported=not full)
         flag = entry.flag
+        before = self.table.older.get(full)
+        if inline is not None and flag.takes in ("switch", "toggle") and before and before.takes == "optional":
+            flag = before  # the release is not known, and older ones take a value here
         fault, after = "", index + 1
         values: tuple[Token, ...] = ()
         if flag.takes in ("switch", "toggle"):
