@@ -21,7 +21,9 @@ GOOD, NOW = "last-good.yaml", "current.yaml"
 WORKLOAD = "prod/Deployment/llm"
 
 
-def at(source: str, line: int = 0, column: int = 0, path: str = "", object: str = "apps/v1 Deployment prod/llm") -> Location:
+def at(
+    source: str, line: int = 0, column: int = 0, path: str = "", object: str = "apps/v1 Deployment prod/llm"
+) -> Location:
     return Location(source=source, path=path, line=line, column=column, object=object)
 
 
@@ -133,7 +135,12 @@ SECRET = difference(
         fact="runtime.env", key="HF_TOKEN", state="redacted", value=MARKER, origin="env", locations=(at(GOOD, 44, 11),)
     ),
     Resolved(
-        fact="runtime.env", key="HF_TOKEN", state="redacted", value=OTHER_MARKER, origin="env", locations=(at(NOW, 44, 11),)
+        fact="runtime.env",
+        key="HF_TOKEN",
+        state="redacted",
+        value=OTHER_MARKER,
+        origin="env",
+        locations=(at(NOW, 44, 11),),
     ),
     key="HF_TOKEN",
 )
@@ -147,7 +154,9 @@ LEAKY = difference(
         shadowed=(Shadowed(value=f"s3://{MARKER}@bucket", origin="env", locations=(at(NOW, 41),)),),
         because=(f"from {MARKER}",),
     ),
-    remedies=(Remedy(action=f"write https://user:{MARKER}@models.example/llm", verify=f"x {MARKER}", undo=f"y {MARKER}"),),
+    remedies=(
+        Remedy(action=f"write https://user:{MARKER}@models.example/llm", verify=f"x {MARKER}", undo=f"y {MARKER}"),
+    ),
 )
 CHECK = make(
     Finding(
@@ -167,7 +176,9 @@ CHECK = make(
             origin="explicit",
             locations=(at(NOW, 33, 13), at(NOW, 52, 15)),
         ),
-        remedies=(Remedy(action="set --tensor-parallel-size 4", verify="askew check current.yaml", undo="set it to 8"),),
+        remedies=(
+            Remedy(action="set --tensor-parallel-size 4", verify="askew check current.yaml", undo="set it to 8"),
+        ),
     )
 )
 WAIVED = make(
@@ -196,7 +207,9 @@ UNREADABLE_PLACE = make(
         confidence="likely",
         summary="the image tag latest moves",
         workload="default/Command/vllm",
-        target=known("runtime.image.tag", "latest", Location(source="k8s:prod/deployment/llm", path="spec.image", object="live")),
+        target=known(
+            "runtime.image.tag", "latest", Location(source="k8s:prod/deployment/llm", path="spec.image", object="live")
+        ),
     )
 )
 _EVIL = "a\n::error::pwned\r\x1b[31mred\x1b[0m\x07 \u202egnp.exe <b>&\"' |`pipe`| %25 @team #1 ]( [x](http://evil) ]]> é 模型"
@@ -265,12 +278,14 @@ def workload(*findings: Finding, **more) -> WorkloadReport:
 
 
 UNSEEN = (
-    UnknownFact(
-        fact="hardware.driver.version", side="target", reason="no source shows it", observe_with="nvidia-smi"
-    ),
+    UnknownFact(fact="hardware.driver.version", side="target", reason="no source shows it", observe_with="nvidia-smi"),
     UnknownFact(fact="hardware.cuda.version", side="target", reason="no source shows it", observe_with="nvidia-smi"),
     UnknownFact(
-        fact="runtime.env", key="MODEL", side="reference", reason=f"value from Secret prod/{MARKER}", observe_with="kubectl get secret"
+        fact="runtime.env",
+        key="MODEL",
+        side="reference",
+        reason=f"value from Secret prod/{MARKER}",
+        observe_with="kubectl get secret",
     ),
 )
 
@@ -287,7 +302,9 @@ INCIDENT = report(
     assumed=(Assumption(fact="hardware.gpu.model", value="h100-80gb-sxm"),),
 )  # fmt: skip
 ALIGNED = report(
-    workload(coverage=Coverage(declared=14, verified=14), reference_engine=EngineIdentity(name="vllm", version="0.8.0")),
+    workload(
+        coverage=Coverage(declared=14, verified=14), reference_engine=EngineIdentity(name="vllm", version="0.8.0")
+    ),
     verdict="aligned",
 )
 INCOMPLETE = report(
@@ -305,7 +322,14 @@ INCOMPLETE = report(
 )
 CHECKED = report(
     workload(CHECK, WAIVED, reference_id="", reference_engine=None),
-    workload(UNREADABLE_PLACE, id="default/Command/vllm", reference_id="", engine=None, reference_engine=None, verdict="aligned"),
+    workload(
+        UNREADABLE_PLACE,
+        id="default/Command/vllm",
+        reference_id="",
+        engine=None,
+        reference_engine=None,
+        verdict="aligned",
+    ),
     command="check",
     sources=(SourceStatus(role="target", uri=NOW, status="complete"),),
 )

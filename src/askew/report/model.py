@@ -1,4 +1,4 @@
-"""What every report says, whatever its format. The wire format (``report/wire.py``) is written from this, and apart from it."""
+"""What every report says, whatever its format. The wire format (``report/wire.py``) is written from this, apart."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from askew.report.model import WorkloadReport
 from askew.resolve.observation import Origin
 from askew.resolve.workload import EngineIdentity, Resolved
 
-# Everything that moves the cursor, colours, rings or reorders: C0 and C1 controls, line separators, and the bidirectional
-# overrides of Unicode TR 36, with which a value can be made to look like another.
+# Everything that moves the cursor, colours, rings or reorders: C0 and C1 controls, line separators, and the
+# bidirectional overrides of Unicode TR 36, with which a value can be made to look like another.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -52,7 +52,7 @@ def plain(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """``text`` as a terminal may show it, on one line: what would move the cursor or reorder the text is written as an escape."""
+    """``text`` as a terminal may show it, on one line: what moves the cursor or reorders the text becomes an escape."""
     out = shown(text)
     return out if out.isascii() and out.isprintable() else _CONTROL.sub(_escaped, out)
 
@@ -125,7 +125,7 @@ def place(at: Location) -> str:
 
 
 def file_of(at: Location) -> str | None:
-    """The path of the file that a location is in, relative where that can be; None for stdin, URLs, commands, live objects."""
+    """The path of the file of a location, relative where that can be; None for stdin, URLs, commands, live objects."""
     import os.path
 
     source = at.source
@@ -171,7 +171,7 @@ def name(finding: Finding) -> str:
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """The findings of one workload: those to show, each with what is told beside it; those waived; those known before."""
+    """The findings of one workload: to show, each with what is told beside it; waived; known before."""
 
     live: tuple[tuple[Finding, tuple[Finding, ...]], ...]
     waived: tuple[Finding, ...]
@@ -209,8 +209,8 @@ def _folded(findings: Sequence[Finding]) -> Iterator[tuple[Finding, tuple[Findin
 
 
 def _one_change(finding: Finding) -> object:
-    """What findings must share to be one change: both places, and facts that follow from one another (an image's tag and the
-    release of the engine in it). Places alone would not do: all settings of a one-line command can share one place."""
+    """What findings must share to be one change: both places, and facts that follow from one another (an image's tag
+    and the release of the engine in it). Places alone would not do: the settings of a one-line command share one."""
     left, right = finding.reference, finding.target
     if finding.kind != "difference" or left is None or right is None or finding.rule not in FACTS:
         return None
@@ -222,7 +222,7 @@ def _one_change(finding: Finding) -> object:
 
 
 def _written(side: Resolved) -> bool:
-    """Whether the side's place shows its value. A default is shown where it would stand, which proves nothing in common."""
+    """Whether the side's place shows its value. A default is shown where it would stand: that is nothing in common."""
     return bool(places(side.locations)) and side.state in ("known", "redacted") and side.origin not in DEFAULTS
 
 
@@ -235,7 +235,7 @@ def tally(findings: Iterable[Finding]) -> str:
 
 
 def excerpts(left: str, right: str, limit: int) -> tuple[str, str]:
-    """Two long values cut to where they differ, so that the difference is in sight. ``limit`` is in characters, each."""
+    """Two long values cut to where they differ, so that the difference is in sight; ``limit`` characters each."""
     if len(left) <= limit and len(right) <= limit:
         return left, right
     common = 0

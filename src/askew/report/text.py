@@ -1,4 +1,4 @@
-"""The report for people: what changed, where it stands on both sides, what to do about it. No colour unless asked for."""
+"""The report for people: what changed, where it stands on both sides, what to do. No colour unless asked for."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def _verdict(report: Report, style: Style, width: int) -> Iterator[str]:
         verified = sum(w.coverage.verified for w in report.workloads)
         unknown = sum(w.coverage.unknown for w in report.workloads)
         missing = f"; {unknown} not seen" if unknown else ""
-        yield from wrap(f"coverage: {verified} of {declared} settings of the reference verified{missing}", width, "", style, "2")
+        yield from wrap(
+            f"coverage: {verified} of {declared} settings of the reference verified{missing}", width, "", style, "2"
+        )
 
 
 # -- one workload ------------------------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def _finding(
     severity = style.paint(finding.severity.upper().ljust(label), _SEVERITY_STYLE[finding.severity])
     hang = " " * (6 + label)
     first, *rest = wrap(_head(finding), width, hang, style)
-    yield f"    {severity}  {first[len(hang):]}"
+    yield f"    {severity}  {first[len(hang) :]}"
     yield from rest
     yield from _sides(finding, style, width, verbose)
     for other in also:
@@ -152,15 +154,20 @@ def _finding(
         at = f" ({place(remedy.location)})" if remedy.location is not None and remedy.location.source else ""
         yield from wrap(f"fix: {clean(remedy.action)}{at if verbose else ''}", width, "      ", style, hang=5)
         if verbose:
-            yield from _remedy(remedy.text, remedy.verify, remedy.undo, style, width)
+            yield from _remedy(remedy.text, remedy.verify, remedy.undo, style)
     if verbose and finding.playbook:
         yield from wrap(f"playbook: {clean(finding.playbook)}", width, "      ", style, "2")
 
 
-def _remedy(text: str, verify: str, undo: str, style: Style, width: int) -> Iterator[str]:
+def _remedy(text: str, verify: str, undo: str, style: Style) -> Iterator[str]:
     for word, said in (("write", text), ("verify", verify), ("undo", undo)):
         if said:
-            yield from wrap(f"{word}: {clean(said)}", width, "           ", style, "2", hang=len(word) + 2)
+            yield _command(word, said, "           ", style)
+
+
+def _command(word: str, said: str, indent: str, style: Style) -> str:
+    """Something to copy: never wrapped, since a terminal that wraps it itself still copies one line."""
+    return indent + style.paint(f"{word}: {clean(said)}", "2")
 
 
 def _head(finding: Finding) -> str:
@@ -219,12 +226,12 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
     if side.state == "unknown" and side.reason:
         yield from wrap(clean(side.reason), width, "          ", style)
     if side.state == "unknown" and side.observe_with:
-        yield from wrap(f"see: {clean(side.observe_with)}", width, "          ", style, "2", hang=5)
+        yield _command("see", side.observe_with, "          ", style)
     if verbose:
         for reason in side.because:
             yield from wrap(f"because: {clean(reason)}", width, "          ", style, "2", hang=9)
-        for at in places(side.locations)[1:] if finding.kind == "difference" else ():
-            yield from wrap(f"also at {place(at)}", width, "          ", style, "2")
+        for other in places(side.locations)[1:] if finding.kind == "difference" else ():
+            yield from wrap(f"also at {place(other)}", width, "          ", style, "2")
 
 
 def _shown(side: Resolved, raw: Value) -> str:
@@ -272,7 +279,7 @@ def _unknown(unknown: Sequence[UnknownFact], style: Style, width: int, verbose: 
         where = "" if side == "target" else " (reference)"
         yield from wrap(f"{', '.join(names)}{where}: {reason}", width, "    ", style, hang=2)
         if observe:
-            yield from wrap(f"see: {observe}", width, "      ", style, "2", hang=5)
+            yield _command("see", observe, "      ", style)
     rest = sum(len(names) for _, names in groups.items()) - sum(len(names) for _, names in shown)
     if rest:
         yield f"    and {rest} more, shown with -v"

@@ -1,9 +1,9 @@
 """``askew/report/v1`` and ``askew/facts/v1``: what other programs read.
 
-One rule for what is missing: every field is always there, null where there is none, ``[]`` where there are none. The version grows
-by addition only; a reader ignores fields it does not know and takes an unknown word of an enumeration as *other*. Enumerations
-are therefore plain text here, with the words of today as examples. Values are canonical (dtype names, bytes, seconds, tokens).
-The marker of a secret is written ``<redacted>``, wherever it stands.
+One rule for what is missing: every field is always there, null where there is none, ``[]`` where there are none. The
+version grows by addition only; a reader ignores fields it does not know and takes an unknown word of an enumeration as
+*other*. Enumerations are therefore plain text here, with the words of today as examples. Values are canonical (dtype
+names, bytes, seconds, tokens). The marker of a secret is written ``<redacted>``, wherever it stands.
 """
 
 from __future__ import annotations
@@ -46,7 +46,16 @@ Origin = Annotated[
 ]
 Category = Annotated[
     str,
-    _words("The category of the fact.", "model", "runtime", "hardware", "serving", "orchestration", "performance", "governance"),
+    _words(
+        "The category of the fact.",
+        "model",
+        "runtime",
+        "hardware",
+        "serving",
+        "orchestration",
+        "performance",
+        "governance",
+    ),
 ]
 Anything = Annotated[object, Meta(description="A canonical value; null where it is absent or unknown.")]
 
@@ -87,11 +96,9 @@ class MemberValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One side of a finding. ``location`` is the first of ``locations``; ``text`` is an expression that was not resolved."""
+    """One side of a finding. ``location`` is the first of ``locations``; ``text`` is an unresolved expression."""
 
-    state: Annotated[
-        str, _words("Whether there is a value.", "known", "unknown", "absent", "unsupported", "redacted")
-    ]
+    state: Annotated[str, _words("Whether there is a value.", "known", "unknown", "absent", "unsupported", "redacted")]
     value: Anything = None
     origin: Origin | None = None
     confidence: Confidence | None = None
@@ -131,8 +138,8 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A difference, a failed check or a matched pattern.
 
-    ``fingerprint`` is made of rule, fact, key and workload, without values and lines; ``id`` is the same, told apart where
-    one report has it twice.
+    ``fingerprint`` is made of rule, fact, key and workload, without values and lines; ``id`` is the same, told apart
+    where one report has it twice.
     """
 
     id: str
@@ -288,11 +295,11 @@ class UnknownFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FactsWorkload(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one workload; each fact is a KnownFact or an UnknownFact, told apart by the field ``unknown``."""
+    """What is known of one workload. A fact is a KnownFact or an UnknownFact, told apart by the field ``unknown``."""
 
     id: str
     engine: Engine | None = None
-    facts: dict[str, object]
+    facts: dict[str, Anything]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,7 +333,7 @@ def decode(data: bytes) -> Report:
 
 
 def fingerprints(data: bytes) -> frozenset[str]:
-    """The fingerprints of the findings of a JSON report. Raises ValueError for anything that is no report of version 1."""
+    """The fingerprints of the findings of a JSON report. Raises ValueError for what is no report of version 1."""
     return frozenset(one.fingerprint for workload in decode(data).workloads for one in workload.findings)
 
 
@@ -370,9 +377,14 @@ def fact(one: Resolved) -> KnownFact | UnknownFact:
     """One resolved fact as ``askew facts`` writes it."""
     where = _places(one.locations)
     if one.state in ("unknown", "unsupported"):
-        reason = one.reason or ("this engine has no such setting" if one.state == "unsupported" else "no source shows it")
+        reason = one.reason or (
+            "this engine has no such setting" if one.state == "unsupported" else "no source shows it"
+        )
         return UnknownFact(
-            unknown=plain(reason), observe_with=_or_none(one.observe_with), location=_first(where), text=_or_none(one.text)
+            unknown=plain(reason),
+            observe_with=_or_none(one.observe_with),
+            location=_first(where),
+            text=_or_none(one.text),
         )
     return KnownFact(
         value=_value(one.value),
@@ -518,7 +530,10 @@ def _shadowed(source: resolved.Shadowed) -> Shadowed:
 
 def _hop(source: resolved.Hop) -> Hop:
     return Hop(
-        name=plain(source.name), value=_value(source.value), origin=source.origin, location=_first(_places(source.locations))
+        name=plain(source.name),
+        value=_value(source.value),
+        origin=source.origin,
+        location=_first(_places(source.locations)),
     )
 
 
