@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import yaml
 
@@ -59,9 +59,9 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return best
 
 
-def drain(stream: object) -> int:
+def drain(stream: Iterable[object]) -> int:
     """Read a whole iterator without keeping it."""
-    return sum(1 for _ in stream)  # type: ignore[attr-defined]
+    return sum(1 for _ in stream)
 
 
 def locate_all(text: str) -> int:
