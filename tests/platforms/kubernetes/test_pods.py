@@ -285,6 +285,23 @@ def test_prestop(hook, value, confidence):
     assert found.confidence == confidence
 
 
+def test_a_live_pod_shows_the_digest_behind_its_tag():
+    digest = "sha256:" + "ab" * 32
+    text = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'a/b:v1'}]}\n"
+        f"status: {{containerStatuses: [{{name: c, imageID: 'docker.io/a/b@{digest}'}}]}}\n"
+    )
+    seen = [o for o in one(text).containers[0].observations if o.fact == "runtime.image.digest" and o.basis == "seen"]
+    assert [o.value for o in seen] == [digest] and seen[0].origin == "reported"
+    pinned = text.replace("a/b:v1", "a/b@sha256:" + "0" * 64)
+    assert not [o for o in one(pinned).containers[0].observations if o.basis == "seen"]
+
+
+def test_a_budget_is_worked_out_of_what_is_written():
+    found = observation(pod(container("livenessProbe: {periodSeconds: 20}")), "orchestration.probe.liveness", "budget")
+    assert (found.value, found.origin) == (60, "derived") and found.because
+
+
 def test_an_unseen_config_map_makes_the_environment_unknown():
     found = facts(pod(container("envFrom: [{configMapRef: {name: x}}]")))
     assert isinstance(found["runtime.env"], Unknown) and "ConfigMap x" in found["runtime.env"].reason

@@ -14,11 +14,15 @@ from askew.resolve.observation import Basis, Confidence, Observation, Origin, Un
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One entry of a map fact before parsing: the value as written, and where; no location means a default."""
+    """One entry of a map fact before parsing: the value as written, and where; no location means a default.
+
+    ``because`` says how a value that is worked out of others came about; its origin is then ``derived``.
+    """
 
     value: Value | Unknown
     location: Location | None = None
     cite: Location | None = None
+    because: str = ""
 
 
 def observed(
@@ -81,10 +85,10 @@ def observed_map(
                 fact,
                 entry.value,
                 *((entry.location,) if entry.location else (entry.cite,) if entry.cite else ()),
-                origin=origin if entry.location else "platform-default",
+                origin="platform-default" if not entry.location else "derived" if entry.because else origin,
                 confidence=confidence,
                 key=key,
-                because=because,
+                because=(*because, entry.because) if entry.because else because,
             )
             for key, entry in entries.items()
         )

@@ -79,6 +79,7 @@ def _entries(node: Node, ports: Mapping[str, int], rewritten: Mapping[str, Mappi
         timings["initial_delay"] + timings["period"] * timings["failure_threshold"],
         places["failure_threshold"] or places["period"] or places["initial_delay"],
         CORE_DEFAULTS,
+        "initial_delay + period × failure_threshold",
     )
     return entries
 
