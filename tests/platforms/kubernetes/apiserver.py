@@ -59,7 +59,8 @@ def as_live(doc: Doc) -> Doc:
     elif group == "autoscaling" and kind == "HorizontalPodAutoscaler" and isinstance(spec, dict):
         spec.setdefault("minReplicas", 1)
     _metadata(live, doc)
-    live["status"] = {"observedGeneration": 2, "conditions": [{"type": "Available", "status": "True"}]}
+    if not isinstance(live.get("status"), dict):
+        live["status"] = {"observedGeneration": 2, "conditions": [{"type": "Available", "status": "True"}]}
     if (group, kind) == ("", "Secret") and "stringData" in live:
         import base64
 
