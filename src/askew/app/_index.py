@@ -15,4 +15,5 @@ COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
     "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
+    "git": "askew.collectors.git",
 }
