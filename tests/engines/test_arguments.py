@@ -222,12 +222,22 @@ def test_every_word_is_accounted_for(texts: list[str], dialect: Dialect) -> None
 @given(
     st.lists(
         st.sampled_from(
-            [["--model", "m"], ["--seed=3"], ["-tp", "2"], ["--quiet"], ["--gpu-mem", "0.5"],
-             ["--served-model-name", "a", "b"], ["--no-enable-prefix-caching"], ["--enable-prefix-caching"], ["--seed", "-1"], ["-tp=4"]]
+            [
+                ["--model", "m"],
+                ["--seed=3"],
+                ["-tp", "2"],
+                ["--quiet"],
+                ["--gpu-mem", "0.5"],
+                ["--served-model-name", "a", "b"],
+                ["--no-enable-prefix-caching"],
+                ["--enable-prefix-caching"],
+                ["--seed", "-1"],
+                ["-tp=4"],
+            ]
         ),
         max_size=6,
     )
-)  # fmt: skip
+)
 def test_it_agrees_with_argparse(groups: list[list[str]]) -> None:
     real = argparse.ArgumentParser()
     real.add_argument("--model")

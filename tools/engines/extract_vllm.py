@@ -90,7 +90,7 @@ class Source:
         found = self.find(module, name)
         if found is None or not isinstance(found[1], ast.ClassDef):
             return {}
-        owner, node = found
+        owner, node = found[0], found[1]
         fields: dict[str, Field] = {}
         for base in node.bases:
             if isinstance(base, ast.Name):
@@ -335,7 +335,9 @@ def declared(
         if isinstance(star, ast.Name):
             star = shorthands.get(star.id, star)
         kind, at = "value", f"{module.path}:{node.lineno}"
-        value = source.value(module, keywords["default"]) if "default" in keywords else MISSING if star else None
+        known: object = (
+            source.value(module, keywords["default"]) if "default" in keywords else MISSING if star else None
+        )
         name = names[0].lstrip("-").replace("-", "_")
         if isinstance(star, ast.Subscript):
             owner = star.value
@@ -347,8 +349,8 @@ def declared(
             if field is not None:
                 kind = takes(source, field.module, field.annotation)
                 override = overrides.get((ast.unparse(owner), name))
-                if value is MISSING:
-                    value = (
+                if known is MISSING:
+                    known = (
                         source.value(module, override)
                         if override is not None
                         else source.value(field.module, field.value)
@@ -356,14 +358,14 @@ def declared(
                 at = f"{field.module.path}:{field.line}"
         action = source.value(module, keywords["action"]) if "action" in keywords else ""
         if action in ("store_true", "store_false"):
-            kind, value = "switch", action == "store_false"
+            kind, known = "switch", action == "store_false"
         elif "action" in keywords and ast.unparse(keywords["action"]).endswith("BooleanOptionalAction"):
             kind = "toggle"
         elif "nargs" in keywords:
             kind = {"?": "optional", "*": "list", "+": "list"}.get(str(source.value(module, keywords["nargs"])), "list")
         if "type" in keywords and "json" in ast.unparse(keywords["type"]):
             kind = "json"
-        put(found, sorted(names, key=lambda one: not one.startswith("--")), kind, value, at, name in rules)
+        put(found, sorted(names, key=lambda one: not one.startswith("--")), kind, known, at, name in rules)
 
 
 def put(found: dict[str, dict[str, object]], names: list[str], kind: str, value: object, at: str, rule: bool) -> None:

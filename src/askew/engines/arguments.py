@@ -6,18 +6,17 @@ user may write; what the engine would refuse becomes a ``Problem``, and the argu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from askew.engines.flags import Flag
-from askew.engines.versions import has
+from askew.engines.versions import has, lives, neighbours
 from askew.evidence.launch import Token
 from askew.evidence.location import Location
 from askew.resolve.workload import Problem
 
-_NEGATIVE_NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")  # argparse's own idea of one
+_DEEPEST = 40  # levels of a dotted name; real ones have four
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,8 +138,9 @@ def table(
     names: dict[str, Entry] = {}
     older: dict[str, Flag] = {}
     late: list[tuple[str, Entry]] = []
+    near = neighbours(version, releases) if version is not None else ()
     for flag in flags:
-        alive = has(flag.since, flag.until, version, releases)
+        alive = lives(flag.since, flag.until, near)
         current = not flag.until or (alive and version is not None)
         for name in flag.names:
             if version is None and not current:
@@ -219,7 +219,7 @@ class _Parser:
         name = self.normal(text.partition("=")[0])
         if name in self.table.names:
             return True
-        if self.dialect.negative_numbers and _NEGATIVE_NUMBER.match(text):
+        if self.dialect.negative_numbers and _is_negative_number(text):
             return False
         if not self.dialect.spaced_is_word or not _has_blank(text):
             return True
@@ -412,7 +412,8 @@ class _Parser:
         if inline is None and after < len(words):
             inline, after = words[after], after + 1
         entry, full = self.find(head, words[index])
-        if entry is None or not entry.alive or entry.flag.takes != "json" or inline is None:
+        deep = len(keys) > _DEEPEST
+        if entry is None or not entry.alive or entry.flag.takes != "json" or inline is None or deep:
             value = (inline,) if inline is not None else ()
             written = words[index].text.partition("=")[0]
             self.unmapped.append(Unmapped(name=written, values=value, token=words[index], order=index))
@@ -432,8 +433,12 @@ class _Parser:
                 unknown = unknown or value.unknown
                 _plant(tree, keys, value.text.split(",") if listed else _json(value.text))
             first = parts[0][0]
+            try:
+                text = msgspec.json.encode(tree).decode()
+            except (ValueError, RecursionError) as error:  # text that is no Unicode, or values nested without end
+                text, unknown = "", unknown or f"the parts of {full} make no JSON: {type(error).__name__}"
             word = Token(
-                msgspec.json.encode(tree).decode(),
+                text,
                 first.values[0].location,
                 unknown,
                 tuple(given.values[0].location for given, _, _ in parts[1:]),
@@ -487,6 +492,12 @@ def closest(name: str, flags: Table) -> str:
     return alive[near[0]] if near else ""
 
 
+def _is_negative_number(text: str) -> bool:
+    """argparse's own idea of one: ``-1``, ``-.5``, ``-1.5``."""
+    whole, dot, fraction = text[1:].partition(".")
+    return (fraction if dot else whole).isdecimal() and (not whole or whole.isdecimal())
+
+
 def _has_blank(text: str) -> bool:
     return any(letter.isspace() for letter in text)
 
@@ -498,7 +509,7 @@ def _list(names: Sequence[str]) -> str:
 def _json(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return text
 
 

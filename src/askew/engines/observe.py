@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
@@ -28,27 +27,28 @@ _PREFIXES = (
 )
 RELEVANT_PREFIXES: tuple[str, ...] = tuple(_PREFIXES.split())
 
-# Variables that begin like the above and change nothing that an answer or its speed depends on.
-INERT: Mapping[str, str] = {
-    r".*_LOG(?:GING|_LEVEL|_FILE|S)?(?:_.*)?": "logging",
-    r"NCCL_DEBUG(?:_.*)?": "logging",
-    r"HCCL_DEBUG(?:_.*)?": "logging",
-    r"UCX_LOG.*": "logging",
-    r"RAY_(?:DEDUP_LOGS|COLOR_PREFIX|DISABLE_DOCKER_CPU_WARNING)": "logging",
-    r"TOKENIZERS_PARALLELISM": "silences a warning; the tokens are the same",
-    r"HF_(?:TOKEN|API_TOKEN|HUB_TOKEN)": "a credential: it decides access, not behaviour",
-    r"HUGGING_?FACE_HUB_TOKEN": "a credential: it decides access, not behaviour",
-    r"(?:HF|HUGGINGFACE)_(?:HOME|HUB_CACHE|CACHE|DATASETS_CACHE|ASSETS_CACHE|XET_CACHE)": "where downloads are kept",
-    r"HF_(?:HUB_)?ENABLE_HF_TRANSFER": "how fast weights are downloaded",
-    r"HF_HUB_(?:DOWNLOAD_TIMEOUT|ETAG_TIMEOUT|DISABLE_.*)": "how weights are downloaded, warnings, telemetry",
-    r"HF_XET_.*": "how weights are downloaded",
-    r"HF_DEBUG": "logging",
-    r"TRANSFORMERS_(?:CACHE|VERBOSITY|NO_ADVISORY_WARNINGS)": "where downloads are kept, logging",
-    r"(?:TORCHINDUCTOR|TRITON|VLLM|FLASHINFER|CUDA|SGLANG)_CACHE_(?:DIR|ROOT|PATH)": "where caches are kept",
-    r"TORCH_HOME": "where downloads are kept",
-    r"TRITON_HOME": "where caches are kept",
+# Variables that begin like the above and change nothing that an answer or its speed depends on. A name that ends in a
+# star stands for all that begin so.
+_REASONS: Mapping[str, str] = {
+    "logging": "NCCL_DEBUG* HCCL_DEBUG* UCX_LOG* HF_DEBUG RAY_DEDUP_LOGS RAY_COLOR_PREFIX "
+    "RAY_DISABLE_DOCKER_CPU_WARNING TRANSFORMERS_VERBOSITY TRANSFORMERS_NO_ADVISORY_WARNINGS",
+    "silences a warning; the tokens are the same": "TOKENIZERS_PARALLELISM",
+    "a credential: it decides access, not behaviour": "HF_TOKEN HF_API_TOKEN HF_HUB_TOKEN",
+    "where downloads are kept": "HF_HOME HF_HUB_CACHE HF_CACHE HF_DATASETS_CACHE HF_ASSETS_CACHE HF_XET_CACHE "
+    "TRANSFORMERS_CACHE TORCH_HOME",
+    "how weights are downloaded": "HF_ENABLE_HF_TRANSFER HF_HUB_ENABLE_HF_TRANSFER HF_HUB_DOWNLOAD_TIMEOUT "
+    "HF_HUB_ETAG_TIMEOUT HF_HUB_DISABLE* HF_XET*",
+    "where caches are kept": "TRITON_HOME TORCHINDUCTOR_CACHE_DIR TRITON_CACHE_DIR FLASHINFER_CACHE_DIR "
+    "CUDA_CACHE_PATH TORCH_EXTENSIONS_DIR",
 }
-_INERT = re.compile("|".join(f"(?:{pattern})" for pattern in INERT))
+INERT: Mapping[str, str] = {name: reason for reason, names in _REASONS.items() for name in names.split()}
+_INERT_STARTS: tuple[str, ...] = tuple(name[:-1] for name in INERT if name.endswith("*"))
+_LOGGING = ("_LOG", "_LOGS", "_LOGGING", "_LOG_LEVEL", "_LOGGING_LEVEL", "_LOG_FILE", "_LOG_DIR", "_LOG_PATH")
+
+
+def is_inert(name: str) -> bool:
+    """Whether a variable changes nothing that an answer or its speed depends on, for any engine."""
+    return name in INERT or name.startswith(_INERT_STARTS) or name.endswith(_LOGGING)
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -250,7 +250,7 @@ def environment(
     starts = tuple(prefixes)
     found = []
     for name, variable in launch.env.items():
-        if not name.startswith(starts) or name in expressed or name in inert or _INERT.fullmatch(name):
+        if not name.startswith(starts) or name in expressed or name in inert or is_inert(name):
             continue
         found.append(
             _observation(

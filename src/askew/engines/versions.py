@@ -28,7 +28,8 @@ else:
     JsonData = object
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)(?:[.-]?(a|b|rc|dev|post)\.?(\d*))?")
+_NUMBERS = r"(?a)v?(\d{1,9}(?:\.\d{1,9}){0,5})(?:[.-]?(a|b|rc|dev|post)\.?(\d{0,9}))?"
+_NAME = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-_")
 _STAGE = {"dev": -4, "a": -3, "b": -2, "rc": -1, "post": 1}
 
 
@@ -102,7 +103,7 @@ def load(engine: str, version: str | None) -> Release | None:
 
     Never the data of a neighbour: a default of another release is a guess.
     """
-    if version is None or not re.fullmatch(r"v?[0-9][0-9A-Za-z.+-]*", version):
+    if not version or not version.removeprefix("v")[:1].isdigit() or not _NAME.issuperset(version):
         return None
     path = os.path.join(_folder(engine), version.removeprefix("v") + ".json")
     data = _read(path)
@@ -137,9 +138,10 @@ def stable(engine: str) -> Stable | None:
         raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
 
 
+@functools.lru_cache(maxsize=512)
 def release_key(version: str) -> tuple[int, ...]:
     """A key that sorts releases: ``0.9.2 < 0.10.0rc1 < 0.10.0 < 0.10.0.post1``. Empty for what is no release."""
-    match = _NUMBERS.match(version.strip())
+    match = re.match(_NUMBERS, version.strip())
     if match is None:
         return ()
     numbers = [int(part) for part in match[1].split(".")][:4]
@@ -168,10 +170,12 @@ def has(since: str, until: str, version: str | None, known: Sequence[str]) -> bo
 
     True when the release is not known: nothing is said to be missing that could be there.
     """
-    if version is None:
-        return True
-    near = neighbours(version, known)
-    if not near:
+    return version is None or lives(since, until, neighbours(version, known))
+
+
+def lives(since: str, until: str, near: Sequence[str]) -> bool:
+    """``has`` for releases that ``neighbours`` has already found: for asking about many things at once."""
+    if not near or not (since or until):
         return True
     first, end = release_key(since) if since else (), release_key(until) if until else None
     return any(first <= release_key(one) and (end is None or release_key(one) < end) for one in near)

@@ -6,6 +6,8 @@ import shlex
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from askew.engines.interface import Reading
 from askew.engines.vllm.engine import ENGINE
@@ -293,7 +295,21 @@ def test_config_file_gives_way_to_the_command_line() -> None:
 
 @pytest.mark.parametrize(
     ("files", "problems"),
-    [({}, 0), ({"/c.yaml": "a: [1"}, 1), ({"/c.yaml": "- a\n"}, 1), ({"/c.yaml": "a: !!python/object:os.system x"}, 1)],
+    [
+        ({}, 0),
+        ({"/c.yaml": "a: [1"}, 1),
+        ({"/c.yaml": "- a\n"}, 1),
+        ({"/c.yaml": "a: !!python/object:os.system x"}, 1),
+        ({"/c.yaml": "a: &a [*a]"}, 1),
+        (
+            {
+                "/c.yaml": "a: &a [x, x, x, x]\n"
+                + "".join(f"k{i}: &k{i} [{', '.join([f'*k{i - 1}' if i else '*a'] * 9)}]\n" for i in range(9))
+            },
+            1,
+        ),
+        ({"/c.yaml": "[" * 5000}, 1),
+    ],
 )
 def test_a_config_file_that_cannot_be_read(files: dict[str, str], problems: int) -> None:
     reading = read("vllm serve m --config /c.yaml", files=files)
@@ -348,6 +364,32 @@ def test_two_models_are_reported() -> None:
     reading = read("vllm serve org/a --model org/b")
     assert value(reading, "model.id") == "org/a"
     assert [p.kind for p in reading.problems] == ["ignored-argument"]
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            "--hf-overrides",
+            "--lora-modules",
+            "--speculative-config.a.b",
+            "--max-model-len",
+            "--limit-mm-per-prompt",
+            "-O",
+            "-O3",
+        ]
+    )
+    | st.text(alphabet=st.characters(), max_size=8)
+    | st.sampled_from(
+        ["[" * 9000, "{" * 9000, "9" * 5000, "1e999", "nan", "\ud800", "--speculative-config" + ".a" * 9000 + "=1"]
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(HOSTILE)
+def test_nothing_that_is_written_makes_it_raise(texts: list[str]) -> None:
+    facts(read(["vllm", "serve", "m", *texts]))
 
 
 def test_reading_is_quick() -> None:

@@ -17,6 +17,7 @@ from askew.evidence.launch import Content, Launch, Token
 from askew.evidence.location import Location
 
 _LARGEST = 1 << 20  # a megabyte; real files have a few dozen lines
+_MOST = 20_000  # values once every alias is written out
 
 
 class ConfigFile(msgspec.Struct, frozen=True):
@@ -46,6 +47,8 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
                 return ConfigFile()
             if not isinstance(root, yaml.MappingNode):
                 return ConfigFile(malformed=f"{path.text} must hold a map from argument to value")
+            if _size(root, {}) > _MOST:
+                return ConfigFile(malformed=f"{path.text} holds aliases that write out to more than {_MOST} values")
             words: list[Token] = []
             for key, value in root.value:
                 where = _place(content.location, key.start_mark)
@@ -63,6 +66,20 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         return ConfigFile(malformed=f"{path.text} is not valid YAML: {first}")
+
+
+def _size(node: object, sizes: dict[int, int]) -> int:
+    """How many values a node holds once its aliases are written out; more than ``_MOST`` for one that holds itself."""
+    if id(node) in sizes:
+        return sizes[id(node)]
+    sizes[id(node)] = _MOST + 1
+    parts = getattr(node, "value", ())
+    total = 1
+    for part in parts if isinstance(parts, list) else ():
+        for one in part if isinstance(part, tuple) else (part,):
+            total += _size(one, sizes)
+    sizes[id(node)] = min(total, _MOST + 1)
+    return sizes[id(node)]
 
 
 def _words(key: str, value: object, where: Location, table: Table) -> list[Token]:

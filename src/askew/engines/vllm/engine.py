@@ -34,13 +34,14 @@ DIALECT = msgspec.structs.replace(
     joined={"-O": "-O"},
 )
 
-# Tags of these count vLLM's own releases: vLLM's own images, and builds that keep the name and the tag.
-_OWN_TAG = re.compile(r"(?:^docker\.io/vllm/|/vllm-openai(?:-|$)|/vllm-cpu-release-repo$|/vllm$)")
-# These name their images likewise and count releases of their own.
-_VENDOR_TAG = re.compile(
-    r"^(?:docker\.io/(?:lmcache|opea|rocm)|registry\.redhat\.io|nvcr\.io|quay\.io/(?:modh|ascend|rhoai))/"
+# Tags of these count vLLM's own releases: vLLM's own images, and builds that keep the name and the tag ...
+_OWN_TAG = ("/vllm", "/vllm-cpu-release-repo")
+# ... but these publishers name their images likewise and count releases of their own.
+_VENDORS = (
+    *("docker.io/lmcache/", "docker.io/opea/", "docker.io/rocm/", "registry.redhat.io/", "nvcr.io/", "quay.io/modh/"),
+    *("quay.io/ascend/", "quay.io/rhoai/"),
 )
-_NAMED_IN_TAG = re.compile(r"(?:^|[-_.])vllm[-_]?v?(\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?)(?=$|[-_.+])")
+_NAMED_IN_TAG = r"(?:^|[-_.])vllm[-_]?v?(\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?)(?=$|[-_.+])"
 
 _MOVING_REVISIONS = frozenset({"main", "master", "head", "latest"})
 _POOLING = frozenset({"pooling", "embed", "embedding", "classify", "score", "reward", "draft"})
@@ -157,10 +158,12 @@ def stated_release(image: ImageReference) -> str | None:
 
     if image.tag is None:
         return None
-    named = _NAMED_IN_TAG.search(image.tag)
+    named = re.search(_NAMED_IN_TAG, image.tag) if "vllm" in image.tag else None
     if named is not None:
         return image_tag_version(named[1])
-    if _OWN_TAG.search(image.name) and not _VENDOR_TAG.match(image.name):
+    name = image.name
+    own = name.startswith("docker.io/vllm/") or name.endswith(_OWN_TAG) or "/vllm-openai" in name
+    if own and not name.startswith(_VENDORS):
         return image_tag_version(image.tag)
     return None
 

@@ -18,8 +18,7 @@ Spread: TypeAlias = tuple[tuple[str, str, Value], ...]
 # Arguments that have an effect but no fact of their own are compared as text, beside those that no table knows.
 OTHER = "runtime.arguments.unmapped"
 
-_HUMAN_IN_JSON = re.compile(r'("(?:[^"\\]|\\.)*")|\b(\d+(?:\.\d+)?[kKmMgGtT])\b')
-_BARE = re.compile(r"[\w.-]+(?::[\w.-]+)?(?:/[\w.-]+(?::[\w.-]+)?)?", re.ASCII)
+_HUMAN_IN_JSON = r'("(?:[^"\\]|\\.)*")|\b(\d+(?:\.\d+)?[kKmMgGtT])\b'
 _ROLES = {"kv_producer": "prefill", "kv_consumer": "decode", "kv_both": "both"}
 _ROPE = ("rope_scaling", "rope_theta", "rope_parameters")
 # Addresses and ranks: they say how members find each other, and differ between any two deployments.
@@ -29,7 +28,12 @@ _WIRING = ("kv_ip", "kv_port", "kv_rank", "engine_id", "kv_parallel_size")
 def source(model: str) -> str:
     """Where weights come from, as a URI: repository ids become ``hf://org/name``; paths and URIs stay."""
     text = model.strip()
-    return f"hf://{text}" if _BARE.fullmatch(text) and not text.startswith(".") else text
+    repository = text.count("/") < 2 and text[:1].isalnum() and text.isascii() and text[-1:] != "/"
+    return (
+        f"hf://{text}"
+        if repository and not any(letter in text for letter in " \t$(){}@,=\\") and "://" not in text
+        else text
+    )
 
 
 def lower(words: Words) -> Value:
@@ -132,7 +136,7 @@ def json_value(text: str) -> object:
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         pass
     try:
-        return msgspec.json.decode(_HUMAN_IN_JSON.sub(plain, text))
+        return msgspec.json.decode(re.sub(_HUMAN_IN_JSON, plain, text))
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         raise ValueError("expected JSON") from None
 
