@@ -14,6 +14,8 @@ DATA_EXTENSIONS = frozenset((".yaml", ".yml", ".json", ".lock"))
 # systemd.unit(5), podman-systemd.unit(5); ``.conf`` only as a drop-in (``llm.service.d/gpu.conf``).
 TEXT_EXTENSIONS = frozenset((".service", ".container", ".pod", ".kube", ".image", ".env"))
 MAX_TEXT_BYTES = 4 * 2**20
+# Directories that hold no deployment, but sometimes very many files.
+SKIPPED_DIRECTORIES = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
 
 _UNIT = re.compile(r"^\[(?:Unit|Service|Container|Pod|Kube|Install|Image)\]\s*$", re.MULTILINE)
 _DROP_IN = re.compile(r"\.(?:service|container|pod|kube)\.d$")
@@ -55,7 +57,7 @@ class Reader:
         elif os.path.splitext(name)[1] in DATA_EXTENSIONS:
             if not named and len(data) > _LARGE_JSON and name.endswith(".json") and b'"kind"' not in data:
                 return
-            self._add_data(source, data, named)
+            self.add_manifest(source, data, named)
         elif named:
             self._sniff(source, data)
 
@@ -74,7 +76,7 @@ class Reader:
             if _UNIT.search(head):
                 self.add_text(source, data, variables=False, named=True)
                 return
-        self._add_data(source, data, True)
+        self.add_manifest(source, data, True)
 
     def add_text(self, source: str, data: bytes, *, variables: bool, named: bool = False) -> Text | None:
         """Read one file as a text, whatever its name; None when it is none. ``variables``: lines are ``NAME=value``."""
@@ -101,7 +103,8 @@ class Reader:
         self.texts.append(text)
         return text
 
-    def _add_data(self, source: str, data: bytes, named: bool) -> None:
+    def add_manifest(self, source: str, data: bytes, named: bool) -> None:
+        """Read YAML or JSON, whatever its name: manifests, compose files, contracts, locks."""
         if not data.strip():
             if named:
                 self.fail(

@@ -5,6 +5,7 @@ A platform module has ``read(...) -> PlatformReading``: pure, and it never raise
 
 from __future__ import annotations
 
+import os.path
 from typing import Protocol
 
 import msgspec
@@ -39,3 +40,9 @@ class SourceText(Protocol):
     def text(self) -> str:
         """The text, with its line ends as read."""
         ...
+
+
+def sibling(source: str, name: str) -> str:
+    """The source name of a file that lies beside another: ``HEAD:a/compose.yaml`` and ``.env`` give ``HEAD:a/.env``."""
+    revision, colon, path = source.rpartition(":")
+    return revision + colon + os.path.normpath(os.path.join(os.path.dirname(path), name))

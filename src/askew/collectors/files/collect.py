@@ -6,14 +6,12 @@ import os
 import stat
 import sys
 
-from askew.collectors.files.beside import charts_and_patches, references
+from askew.collectors.beside import add_references, charts_and_patches
 from askew.collectors.interface import Capability, Evidence, Request
-from askew.collectors.reading import DATA_EXTENSIONS, Reader, is_candidate, is_text_name, is_variables, too_large
+from askew.collectors.reading import MAX_TEXT_BYTES, SKIPPED_DIRECTORIES, Reader, is_candidate, too_large
 from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES
 
-# Directories that hold no deployment, but sometimes very many files.
-_SKIPPED = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
 _MAX_ENTRIES = 500_000
 _MAX_FILES = 50_000
 _MAX_TOTAL = 512 * 2**20
@@ -59,7 +57,8 @@ class FilesCollector:
             reader.fail(target, error.message, error.hint)
             return reader.evidence(request.uri, "", "")
         reader.add(target, data, named=True)
-        _add_references(reader, target, os.path.dirname(path))
+        folder = os.path.dirname(path)
+        add_references(reader, target, lambda name: _beside(reader, folder, name), lambda name: _drop_ins(folder, name))
         return reader.evidence(request.uri, "the file holds nothing to read", _SUPPORTED)
 
 
@@ -223,7 +222,7 @@ def _walk(reader: Reader, top: str, prefix: str) -> list[str]:
             if is_directory:
                 if (
                     not name.startswith(".")
-                    and name not in _SKIPPED
+                    and name not in SKIPPED_DIRECTORIES
                     and not (chart and name in ("templates", "charts", "ci"))
                 ):
                     pending.append(path)
@@ -236,43 +235,20 @@ def _walk(reader: Reader, top: str, prefix: str) -> list[str]:
     return found
 
 
-def _add_references(reader: Reader, source: str, folder: str) -> None:
-    """Read the files that a single compose file or unit names and that lie beside it; an absent one is not an error."""
-    shown = os.path.dirname(source)
-    taken: set[str] = {os.path.normpath(source)}
-    pending = references(source, reader.documents, reader.texts)
-    if source.endswith((".service", ".container", ".pod", ".kube")):
-        pending += _drop_ins(os.path.basename(source), folder)
-    while pending and len(taken) < 64:
-        name = pending.pop(0)
-        label = os.path.normpath(os.path.join(shown, name))
-        # Only what lies at or below the folder of the file: a compose file must not make anyone read /etc/shadow.
-        if os.path.isabs(name) or os.path.normpath(name).startswith("..") or label in taken:
-            continue
-        taken.add(label)
-        path = os.path.join(folder, name)
-        if not os.path.isfile(path) or os.path.islink(path):
-            continue
-        try:
-            data = read_bytes(path, 4 * 2**20)
-        except UnreadableError as error:
-            reader.fail(label, error.message, error.hint)
-            continue
-        found = reader.add_text(label, data, variables=not _is_configuration(name))
-        if found is not None:
-            pending += [os.path.join(os.path.dirname(name), more) for more in references(label, (), (found,))]
-
-
-def _is_configuration(name: str) -> bool:
-    """Whether a sibling is a unit, a drop-in or YAML; everything else that is named so is a file of variables."""
-    extension = os.path.splitext(name)[1]
-    return extension in DATA_EXTENSIONS or extension == ".conf" or (is_text_name(name) and not is_variables(name))
-
-
-def _drop_ins(name: str, folder: str) -> list[str]:
-    """Drop-ins beside a unit, in the order in which they apply."""
+def _beside(reader: Reader, folder: str, name: str) -> bytes | None:
+    path = os.path.join(folder, name)
+    if not os.path.isfile(path) or os.path.islink(path):
+        return None
     try:
-        with os.scandir(os.path.join(folder, f"{name}.d")) as scan:
-            return sorted(f"{name}.d/{entry.name}" for entry in scan if entry.name.endswith(".conf"))
+        return read_bytes(path, MAX_TEXT_BYTES)
+    except UnreadableError as error:
+        reader.fail(name, error.message, error.hint)
+        return None
+
+
+def _drop_ins(folder: str, name: str) -> list[str]:
+    try:
+        with os.scandir(os.path.join(folder, name)) as scan:
+            return [f"{name}/{entry.name}" for entry in scan]
     except OSError:
         return []

@@ -25,7 +25,7 @@ from askew.platforms.containers import (
     kind_observations,
     value_of,
 )
-from askew.platforms.interface import PlatformReading, SourceText, Unread
+from askew.platforms.interface import PlatformReading, SourceText, Unread, sibling
 from askew.platforms.kubernetes.observe import observed, text_of
 from askew.platforms.words import split
 from askew.resolve.observation import Observation, Origin, Unknown
@@ -72,11 +72,11 @@ class _Around:
 
     def text(self, name: str) -> SourceText | None:
         """The text of a file named in the compose file."""
-        return self.beside.get(os.path.normpath(os.path.join(os.path.dirname(self.source), name)))
+        return self.beside.get(sibling(self.source, name))
 
     def document(self, name: str) -> Node | None:
         """The root of another compose file that this one names."""
-        path = os.path.normpath(os.path.join(os.path.dirname(self.source), name))
+        path = sibling(self.source, name)
         if path in self.files:
             return self.files[path]
         text = self.beside.get(path)

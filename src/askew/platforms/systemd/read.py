@@ -24,7 +24,7 @@ from askew.platforms.containers import (
     value_of,
     visible_devices,
 )
-from askew.platforms.interface import PlatformReading, SourceText, Unread
+from askew.platforms.interface import PlatformReading, SourceText, Unread, sibling
 from askew.platforms.kubernetes.observe import Entry as MapEntry
 from askew.platforms.kubernetes.observe import observed, observed_map
 from askew.platforms.shell import processes
@@ -93,7 +93,7 @@ def _unit(text: SourceText, texts: Sequence[SourceText]) -> Unit:
     for other in sorted(drop_ins, key=lambda one: one.source):
         if other.source.endswith(".conf"):
             entries.extend(parse(other.text, other.source))
-    return Unit(os.path.basename(text.source), text.source, tuple(entries))
+    return Unit(os.path.basename(text.source.rpartition(":")[2]), text.source, tuple(entries))
 
 
 class _Line:
@@ -229,8 +229,7 @@ def _environment(
         path = entry.value.strip()
         optional, path = path.startswith("-"), path.removeprefix("-")
         # Only files beside the unit are read; one of the same name there stands for the installed one.
-        folder = os.path.dirname(unit.source)
-        text = beside.get(os.path.normpath(os.path.join(folder, os.path.basename(path))))
+        text = beside.get(sibling(unit.source, os.path.basename(path)))
         if text is None:
             unseen = path
             reason = f"variables come from {path}, which is not among the sources"
@@ -464,7 +463,7 @@ def _image(token: Token | None, unit: Unit, beside: Mapping[str, SourceText], pr
     """The image; ``Image=name.image`` and ``name.build`` name another unit that says it."""
     if token is None or not token.text.endswith((".image", ".build")):
         return token
-    text = beside.get(os.path.normpath(os.path.join(os.path.dirname(unit.source), token.text)))
+    text = beside.get(sibling(unit.source, token.text))
     named = Unit(token.text, text.source, parse(text.text, text.source)).last("Image", "Image") if text else None
     if named is None:
         reason = f"the image is what the unit {token.text} says, which is not among the sources"
@@ -477,7 +476,7 @@ def _from_pod(settings: Settings, pod: Token | None, unit: Unit, beside: Mapping
     """Containers of a pod share its /dev/shm."""
     if pod is None:
         return
-    text = beside.get(os.path.normpath(os.path.join(os.path.dirname(unit.source), pod.text)))
+    text = beside.get(sibling(unit.source, pod.text))
     size = Unit(pod.text, text.source, parse(text.text, text.source)).last("Pod", "ShmSize") if text else None
     if size is not None:
         settings.shm_size = Token(size.value.strip(), size.at(), None, (pod.location,))

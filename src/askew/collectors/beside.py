@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from askew.collectors.interface import Text
-from askew.collectors.reading import is_compose
+from askew.collectors.reading import DATA_EXTENSIONS, Reader, is_compose, is_text_name, is_variables
 from askew.evidence.document import Document, Node
+from askew.platforms.interface import sibling
 
 _UNIT_FILES = re.compile(r"^\s*(?:EnvironmentFile|Pod|Image)\s*=\s*-?(.+?)\s*$", re.MULTILINE)
 _EXTENDS = re.compile(r"^\s*(?:file|env_file|path)\s*:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
@@ -21,6 +22,44 @@ _TRANSFORMS = (
     "secretGenerator", "components", "replacements", "vars", "helmCharts", "helmChartInflationGenerator",
     "transformers", "generators",
 )  # fmt: skip
+
+
+_UNITS = (".service", ".container", ".pod", ".kube")
+_MAX_FILES = 64
+
+
+def add_references(
+    reader: Reader, source: str, load: Callable[[str], bytes | None], entries: Callable[[str], list[str]]
+) -> None:
+    """Read the files that a single compose file or unit names and that lie at or below its folder.
+
+    ``load`` gives the content of a file by its name relative to that folder, None where there is none, which is no
+    error; ``entries`` the names of what lies in a directory beside it. Nothing outside the folder is asked for: a
+    compose file must not make anyone read /etc/shadow.
+    """
+    pending = references(source, reader.documents, reader.texts)
+    if source.endswith(_UNITS):
+        folder = os.path.basename(source).rsplit(":", 1)[-1] + ".d"
+        pending += sorted(name for name in entries(folder) if name.endswith(".conf"))
+    taken = {sibling(source, os.path.basename(source.rpartition(":")[2]))}
+    while pending and len(taken) < _MAX_FILES:
+        name = pending.pop(0)
+        label = sibling(source, name)
+        if os.path.isabs(name) or os.path.normpath(name).startswith("..") or label in taken:
+            continue
+        taken.add(label)
+        data = load(name)
+        if data is None:
+            continue
+        text = reader.add_text(label, data, variables=not _is_configuration(name))
+        if text is not None:
+            pending += [os.path.join(os.path.dirname(name), more) for more in references(label, (), (text,))]
+
+
+def _is_configuration(name: str) -> bool:
+    """Whether a sibling is a unit, a drop-in or YAML; everything else that is named so is a file of variables."""
+    extension = os.path.splitext(name)[1]
+    return extension in DATA_EXTENSIONS or extension == ".conf" or (is_text_name(name) and not is_variables(name))
 
 
 def references(source: str, documents: Iterable[Document], texts: Iterable[Text]) -> list[str]:
@@ -39,7 +78,7 @@ def references(source: str, documents: Iterable[Document], texts: Iterable[Text]
     for text in texts:
         if text.source.endswith((".yaml", ".yml")):
             found += _EXTENDS.findall(text.text)
-        elif text.source.endswith((".service", ".container", ".pod", ".kube", ".conf")):
+        elif text.source.endswith((*_UNITS, ".conf")):
             found += [os.path.basename(name) for name in _UNIT_FILES.findall(text.text)]
     return [name for name in found if name and "$" not in name]
 
