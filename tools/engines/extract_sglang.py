@@ -176,7 +176,7 @@ def stable(folder: pathlib.Path) -> dict[str, Any]:
     versions = sorted((path.name for path in folder.iterdir() if (path / "sglang").is_dir()), key=_key)
     values: dict[str, list[tuple[Any, bool]]] = {}
     for version in versions:
-        for name, argument in Reader(folder / version).arguments.items():
+        for argument in Reader(folder / version).arguments.values():
             for one in argument.names:
                 values.setdefault(one, []).append((argument.value, argument.rule))
     # The newest release tells which None is a rule's placeholder; the older ones do not mark it.
@@ -200,6 +200,7 @@ def _key(version: str) -> tuple[Any, ...]:
 
 
 def main() -> int:
+    """Write the file that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--source", type=pathlib.Path, help="folder of one unpacked release")

@@ -1,12 +1,13 @@
-"""Read the arguments and defaults of the TGI launcher from its source, as text.
+r"""Read the arguments and defaults of the TGI launcher from its source, as text.
 
-Nothing is compiled or run. One release, for ``versions/<release>.json``, from the file ``launcher/src/main.rs`` at its tag::
+Nothing is compiled or run. One release, for ``versions/<release>.json``, from ``launcher/src/main.rs`` at its tag::
 
     python tools/engines/extract_tgi.py --source main.rs --version 3.3.7 --out src/askew/engines/tgi/versions/3.3.7.json
 
 What was the same in every release, for ``versions/stable.json``, from a clone of the repository with its tags::
 
-    python tools/engines/extract_tgi.py --repository text-generation-inference --out src/askew/engines/tgi/versions/stable.json
+    python tools/engines/extract_tgi.py --repository text-generation-inference \
+        --out src/askew/engines/tgi/versions/stable.json
 
 The arguments are the fields of ``struct Args``, each with a ``#[clap(…)]`` attribute. Defaults are clap's: the text
 that the field's type parses.
@@ -118,6 +119,7 @@ def _key(tag: str) -> tuple[int, ...]:
 
 
 def main() -> int:
+    """Write the file that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--source", type=pathlib.Path, help="launcher/src/main.rs of one release")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from askew.engines.interface import Recognition
 
-# Builds for other hardware and by other publishers keep the name; routers, gateways and simulators have it in theirs too.
+# Builds for other hardware and by other publishers keep the name; routers and simulators have it in theirs too.
 _BUILD = (
     r"(?:rocm|npu|xpu|cpu|gpu|musa|hpu|gaudi|cuda|arm64|aarch64|gb200|b200|aibrix|kvcache|nixl|mooncake|dev|server|srt)"
 )
+
+_PYTHON = r"(?:\S*/)?python[\d.]*(?: -[A-Za-ln-z]\S*)*"
 
 # `sglang_router`, `sgl-router` and `sglang.srt.disaggregation.launch_lb` route requests; they are not the engine.
 # The published images have no entrypoint of their own: whoever gives them only flags starts nothing, but means SGLang.
@@ -16,8 +18,8 @@ RECOGNITION = Recognition(
     title="SGLang",
     module="askew.engines.sglang.engine",
     programs=(
-        r"(?:\S*/)?(?:python|pypy)[\d.]*(?: -[A-Za-ln-z]\S*)* -m sglang\.(?:launch_server|srt\.server|srt\.entrypoints\.\w+)(?= |$)",
-        r"(?:\S*/)?(?:python|pypy)[\d.]*(?: -[A-Za-ln-z]\S*)* \S*sglang/(?:launch_server|srt/server|srt/entrypoints/\w+)\.py(?= |$)",
+        rf"{_PYTHON} -m sglang\.(?:launch_server|srt\.server|srt\.entrypoints\.\w+)(?= |$)",
+        rf"{_PYTHON} \S*sglang/(?:launch_server|srt/server|srt/entrypoints/\w+)\.py(?= |$)",
         r"(?:\S*/)?sglang serve(?= |$)",
     ),
     images=(

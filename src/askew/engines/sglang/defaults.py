@@ -1,21 +1,24 @@
 """What SGLang does where nothing is written: literal defaults as observations, computed ones as rules.
 
-Sources: ``versions/<release>.json``, ``versions/stable.json``, and of release 0.5.23 ``sglang/srt/arg_groups/memory_hook.py``,
-``serving_hook.py``, ``attention_hook.py`` and ``sglang/srt/configs/model_config.py``.
+Sources: ``versions/<release>.json``, ``versions/stable.json``, and of release 0.5.23 ``memory_hook.py``,
+``serving_hook.py``, ``attention_hook.py`` of ``sglang/srt/arg_groups`` and ``sglang/srt/configs/model_config.py``.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from askew.engines import versions
 from askew.engines.flags import Flag
 from askew.engines.sglang.flags import flags
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.rule import Rule
+
+Compute: TypeAlias = Callable[[Mapping[str, Value]], Value | Unknown]
 
 # None there means "there is none", not "decide later".
 _NONE_IS_NONE = frozenset(
@@ -24,12 +27,25 @@ _NONE_IS_NONE = frozenset(
 # Facts whose default is a literal; the other arguments have rules below, or their default is no statement.
 _LITERAL = frozenset(
     (
-        "model.tokenizer.mode", "model.trust_remote_code", "serving.port", "serving.listen_host", "runtime.load_format",
-        "runtime.tensor_parallel_size", "runtime.pipeline_parallel_size", "runtime.data_parallel_size",
-        "runtime.prefix_caching", "runtime.cpu_offload.bytes", "runtime.generation_config", "runtime.role",
-        "runtime.async_scheduling", "runtime.scheduler", "runtime.lora.max_adapters", "runtime.warmup", *_NONE_IS_NONE,
+        "model.tokenizer.mode",
+        "model.trust_remote_code",
+        "serving.port",
+        "serving.listen_host",
+        "runtime.load_format",
+        "runtime.tensor_parallel_size",
+        "runtime.pipeline_parallel_size",
+        "runtime.data_parallel_size",
+        "runtime.prefix_caching",
+        "runtime.cpu_offload.bytes",
+        "runtime.generation_config",
+        "runtime.role",
+        "runtime.async_scheduling",
+        "runtime.scheduler",
+        "runtime.lora.max_adapters",
+        "runtime.warmup",
+        *_NONE_IS_NONE,
     )
-)  # fmt: skip
+)
 # Absent in every release unless written; what an argument without default says by being absent.
 _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.speculative", None),
@@ -37,7 +53,6 @@ _ABSENT: tuple[tuple[str, Value], ...] = (
     ("serving.api_key_required", False),
     ("serving.tls", False),
     ("serving.protocol", "http"),
-    ("runtime.expert_parallel", False),
 )
 _NOT_KNOWN: tuple[tuple[str, str], ...] = (
     ("runtime.max_num_seqs", "computed at start from the size of the KV cache"),
@@ -50,6 +65,9 @@ _NOT_KNOWN: tuple[tuple[str, str], ...] = (
 _READ = "GET /get_server_info, or the server_args line of the start-up log"
 # The last release before this one sized chunks on 24 and 32 GB GPUs differently.
 _CHUNKS_READ_IN = ("0.5.23",)
+_EXCHANGES = frozenset(
+    "deepep deepep_v2 mooncake nixl mori ascend_fuseep flashinfer flashinfer_megamoe megamoe pplx".split()
+)
 _EAGER = ("torch_native", "flex_attention")
 
 
@@ -103,11 +121,19 @@ def _canonical(flag: Flag, raw: Value) -> Value:
     return parsed[flag.key] if isinstance(parsed, dict) else parsed
 
 
-def _rule(fact: str, needs: tuple[str, ...], compute: object, because: str, **rest: object) -> Rule:
-    return Rule(fact=fact, needs=needs, compute=compute, because=because, **rest)  # type: ignore[arg-type]  # passed on
+def _rule(
+    fact: str,
+    needs: tuple[str, ...],
+    compute: Compute,
+    because: str,
+    *,
+    uses: tuple[str, ...] = (),
+    confidence: Confidence = "certain",
+) -> Rule:
+    return Rule(fact=fact, needs=needs, compute=compute, because=because, uses=uses, confidence=confidence)
 
 
-def _same_as(fact: str) -> object:
+def _same_as(fact: str) -> Compute:
     return lambda known: known[fact]
 
 
@@ -134,6 +160,13 @@ def _quantization(known: Mapping[str, Value]) -> Value:
 
 def _eager(known: Mapping[str, Value]) -> Value:
     return known.get("runtime.attention_backend") in _EAGER
+
+
+def _experts(known: Mapping[str, Value]) -> Value:
+    """``_a2a_ep_size``: these ways of exchanging tokens set the expert parallel size to the tensor parallel one."""
+    options = known.get("runtime.arguments.unmapped")
+    exchange = options.get("--moe-a2a-backend") if isinstance(options, dict) else None
+    return exchange in _EXCHANGES and (known.get("runtime.tensor_parallel_size") or 1) != 1
 
 
 def _chunked(known: Mapping[str, Value]) -> Value:
@@ -171,42 +204,77 @@ def _sampling(known: Mapping[str, Value]) -> Value | Unknown:
 
 
 _RULES: tuple[Rule, ...] = (
-    _rule("model.tokenizer.source", ("model.id",), _same_as("model.id"), "without --tokenizer-path the tokenizer comes with the model"),
+    _rule(
+        "model.tokenizer.source",
+        ("model.id",),
+        _same_as("model.id"),
+        "without --tokenizer-path the tokenizer comes with the model",
+    ),
     _rule("model.served_names", ("model.id",), _names, "without --served-model-name clients use the model's path"),
     _rule(
-        "model.tokenizer.revision", ("model.revision",), _same_as("model.revision"), "SGLang loads the tokenizer at --revision"
+        "model.tokenizer.revision",
+        ("model.revision",),
+        _same_as("model.revision"),
+        "SGLang loads the tokenizer at --revision",
     ),
     _rule(
-        "runtime.dtype", ("model.config.dtype",), _dtype, "without --dtype the checkpoint's own, float32 halved",
+        "runtime.dtype",
+        ("model.config.dtype",),
+        _dtype,
+        "without --dtype the checkpoint's own, float32 halved",
         uses=("model.architecture",),
     ),
     _rule(
-        "runtime.kv_cache.dtype", ("runtime.dtype",), _same_as("runtime.dtype"),
-        "without --kv-cache-dtype the cache has the dtype of the model", confidence="likely",
-    ),
-    _rule(
-        "runtime.quantization", ("model.quantization",), _quantization, "without --quantization the checkpoint's own method"
-    ),
-    _rule(
-        "runtime.max_model_len", ("model.context_length",), _same_as("model.context_length"),
-        "without --context-length the model's own",
-    ),
-    _rule(
-        "runtime.enforce_eager", (), _eager, "CUDA graphs are on; two attention backends switch them off",
-        uses=("runtime.attention_backend",), confidence="likely",
-    ),
-    _rule(
-        "runtime.chunked_prefill", (), _chunked, "long prompts are processed in chunks unless --chunked-prefill-size is -1",
+        "runtime.kv_cache.dtype",
+        ("runtime.dtype",),
+        _same_as("runtime.dtype"),
+        "without --kv-cache-dtype the cache has the dtype of the model",
         confidence="likely",
     ),
     _rule(
-        "runtime.lora.enabled", (), lambda known: False, "LoRA is on with --enable-lora or --lora-paths only"
+        "runtime.quantization",
+        ("model.quantization",),
+        _quantization,
+        "without --quantization the checkpoint's own method",
     ),
     _rule(
-        "runtime.lora.max_rank", (), _lora_rank, "without --max-lora-rank the largest rank of the adapters",
+        "runtime.max_model_len",
+        ("model.context_length",),
+        _same_as("model.context_length"),
+        "without --context-length the model's own",
+    ),
+    _rule(
+        "runtime.enforce_eager",
+        (),
+        _eager,
+        "CUDA graphs are on; two attention backends switch them off",
+        uses=("runtime.attention_backend",),
+        confidence="likely",
+    ),
+    _rule(
+        "runtime.chunked_prefill",
+        (),
+        _chunked,
+        "long prompts are processed in chunks unless --chunked-prefill-size is -1",
+        confidence="likely",
+    ),
+    _rule(
+        "runtime.expert_parallel",
+        (),
+        _experts,
+        "without --ep-size experts are split, except with a token exchange for experts",
+        uses=("runtime.arguments.unmapped", "runtime.tensor_parallel_size"),
+        confidence="likely",
+    ),
+    _rule("runtime.lora.enabled", (), lambda known: False, "LoRA is on with --enable-lora or --lora-paths only"),
+    _rule(
+        "runtime.lora.max_rank",
+        (),
+        _lora_rank,
+        "without --max-lora-rank the largest rank of the adapters",
         uses=("runtime.lora.enabled",),
     ),
-)  # fmt: skip
+)
 
 
 @functools.lru_cache(maxsize=16)
@@ -216,11 +284,14 @@ def default_rules(version: str | None, switched: frozenset[str]) -> tuple[Rule, 
     if version in _CHUNKS_READ_IN and not switched:
         found.append(
             _rule(
-                "runtime.max_num_batched_tokens", ("hardware.gpu.memory.bytes",), _budget,
+                "runtime.max_num_batched_tokens",
+                ("hardware.gpu.memory.bytes",),
+                _budget,
                 "without --chunked-prefill-size the chunk follows the memory of the GPU",
-                uses=("runtime.chunked_prefill",), confidence="likely",
+                uses=("runtime.chunked_prefill",),
+                confidence="likely",
             )
-        )  # fmt: skip
+        )
     else:
         reason = (
             f"computed at start; {', '.join(sorted(switched))} changes how"
@@ -229,18 +300,23 @@ def default_rules(version: str | None, switched: frozenset[str]) -> tuple[Rule, 
         )
         found.append(
             _rule(
-                "runtime.max_num_batched_tokens", (), lambda known: Unknown(reason, _READ),
+                "runtime.max_num_batched_tokens",
+                (),
+                lambda known: Unknown(reason, _READ),
                 "without --chunked-prefill-size the chunk follows the memory of the GPU",
             )
-        )  # fmt: skip
+        )
     stable = versions.stable("sglang")
     if stable is not None and version is not None and versions.release_key(version) >= (0, 5, 4):
         found.append(
             _rule(
-                "runtime.sampling_defaults", ("runtime.generation_config",), _sampling,
-                "--sampling-defaults says where they come from", uses=("model.generation.sampling_defaults",),
+                "runtime.sampling_defaults",
+                ("runtime.generation_config",),
+                _sampling,
+                "--sampling-defaults says where they come from",
+                uses=("model.generation.sampling_defaults",),
             )
-        )  # fmt: skip
+        )
     else:
         unread = "depends on the release of SGLang and on the model's generation_config.json"
         found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import msgspec
 
@@ -28,13 +29,13 @@ _AUTOMATIC = {"--dtype": ("auto",), "--kv-cache-dtype": ("auto",), "--grammar-ba
 _FROM_TEMPLATE = ("runtime.reasoning_parser", "runtime.tool_call_parser")
 _MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 
-# The variable says how the server is looked after, not what it answers; names from `sglang/srt/environ.py`.
-_INERT = (
-    "SGLANG_HEALTH_CHECK_TIMEOUT",
-    "SGLANG_TORCH_PROFILER_DIR",
-    "SGLANG_PROFILE_WITH_STACK",
-    "SGLANG_RECORD_STEP_TIME",
+# Logs, traces, profiles, dumps and caches on disk; names from `sglang/srt/environ.py`.
+_INERT_NAME = re.compile(
+    r"SGLANG_(?:LOG_\w+|\w*_LOG_\w+|TRACE_\w+|PROFILE_\w+|TORCH_PROFILER_DIR|CUDA_COREDUMP\w*|OTLP_\w+|RECORD_STEP_TIME|"
+    r"PYSPY_DUMP_BEFORE_CRASH|\w*CACHE_DIR|IS_IN_CI\w*|EXPERT_DISTRIBUTION_RECORDER_DIR|ENABLE_METRICS_\w+|"
+    r"JIT_CACHE_DEBUG|DISABLE_REQUEST_LOGGING)"
 )
+
 
 _SPREAD = {
     "model.id": "--model-path",
@@ -77,7 +78,7 @@ class SGLang(msgspec.Struct, frozen=True):
         title = f"SGLang {version}" if version else "SGLang"
         noted = read_arguments(parsed, engine=title, deferred=_deferred())
         observations = [*identified, *(_settled(one) for one in noted.observations)]
-        observations.extend(environment(launch, inert=_INERT))
+        observations.extend(environment(launch, inert=[name for name in launch.env if _INERT_NAME.fullmatch(name)]))
         problems = [*configured, *noted.problems, *_strays(parsed, title)]
         rules: tuple[Rule, ...] = ()
         if hidden is None:
@@ -170,7 +171,7 @@ def _with_config(
         if word.text.startswith("--config="):
             problem = Problem(  # prepare_server_args looks for the word "--config"
                 kind="ignored-argument",
-                message="SGLang reads a configuration file only after --config as a word of its own; --config= is ignored",
+                message="SGLang ignores --config=: the path must be the word after --config",
                 locations=places(word),
                 argument="--config",
                 value=word.text[9:],

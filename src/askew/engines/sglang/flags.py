@@ -121,8 +121,8 @@ def _hidden(words: tuple[str, ...]) -> Value:
     return "given"
 
 
-# SGLang's --mem-fraction-static is the share of a GPU for weights and KV pool; activations and graphs come on top. It is
-# this engine's knob for what FACTS calls the fraction of memory that the engine may take; both sides are SGLang.
+# SGLang's --mem-fraction-static is the share of a GPU for weights and KV pool; activations and graphs come on top. It
+# is this engine's knob for the fraction of memory that the engine may take, and compares between two SGLangs only.
 # https://docs.sglang.ai/advanced_features/server_arguments.html
 _FACTS: tuple[Flag, ...] = (
     Flag(names=("--model-path", "--model"), spreads=_model),
@@ -140,7 +140,11 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--ssl-certfile",), fact="serving.tls", read=lambda words: bool(words[0]), since="0.5.10"),
     Flag(names=("--smg-grpc-mode",), takes="switch", fact="serving.protocol", implies="grpc", since="0.5.16"),
     Flag(
-        names=("--grpc-mode",), takes="switch", fact="serving.protocol", implies="grpc", since="0.5.4",
+        names=("--grpc-mode",),
+        takes="switch",
+        fact="serving.protocol",
+        implies="grpc",
+        since="0.5.4",
         replaced_by="--smg-grpc-mode",
     ),
     Flag(names=("--load-format",), fact="runtime.load_format"),
@@ -151,63 +155,94 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--mem-fraction-static",), fact="runtime.gpu_memory_utilization"),
     Flag(names=("--max-running-requests",), fact="runtime.max_num_seqs", read=integer),
     Flag(
-        names=("--max-num-reqs",), fact="runtime.max_num_seqs", read=integer, until="0.3.3",
+        names=("--max-num-reqs",),
+        fact="runtime.max_num_seqs",
+        read=integer,
+        until="0.3.3",
         replaced_by="--max-running-requests",
     ),
     Flag(names=("--max-total-tokens",), fact="runtime.kv_cache.tokens", read=integer, since="0.2.15"),
     Flag(names=("--chunked-prefill-size",), spreads=_chunk),
     Flag(names=("--page-size",), fact="runtime.kv_cache.block_size", read=integer, since="0.4.4"),
+    Flag(names=("--tp-size", "--tensor-parallel-size", "--tp"), fact="runtime.tensor_parallel_size", read=integer),
     Flag(
-        names=("--tp-size", "--tensor-parallel-size", "--tp"), fact="runtime.tensor_parallel_size", read=integer
-    ),
-    Flag(
-        names=("--pp-size", "--pipeline-parallel-size"), fact="runtime.pipeline_parallel_size", read=integer, since="0.4.7"
+        names=("--pp-size", "--pipeline-parallel-size"),
+        fact="runtime.pipeline_parallel_size",
+        read=integer,
+        since="0.4.7",
     ),
     Flag(names=("--dp-size", "--data-parallel-size", "--dp"), fact="runtime.data_parallel_size", read=integer),
     Flag(names=("--ep-size", "--expert-parallel-size", "--ep"), spreads=_experts, since="0.4.1"),
     Flag(
-        names=("--enable-ep-moe",), takes="switch", fact="runtime.expert_parallel", since="0.4.1", until="0.5.5",
+        names=("--enable-ep-moe",),
+        takes="switch",
+        fact="runtime.expert_parallel",
+        since="0.4.1",
+        until="0.5.5",
         replaced_by="--ep-size",
     ),
     Flag(names=("--disable-radix-cache",), takes="switch", fact="runtime.prefix_caching", implies=False),
     # Without CUDA graphs SGLang runs every step eagerly: its torch.compile lives inside the graphs.
     Flag(names=("--disable-cuda-graph",), takes="switch", fact="runtime.enforce_eager"),
+    Flag(names=("--cuda-graph-bs-decode",), takes="list", fact="runtime.cuda_graph.sizes", read=_sizes, since="0.5.14"),
     Flag(
-        names=("--cuda-graph-bs-decode",), takes="list", fact="runtime.cuda_graph.sizes", read=_sizes, since="0.5.14"
+        names=("--cuda-graph-bs",),
+        takes="list",
+        fact="runtime.cuda_graph.sizes",
+        read=_sizes,
+        since="0.4.2",
+        until="0.5.20",
+        replaced_by="--cuda-graph-bs-decode",
     ),
-    Flag(
-        names=("--cuda-graph-bs",), takes="list", fact="runtime.cuda_graph.sizes", read=_sizes, since="0.4.2",
-        until="0.5.20", replaced_by="--cuda-graph-bs-decode",
-    ),
-    Flag(
-        names=("--enable-torch-compile",), takes="switch", fact="runtime.compilation", key="torch_compile"
-    ),
+    Flag(names=("--enable-torch-compile",), takes="switch", fact="runtime.compilation", key="torch_compile"),
     Flag(
         names=("--torch-compile-max-bs",), fact="runtime.compilation", key="max_batch_size", read=integer, since="0.3.5"
     ),
     Flag(
-        names=("--max-torch-compile-bs",), fact="runtime.compilation", key="max_batch_size", read=integer, since="0.3.3",
-        until="0.3.5", replaced_by="--torch-compile-max-bs",
+        names=("--max-torch-compile-bs",),
+        fact="runtime.compilation",
+        key="max_batch_size",
+        read=integer,
+        since="0.3.3",
+        until="0.3.5",
+        replaced_by="--torch-compile-max-bs",
     ),
     Flag(names=("--attention-backend",), fact="runtime.attention_backend", since="0.3.3"),
     Flag(
-        names=("--disable-flashinfer",), takes="switch", fact="runtime.attention_backend", implies="triton", until="0.4.2",
+        names=("--disable-flashinfer",),
+        takes="switch",
+        fact="runtime.attention_backend",
+        implies="triton",
+        until="0.4.2",
         replaced_by="--attention-backend triton",
     ),
     Flag(
-        names=("--enable-flashinfer-mla",), takes="switch", fact="runtime.attention_backend", implies="flashinfer",
-        since="0.4.3", until="0.4.8", replaced_by="--attention-backend flashinfer",
+        names=("--enable-flashinfer-mla",),
+        takes="switch",
+        fact="runtime.attention_backend",
+        implies="flashinfer",
+        since="0.4.3",
+        until="0.4.8",
+        replaced_by="--attention-backend flashinfer",
     ),
     Flag(
-        names=("--enable-flashmla",), takes="switch", fact="runtime.attention_backend", implies="flashmla", since="0.4.5",
-        until="0.4.8", replaced_by="--attention-backend flashmla",
+        names=("--enable-flashmla",),
+        takes="switch",
+        fact="runtime.attention_backend",
+        implies="flashmla",
+        since="0.4.5",
+        until="0.4.8",
+        replaced_by="--attention-backend flashmla",
     ),
     Flag(names=("--cpu-offload-gb",), fact="runtime.cpu_offload.bytes", read=_gigabytes, since="0.4.0"),
     Flag(names=("--random-seed",), fact="runtime.seed", read=integer),
     Flag(names=("--reasoning-parser",), fact="runtime.reasoning_parser", since="0.4.4"),
     Flag(names=("--tool-call-parser",), fact="runtime.tool_call_parser", since="0.4.2"),
     Flag(
-        names=("--sampling-defaults",), fact="runtime.generation_config", read=_sampling, choices=("openai", "model"),
+        names=("--sampling-defaults",),
+        fact="runtime.generation_config",
+        read=_sampling,
+        choices=("openai", "model"),
         since="0.5.4",
     ),
     Flag(names=("--preferred-sampling-params",), takes="json", fact="runtime.sampling_defaults", since="0.4.7"),
@@ -217,34 +252,60 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--max-lora-rank",), fact="runtime.lora.max_rank", read=integer, since="0.4.10"),
     Flag(names=("--max-loras-per-batch",), fact="runtime.lora.max_adapters", read=integer, since="0.3.3"),
     Flag(
-        names=("--disaggregation-mode",), fact="runtime.role", read=_role, choices=("null", "prefill", "decode"),
+        names=("--disaggregation-mode",),
+        fact="runtime.role",
+        read=_role,
+        choices=("null", "prefill", "decode"),
         since="0.4.5",
     ),
     Flag(names=("--grammar-backend",), fact="runtime.structured_output_backend", since="0.3.5"),
-    Flag(names=("--disable-overlap-schedule",), takes="switch", fact="runtime.async_scheduling", implies=False, since="0.3.6"),
     Flag(
-        names=("--enable-overlap-schedule",), takes="switch", fact="runtime.async_scheduling", since="0.3.4", until="0.4.2",
+        names=("--disable-overlap-schedule",),
+        takes="switch",
+        fact="runtime.async_scheduling",
+        implies=False,
+        since="0.3.6",
+    ),
+    Flag(
+        names=("--enable-overlap-schedule",),
+        takes="switch",
+        fact="runtime.async_scheduling",
+        since="0.3.4",
+        until="0.4.2",
         replaced_by="nothing: it is on by default",
     ),
     Flag(names=("--skip-server-warmup",), takes="switch", fact="runtime.warmup", implies=False, since="0.4.9"),
     Flag(
-        names=("--enable-hierarchical-cache", "--enable-hicache"), takes="switch", fact=OTHER,
-        key="--enable-hierarchical-cache", since="0.4.3",
+        names=("--enable-hierarchical-cache", "--enable-hicache"),
+        takes="switch",
+        fact=OTHER,
+        key="--enable-hierarchical-cache",
+        since="0.4.3",
     ),
     Flag(
-        names=("--monokernel-backend",), fact=OTHER, key="--enable-amd-monokernel", read=lambda words: True,
-        choices=("amd",), since="0.5.23", replaced_by="--enable-amd-monokernel",
+        names=("--monokernel-backend",),
+        fact=OTHER,
+        key="--enable-amd-monokernel",
+        read=lambda words: True,
+        choices=("amd",),
+        since="0.5.23",
+        replaced_by="--enable-amd-monokernel",
     ),
     Flag(names=("--warmups",), fact=OTHER, key="--warmups", since="0.4.4"),
     Flag(names=("--watermark-config",), fact=OTHER, key="--watermark-config", read=_hidden, since="0.5.22"),
     Flag(
-        names=("--disable-flashinfer-sampling",), takes="switch", fact=OTHER, key="--sampling-backend", implies="pytorch",
-        until="0.4.2", replaced_by="--sampling-backend pytorch",
+        names=("--disable-flashinfer-sampling",),
+        takes="switch",
+        fact=OTHER,
+        key="--sampling-backend",
+        implies="pytorch",
+        until="0.4.2",
+        replaced_by="--sampling-backend pytorch",
     ),
     Flag(names=("--model-type",), fact=OTHER, key="--model-type", since="0.5.6"),
     Flag(names=("--version", "-v"), takes="switch", irrelevant="It prints the version and ends."),
     Flag(names=("--help", "-h"), takes="switch", irrelevant="It prints help and ends."),
-)  # fmt: skip
+)
 
 # --name, word for the key of runtime.scheduler, takes, since, until
 _SCHEDULER: tuple[tuple[str, str, Takes, str, str], ...] = (
@@ -353,11 +414,17 @@ def _speculative() -> list[Flag]:
 def _became() -> list[Flag]:
     return [
         Flag(
-            names=(name,), takes="switch", fact=OTHER, key=into, implies=value, since=since, until=until,
+            names=(name,),
+            takes="switch",
+            fact=OTHER,
+            key=into,
+            implies=value,
+            since=since,
+            until=until,
             replaced_by=f"{into} {value}",
         )
         for name, into, value, since, until in _BECAME
-    ]  # fmt: skip
+    ]
 
 
 def _line(line: str, irrelevant: str, defaults: dict[str, str]) -> Flag:

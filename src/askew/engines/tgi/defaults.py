@@ -8,7 +8,7 @@ https://github.com/huggingface/text-generation-inference/blob/v3.3.7/launcher/sr
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 from askew.engines import versions
@@ -17,18 +17,24 @@ from askew.evidence.launch import Token
 from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.resolve.images import read_image
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.rule import Rule
+
+Compute: TypeAlias = Callable[[Mapping[str, Value]], Value | Unknown]
 
 # Which build an image holds. plain: no image of Hugging Face, so nothing is known of its variables.
 Build: TypeAlias = Literal["nvidia", "rocm", "intel", "gaudi", "neuron", "plain"]
 
 _LITERAL = frozenset(
     (
-        "model.trust_remote_code", "serving.max_body.bytes", "runtime.max_concurrent_requests", "runtime.scheduler",
-        "runtime.gpu_memory_utilization", "runtime.max_input_tokens",
+        "model.trust_remote_code",
+        "serving.max_body.bytes",
+        "runtime.max_concurrent_requests",
+        "runtime.scheduler",
+        "runtime.gpu_memory_utilization",
+        "runtime.max_input_tokens",
     )
-)  # fmt: skip
+)
 _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.speculative", None),
     ("runtime.rope_override", None),
@@ -42,7 +48,7 @@ _NOT_KNOWN: tuple[tuple[str, str], ...] = (
     ("runtime.max_batch_total_tokens", "decided at warm-up from free GPU memory"),
     (
         "runtime.max_num_batched_tokens",
-        "computed at start from the speed and memory of the GPU and the sizes of the model; 4096 where they are not known",
+        "computed at start from the GPU's speed and memory and the sizes of the model; 4096 where these are not known",
     ),
 )
 _HEADS = (64, 128, 256)
@@ -132,8 +138,16 @@ def _canonical(fact_key: str, key: str, raw: Value) -> Value:
     return parsed[key] if key and isinstance(parsed, dict) else parsed
 
 
-def _rule(fact: str, needs: tuple[str, ...], compute: object, because: str, **rest: object) -> Rule:
-    return Rule(fact=fact, needs=needs, compute=compute, because=because, **rest)  # type: ignore[arg-type]  # passed on
+def _rule(
+    fact: str,
+    needs: tuple[str, ...],
+    compute: Compute,
+    because: str,
+    *,
+    uses: tuple[str, ...] = (),
+    confidence: Confidence = "certain",
+) -> Rule:
+    return Rule(fact=fact, needs=needs, compute=compute, because=because, uses=uses, confidence=confidence)
 
 
 def _shards(known: Mapping[str, Value]) -> Value | Unknown:
@@ -209,51 +223,97 @@ def _eager(known: Mapping[str, Value]) -> Value:
 
 
 _ALWAYS: tuple[Rule, ...] = (
-    _rule("model.tokenizer.revision", ("model.revision",), lambda known: known["model.revision"], "TGI loads the tokenizer at --revision"),
     _rule(
-        "runtime.tensor_parallel_size", (), _shards, "without --num-shard TGI takes every GPU it sees",
-        uses=("hardware.gpu.count", "runtime.env"), confidence="likely",
+        "model.tokenizer.revision",
+        ("model.revision",),
+        lambda known: known["model.revision"],
+        "TGI loads the tokenizer at --revision",
     ),
     _rule(
-        "runtime.quantization", ("model.quantization",), _quantization, "without --quantize the checkpoint's own method",
+        "runtime.tensor_parallel_size",
+        (),
+        _shards,
+        "without --num-shard TGI takes every GPU it sees",
+        uses=("hardware.gpu.count", "runtime.env"),
         confidence="likely",
     ),
     _rule(
-        "runtime.dtype", (), _dtype, "without --dtype the model class decides",
-        uses=("runtime.quantization", "model.architecture"), confidence="likely",
+        "runtime.quantization",
+        ("model.quantization",),
+        _quantization,
+        "without --quantize the checkpoint's own method",
+        confidence="likely",
     ),
     _rule(
-        "runtime.kv_cache.dtype", ("runtime.dtype",), lambda known: known["runtime.dtype"],
-        "without --kv-cache-dtype the cache has the dtype of the model", confidence="likely",
+        "runtime.dtype",
+        (),
+        _dtype,
+        "without --dtype the model class decides",
+        uses=("runtime.quantization", "model.architecture"),
+        confidence="likely",
+    ),
+    _rule(
+        "runtime.kv_cache.dtype",
+        ("runtime.dtype",),
+        lambda known: known["runtime.dtype"],
+        "without --kv-cache-dtype the cache has the dtype of the model",
+        confidence="likely",
     ),
     _rule("runtime.lora.enabled", (), lambda known: False, "LoRA is on with --lora-adapters only"),
-)  # fmt: skip
+)
 
 _READ_IN_3: tuple[Rule, ...] = (
     _rule(
-        "runtime.attention_backend", ("model.kv_geometry",), _attention, "by the head size and the GPU",
-        uses=("model.architecture", "hardware.gpu.compute_capability"), confidence="likely",
-    ),
-    _rule(
-        "runtime.prefix_caching", (), _prefixes, "by the attention backend, LoRA and the kind of model",
-        uses=("runtime.attention_backend", "runtime.lora.enabled"), confidence="likely",
-    ),
-    _rule(
-        "runtime.chunked_prefill", ("runtime.attention_backend",), _chunks, "on unless attention is paged", confidence="likely"
-    ),
-    _rule(
-        "runtime.kv_cache.block_size", ("runtime.attention_backend",), _block, "each attention backend has its own",
+        "runtime.attention_backend",
+        ("model.kv_geometry",),
+        _attention,
+        "by the head size and the GPU",
+        uses=("model.architecture", "hardware.gpu.compute_capability"),
         confidence="likely",
     ),
     _rule(
-        "runtime.cuda_graph.sizes", (), _graph_sizes, "without --cuda-graphs 1, 2, 4, 8, 16, 32, and none with two methods",
-        uses=("runtime.quantization",), confidence="likely",
+        "runtime.prefix_caching",
+        (),
+        _prefixes,
+        "by the attention backend, LoRA and the kind of model",
+        uses=("runtime.attention_backend", "runtime.lora.enabled"),
+        confidence="likely",
     ),
     _rule(
-        "runtime.enforce_eager", (), _eager, "CUDA graphs are on except with bitsandbytes and exl2",
-        uses=("runtime.quantization",), confidence="likely",
+        "runtime.chunked_prefill",
+        ("runtime.attention_backend",),
+        _chunks,
+        "on unless attention is paged",
+        confidence="likely",
     ),
-)  # fmt: skip
+    _rule(
+        "runtime.kv_cache.block_size",
+        ("runtime.attention_backend",),
+        _block,
+        "each attention backend has its own",
+        confidence="likely",
+    ),
+    _rule(
+        "runtime.cuda_graph.sizes",
+        (),
+        _graph_sizes,
+        "without --cuda-graphs the powers of two up to 32",
+        uses=("runtime.quantization",),
+        confidence="likely",
+    ),
+    _rule(
+        "runtime.enforce_eager",
+        (),
+        _eager,
+        "CUDA graphs are on except with bitsandbytes and exl2",
+        uses=("runtime.quantization",),
+        confidence="likely",
+    ),
+)
+
+
+def _always(value: Value) -> Compute:
+    return lambda known: value
 
 
 def _undecided(reason: str) -> tuple[Rule, ...]:
@@ -270,7 +330,7 @@ def _undecided(reason: str) -> tuple[Rule, ...]:
 
 # What the image for Gaudi sets: https://github.com/huggingface/text-generation-inference/blob/v3.3.7/Dockerfile_gaudi
 _GAUDI: tuple[Rule, ...] = tuple(
-    _rule(fact, (), lambda known, value=value: value, "set by the image for Gaudi", confidence="likely")
+    _rule(fact, (), _always(value), "set by the image for Gaudi", confidence="likely")
     for fact, value in (
         ("runtime.attention_backend", "paged"),
         ("runtime.prefix_caching", False),

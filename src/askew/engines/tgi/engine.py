@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import msgspec
 
@@ -53,11 +54,12 @@ _SPREAD = {
 
 _MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 # Variables of the server and of its builds for other hardware, beside those that all engines share.
-_PREFIXES = (
-    *RELEVANT_PREFIXES, "USE_FLASH_ATTENTION", "FLASH_DECODING", "FLASH_INFER", "DISABLE_EXLLAMA", "EXLLAMA_", "REQUEST_LOGPROBS",
-    "ENABLE_HPU_GRAPH", "LIMIT_HPU_GRAPH", "BATCH_BUCKET_SIZE", "PREFILL_BATCH_BUCKET_SIZE", "PAD_SEQUENCE_TO_MULTIPLE_OF",
-    "SKIP_TOKENIZER_IN_TGI", "MAX_BATCH_", "XPU_MEMORY_FRACTION", "MESSAGES_API_ENABLED", "AIP_",
-)  # fmt: skip
+_OWN = (
+    "USE_FLASH_ATTENTION FLASH_DECODING FLASH_INFER DISABLE_EXLLAMA EXLLAMA_ REQUEST_LOGPROBS ENABLE_HPU_GRAPH "
+    "LIMIT_HPU_GRAPH BATCH_BUCKET_SIZE PREFILL_BATCH_BUCKET_SIZE PAD_SEQUENCE_TO_MULTIPLE_OF SKIP_TOKENIZER_IN_TGI "
+    "MAX_BATCH_ XPU_MEMORY_FRACTION MESSAGES_API_ENABLED AIP_"
+)
+_PREFIXES = (*RELEVANT_PREFIXES, *_OWN.split())
 _INERT = frozenset(("HF_HUB_USER_AGENT_ORIGIN", "NVIDIA_DRIVER_CAPABILITIES"))
 
 
@@ -192,8 +194,7 @@ def _read_variable(flag: Flag, variable: Variable, title: str) -> Noted:
     return Noted(noted.observations, fixed)
 
 
-@functools.cache
-def _switched(implies: bool) -> object:
+def _switched(implies: Value) -> Callable[[tuple[str, ...]], Value]:
     def read(words: tuple[str, ...]) -> Value:
         return implies if boolean(words) else not implies
 

@@ -100,9 +100,17 @@ def _present(words: tuple[str, ...]) -> Value:
 
 
 _QUANTIZATIONS = (
-    "awq", "compressed-tensors", "eetq", "exl2", "gptq", "marlin", "bitsandbytes", "bitsandbytes-nf4", "bitsandbytes-fp4",
+    "awq",
+    "compressed-tensors",
+    "eetq",
+    "exl2",
+    "gptq",
+    "marlin",
+    "bitsandbytes",
+    "bitsandbytes-nf4",
+    "bitsandbytes-fp4",
     "fp8",
-)  # fmt: skip
+)
 
 
 def _flag(name: str, **rest: object) -> Flag:
@@ -134,7 +142,12 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--max-waiting-tokens", fact="runtime.scheduler", key="max_waiting_tokens", read=integer),
     _flag("--cuda-graphs", spreads=_graphs, since="2.0.0"),
     _flag(
-        "--enable-cuda-graphs", takes="switch", fact="runtime.enforce_eager", implies=False, since="1.4.1", until="2.0.0",
+        "--enable-cuda-graphs",
+        takes="switch",
+        fact="runtime.enforce_eager",
+        implies=False,
+        since="1.4.1",
+        until="2.0.0",
         replaced_by="--cuda-graphs",
     ),
     _flag("--cuda-memory-fraction", fact="runtime.gpu_memory_utilization", since="0.9.4"),
@@ -167,11 +180,19 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--prometheus-port", irrelevant=_TELEMETRY, since="3.3.0"),
     _flag("--usage-stats", irrelevant=_TELEMETRY, since="2.3.0"),
     _flag(
-        "--disable-usage-stats", takes="switch", irrelevant=_TELEMETRY, since="2.2.0", until="2.3.0",
+        "--disable-usage-stats",
+        takes="switch",
+        irrelevant=_TELEMETRY,
+        since="2.2.0",
+        until="2.3.0",
         replaced_by="--usage-stats off",
     ),
     _flag(
-        "--disable-crash-reports", takes="switch", irrelevant=_TELEMETRY, since="2.2.0", until="2.3.0",
+        "--disable-crash-reports",
+        takes="switch",
+        irrelevant=_TELEMETRY,
+        since="2.2.0",
+        until="2.3.0",
         replaced_by="--usage-stats no-stack",
     ),
     _flag("--shard-uds-path", irrelevant=_ADDRESS),
@@ -187,18 +208,25 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--ngrok-password", irrelevant=_TUNNEL, since="0.9.0", until="0.9.4", replaced_by="--ngrok-edge"),
     Flag(names=("--version", "-V"), takes="switch", irrelevant="It prints the version and ends."),
     Flag(names=("--help", "-h"), takes="switch", irrelevant="It prints help and ends."),
-)  # fmt: skip
+)
 
 # Variables that have no argument: read by the launcher's resolve_attention and by the server.
 # https://github.com/huggingface/text-generation-inference/blob/v3.3.7/launcher/src/main.rs
 VARIABLES: tuple[Flag, ...] = (
     Flag(
-        names=("ATTENTION",), fact="runtime.attention_backend", choices=("flashinfer", "flashdecoding", "paged"), since="2.3.0"
+        names=("ATTENTION",),
+        fact="runtime.attention_backend",
+        choices=("flashinfer", "flashdecoding", "paged"),
+        since="2.3.0",
     ),
     Flag(names=("PREFIX_CACHING",), fact="runtime.prefix_caching", read=_lenient, since="2.4.0"),
     Flag(
-        names=("USE_PREFIX_CACHING",), fact="runtime.prefix_caching", read=_lenient, since="2.3.0", until="2.4.0",
+        names=("USE_PREFIX_CACHING",),
+        fact="runtime.prefix_caching",
+        read=_lenient,
+        since="2.3.0",
+        until="2.4.0",
         replaced_by="PREFIX_CACHING",
     ),
     Flag(names=("PREFILL_CHUNKING",), fact="runtime.chunked_prefill", read=_lenient, since="2.4.0"),
-)  # fmt: skip
+)
