@@ -16,7 +16,9 @@ AT = Location(source="deploy.yaml", line=1, column=1)
 
 def workload(namespace: str, name: str, kind: str = "Deployment", model: str = "", role: str = "") -> Snapshot:
     here = Workload(namespace=namespace, kind=kind, name=name, group="apps", role=role, location=AT)
-    observations = [Observation(fact="model.served_names", value=[model], origin="explicit", locations=(AT,))] if model else []
+    observations = (
+        [Observation(fact="model.served_names", value=[model], origin="explicit", locations=(AT,))] if model else []
+    )
     return Snapshot(workload=here, id=here.id, facts=resolve(observations))
 
 
@@ -39,13 +41,19 @@ def test_the_same_object_is_the_same_workload():
 
 
 def test_staging_matches_production_by_name_across_namespaces():
-    got = pairs([workload("staging", "llm"), workload("staging", "embed")], [workload("prod", "llm"), workload("prod", "embed")])
-    assert got[0] == [("staging/Deployment/llm", "prod/Deployment/llm"), ("staging/Deployment/embed", "prod/Deployment/embed")]
+    got = pairs(
+        [workload("staging", "llm"), workload("staging", "embed")], [workload("prod", "llm"), workload("prod", "embed")]
+    )
+    assert got[0] == [
+        ("staging/Deployment/llm", "prod/Deployment/llm"),
+        ("staging/Deployment/embed", "prod/Deployment/embed"),
+    ]
 
 
 def test_a_deployment_that_became_a_statefulset_is_still_the_same():
     got = pairs(
-        [workload("prod", "llm"), workload("prod", "embed")], [workload("prod", "llm", "StatefulSet"), workload("prod", "embed")]
+        [workload("prod", "llm"), workload("prod", "embed")],
+        [workload("prod", "llm", "StatefulSet"), workload("prod", "embed")],
     )
     assert ("prod/Deployment/llm", "prod/StatefulSet/llm") in got[0]
 
@@ -71,12 +79,16 @@ def test_two_that_serve_the_same_are_no_match_by_what_they_serve():
 
 
 def test_one_on_each_side_always_matches():
-    assert pairs([workload("a", "x")], [workload("b", "y", "StatefulSet")])[0] == [("a/Deployment/x", "b/StatefulSet/y")]
+    assert pairs([workload("a", "x")], [workload("b", "y", "StatefulSet")])[0] == [
+        ("a/Deployment/x", "b/StatefulSet/y")
+    ]
 
 
 def test_map_decides_first():
     got = pairs(
-        [workload("a", "blue"), workload("a", "green")], [workload("a", "blue"), workload("a", "green")], [("blue", "green")]
+        [workload("a", "blue"), workload("a", "green")],
+        [workload("a", "blue"), workload("a", "green")],
+        [("blue", "green")],
     )
     assert ("a/Deployment/blue", "a/Deployment/green") in got[0]
 
@@ -87,8 +99,15 @@ def test_a_map_to_nothing_names_what_there_is():
 
 
 def test_what_is_left_is_added_or_removed():
-    got = pairs([workload("a", "one"), workload("a", "gone")], [workload("a", "one"), workload("a", "new"), workload("a", "newer")])
-    assert got == ([("a/Deployment/one", "a/Deployment/one")], ["a/Deployment/gone"], ["a/Deployment/new", "a/Deployment/newer"])
+    got = pairs(
+        [workload("a", "one"), workload("a", "gone")],
+        [workload("a", "one"), workload("a", "new"), workload("a", "newer")],
+    )
+    assert got == (
+        [("a/Deployment/one", "a/Deployment/one")],
+        ["a/Deployment/gone"],
+        ["a/Deployment/new", "a/Deployment/newer"],
+    )
 
 
 def test_prefill_is_never_compared_with_decode():
@@ -96,7 +115,10 @@ def test_prefill_is_never_compared_with_decode():
         [workload("a", "llm", role="prefill"), workload("a", "llm", role="decode")],
         [workload("b", "llm", role="decode"), workload("b", "llm", role="prefill")],
     )
-    assert sorted(got[0]) == [("a/Deployment/llm#decode", "b/Deployment/llm#decode"), ("a/Deployment/llm#prefill", "b/Deployment/llm#prefill")]
+    assert sorted(got[0]) == [
+        ("a/Deployment/llm#decode", "b/Deployment/llm#decode"),
+        ("a/Deployment/llm#prefill", "b/Deployment/llm#prefill"),
+    ]
 
 
 def test_a_contract_covers_what_has_its_name_or_serves_its_model():

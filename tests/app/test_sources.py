@@ -25,7 +25,11 @@ def test_a_plus_splits_before_a_scheme_or_a_file_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "routes.yaml").write_text("kind: Ingress\n")
     assert parts("a+b.yaml") == [("", "a+b.yaml")]
-    assert parts("deploy.yaml+routes.yaml+cmd:vllm serve m") == [("", "deploy.yaml"), ("", "routes.yaml"), ("cmd", "vllm serve m")]
+    assert parts("deploy.yaml+routes.yaml+cmd:vllm serve m") == [
+        ("", "deploy.yaml"),
+        ("", "routes.yaml"),
+        ("cmd", "vllm serve m"),
+    ]
 
 
 def test_a_git_revision_keeps_its_colons():

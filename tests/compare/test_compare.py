@@ -29,7 +29,10 @@ def found(a: Snapshot, b: Snapshot, mode: str = "peers") -> list[tuple[str, str,
 
 
 def test_equal_meaning_is_silent_whatever_its_origin():
-    assert not found(snapshot(observed("runtime.dtype", "bfloat16")), snapshot(observed("runtime.dtype", "bfloat16", "engine-default")))
+    assert not found(
+        snapshot(observed("runtime.dtype", "bfloat16")),
+        snapshot(observed("runtime.dtype", "bfloat16", "engine-default")),
+    )
 
 
 def test_different_values_are_a_difference():
@@ -62,21 +65,30 @@ def test_a_default_nobody_insists_on_is_neither():
 
 def test_two_expansions_are_equal_only_when_written_alike():
     def side(text: str) -> Snapshot:
-        return snapshot(observed("runtime.tensor_parallel_size", Unknown(f"expanded at run time from {text}", text=text)))
+        return snapshot(
+            observed("runtime.tensor_parallel_size", Unknown(f"expanded at run time from {text}", text=text))
+        )
 
     assert not found(side("$(nproc)"), side("$(nproc)"))
-    assert found(side("$(nproc)"), side("$(nvidia-smi -L | wc -l)")) == [("runtime.tensor_parallel_size", "", "possible")]
+    assert found(side("$(nproc)"), side("$(nvidia-smi -L | wc -l)")) == [
+        ("runtime.tensor_parallel_size", "", "possible")
+    ]
 
 
 def test_maps_are_compared_key_by_key_and_a_missing_key_is_absent():
     a = snapshot(observed("runtime.env", {"NCCL_P2P_DISABLE": "1", "OMP_NUM_THREADS": "8"}))
     b = snapshot(observed("runtime.env", {"NCCL_P2P_DISABLE": "0"}))
-    assert found(a, b) == [("runtime.env", "NCCL_P2P_DISABLE", "certain"), ("runtime.env", "OMP_NUM_THREADS", "certain")]
+    assert found(a, b) == [
+        ("runtime.env", "NCCL_P2P_DISABLE", "certain"),
+        ("runtime.env", "OMP_NUM_THREADS", "certain"),
+    ]
 
 
 def test_a_contract_constrains_only_the_keys_it_declares():
     contract = snapshot(observed("runtime.env", {"OMP_NUM_THREADS": "8"}, "contract"))
-    target = snapshot(observed("runtime.env", {"OMP_NUM_THREADS": "8", "NCCL_P2P_DISABLE": "1"}), observed("runtime.seed", 1))
+    target = snapshot(
+        observed("runtime.env", {"OMP_NUM_THREADS": "8", "NCCL_P2P_DISABLE": "1"}), observed("runtime.seed", 1)
+    )
     assert not found(contract, target, "contract")
     assert found(contract, target) != []
 
@@ -100,14 +112,21 @@ def test_equal_digests_make_tags_irrelevant():
 
     one, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
     assert not found(side("v1", one), side("v2", one))
-    assert {fact for fact, _, _ in found(side("v1", one), side("v2", other))} == {"runtime.image.digest", "runtime.image.tag"}
+    assert {fact for fact, _, _ in found(side("v1", one), side("v2", other))} == {
+        "runtime.image.digest",
+        "runtime.image.tag",
+    }
 
 
 FACTS = st.lists(
     st.builds(
         observed,
         st.sampled_from(["runtime.max_model_len", "runtime.seed", "runtime.reasoning_parser"]),
-        st.one_of(st.integers(1, 3), st.none(), st.builds(Unknown, st.sampled_from(["x", "y"]), text=st.sampled_from(["", "$A", "$B"]))),
+        st.one_of(
+            st.integers(1, 3),
+            st.none(),
+            st.builds(Unknown, st.sampled_from(["x", "y"]), text=st.sampled_from(["", "$A", "$B"])),
+        ),
         st.sampled_from(["explicit", "env", "engine-default"]),
     ),
     max_size=5,

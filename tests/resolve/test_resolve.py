@@ -15,27 +15,37 @@ from askew.resolve.resolve import resolve
 from askew.resolve.rule import Rule
 
 
-def observed(fact: str, value: Value | Unknown, origin: Origin = "explicit", line: int = 1, **more: object) -> Observation:
+def observed(
+    fact: str, value: Value | Unknown, origin: Origin = "explicit", line: int = 1, **more: object
+) -> Observation:
     at = Location(source="deploy.yaml", path=f"args[{line}]", line=line, column=3)
     return Observation(fact=fact, value=value, origin=origin, locations=(at,), **more)  # type: ignore[arg-type]
 
 
 def test_the_explicit_value_wins_and_says_what_it_shadowed():
-    facts = resolve([observed("runtime.dtype", "bfloat16"), observed("runtime.dtype", "float16", "engine-default", line=9)])
+    facts = resolve(
+        [observed("runtime.dtype", "bfloat16"), observed("runtime.dtype", "float16", "engine-default", line=9)]
+    )
     won = facts["runtime.dtype"]
     assert (won.state, won.value, won.origin) == ("known", "bfloat16", "explicit")
     assert [(s.value, s.origin) for s in won.shadowed] == [("float16", "engine-default")]
 
 
 def test_the_last_of_two_flags_wins():
-    first, last = observed("runtime.max_model_len", 4096, order=1), observed("runtime.max_model_len", 8192, line=2, order=2)
+    first, last = (
+        observed("runtime.max_model_len", 4096, order=1),
+        observed("runtime.max_model_len", 8192, line=2, order=2),
+    )
     won = resolve([last, first])["runtime.max_model_len"]
     assert won.value == 8192
     assert won.shadowed[0].value == 4096
 
 
 def test_none_is_known_to_be_absent():
-    assert resolve([observed("runtime.reasoning_parser", None, "engine-default")])["runtime.reasoning_parser"].state == "absent"
+    assert (
+        resolve([observed("runtime.reasoning_parser", None, "engine-default")])["runtime.reasoning_parser"].state
+        == "absent"
+    )
 
 
 def test_an_unknown_winner_stays_unknown_whatever_it_shadows():
@@ -100,13 +110,17 @@ def half(facts):
     return length // 2 if isinstance(length, int) else Unknown("no length")
 
 
-BATCHED = Rule(fact="runtime.max_num_batched_tokens", needs=("runtime.max_model_len",), compute=half, because="half the length")
+BATCHED = Rule(
+    fact="runtime.max_num_batched_tokens", needs=("runtime.max_model_len",), compute=half, because="half the length"
+)
 
 
 def test_a_rule_applies_where_nothing_is_stated_and_only_there():
     ruled = resolve([observed("runtime.max_model_len", 8192)], [BATCHED])["runtime.max_num_batched_tokens"]
     assert (ruled.value, ruled.origin, ruled.because) == (4096, "engine-default", ("half the length",))
-    stated = resolve([observed("runtime.max_model_len", 8192), observed("runtime.max_num_batched_tokens", 512)], [BATCHED])
+    stated = resolve(
+        [observed("runtime.max_model_len", 8192), observed("runtime.max_num_batched_tokens", 512)], [BATCHED]
+    )
     assert stated["runtime.max_num_batched_tokens"].value == 512
 
 
@@ -126,7 +140,9 @@ SEQS = Rule(fact="runtime.max_num_seqs", needs=("hardware.gpu.model",), compute=
 def test_a_rule_is_evaluated_for_every_gpu_the_pod_may_land_on():
     one = resolve([observed("hardware.gpu.model", ["h100-80gb-sxm"])], [SEQS])["runtime.max_num_seqs"]
     assert one.value == 1024
-    either = resolve([observed("hardware.gpu.model", ["a100-40gb-pcie", "h100-80gb-sxm"])], [SEQS])["runtime.max_num_seqs"]
+    either = resolve([observed("hardware.gpu.model", ["a100-40gb-pcie", "h100-80gb-sxm"])], [SEQS])[
+        "runtime.max_num_seqs"
+    ]
     assert either.state == "unknown"
     assert "h100-80gb-sxm: 1024" in either.reason
 
@@ -140,7 +156,10 @@ def test_rules_in_a_circle_are_refused():
 
 def test_a_marker_makes_a_value_redacted():
     marker = Redactor(b"k").marker("s3cret")
-    assert resolve([observed("runtime.env", marker, key="VLLM_API_KEY")])["runtime.env"].entries["VLLM_API_KEY"].state == "redacted"
+    assert (
+        resolve([observed("runtime.env", marker, key="VLLM_API_KEY")])["runtime.env"].entries["VLLM_API_KEY"].state
+        == "redacted"
+    )
 
 
 OBSERVATIONS = st.lists(

@@ -18,7 +18,9 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(render(), encoding="utf-8")
         return 0
-    stale = [path for path, render in OUTPUTS.items() if not path.exists() or path.read_text(encoding="utf-8") != render()]
+    stale = [
+        path for path, render in OUTPUTS.items() if not path.exists() or path.read_text(encoding="utf-8") != render()
+    ]
     for path in stale:
         print(f"{path}: stale; run `make generate` and commit the result", file=sys.stderr)
     return 1 if stale else 0

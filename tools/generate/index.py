@@ -20,7 +20,11 @@ def render() -> str:
         "from collections.abc import Mapping",
         "",
     ]
-    for name, entries in (("ENGINES", dict(_engines())), ("CHECKS", dict(_checks())), ("COLLECTORS", dict(_collectors()))):
+    for name, entries in (
+        ("ENGINES", dict(_engines())),
+        ("CHECKS", dict(_checks())),
+        ("COLLECTORS", dict(_collectors())),
+    ):
         lines.append(f"{name}: Mapping[str, str] = {{")
         lines.extend(f'    "{key}": "{module}",' for key, module in sorted(entries.items()))
         lines.append("}")

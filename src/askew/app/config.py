@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import cast
 
 import msgspec
 
@@ -53,7 +52,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, rename="kebab"):
 def load(directory: str = ".") -> Config:
     """Read ``askew.toml`` of a directory; an empty configuration where there is none.
 
-    Raises UsageError, with file and line where it can, for a file that is not valid TOML or says what Askew does not know.
+    Raises UsageError, with file and line where it can, for a file that is not valid TOML or says what Askew
+    does not know.
     """
     path = os.path.join(directory, NAME)
     if not os.path.isfile(path):
@@ -66,18 +66,23 @@ def load(directory: str = ".") -> Config:
             raw = tomllib.load(file)
         parsed = msgspec.convert(_dated(raw), _File)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{shown}: not valid TOML: {error}", "see the waivers page of the documentation for a working file") from None
+        raise UsageError(
+            f"{shown}: not valid TOML: {error}", "see the waivers page of the documentation for a working file"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown}: cannot be read: {error}", "give the file read permission, and UTF-8 text") from None
     except msgspec.ValidationError as error:
-        raise UsageError(f"{shown}: {error}", "known are: [[waiver]] with rule, reason, workload, fact, owner, expires; fail-on; ignore; against") from None
+        raise UsageError(
+            f"{shown}: {error}",
+            "known are: [[waiver]] with rule, reason, workload, fact, owner, expires; fail-on; ignore; against",
+        ) from None
     if parsed.fail_on and parsed.fail_on not in SEVERITIES:
         raise UsageError(f"{shown}: fail-on is '{parsed.fail_on}'", f"use one of: {', '.join(SEVERITIES)}")
     lines = _lines(path)
     waivers = tuple(_waiver(entry, shown, lines, index) for index, entry in enumerate(parsed.waiver))
     return Config(
         waivers=waivers,
-        fail_on=cast(Severity, parsed.fail_on) if parsed.fail_on else None,
+        fail_on=parsed.fail_on if parsed.fail_on in SEVERITIES else None,
         ignore=tuple(parsed.ignore),
         against=parsed.against,
         path=shown,
@@ -103,10 +108,18 @@ def _waiver(entry: _Waiver, shown: str, lines: list[int], index: int) -> WaiverR
     line = lines[index] if index < len(lines) else 0
     at = f"{shown}:{line}" if line else shown
     if not entry.reason.strip():
-        raise UsageError(f"{at}: a waiver for '{entry.rule}' has no reason", "say in `reason` why this is fine, for whoever reads it next year")
+        raise UsageError(
+            f"{at}: a waiver for '{entry.rule}' has no reason",
+            "say in `reason` why this is fine, for whoever reads it next year",
+        )
     if entry.expires and not is_date(entry.expires):
         raise UsageError(f"{at}: expires is '{entry.expires}'", "write a date as 2026-12-31")
-    waiver = Waiver(reason=entry.reason, owner=entry.owner, expires=entry.expires, location=Location(source=shown, line=line, column=1 if line else 0))
+    waiver = Waiver(
+        reason=entry.reason,
+        owner=entry.owner,
+        expires=entry.expires,
+        location=Location(source=shown, line=line, column=1 if line else 0),
+    )
     return WaiverRule(waiver=waiver, rule=entry.rule, workload=entry.workload, fact=entry.fact)
 
 

@@ -6,8 +6,8 @@ import os
 
 
 def in_directory(directory: str, target: str) -> tuple[str, ...]:
-    """The contracts and locks of a directory, by name, without the target itself: ``modelspec.yaml``, ``*.modelspec.yaml``
-    (also ``.yml``, ``.json``) and ``askew.lock``."""
+    """The contracts and locks of a directory, by name, without the target itself: ``modelspec.yaml``,
+    ``*.modelspec.yaml`` (also ``.yml``, ``.json``) and ``askew.lock``."""
     found = []
     for entry in sorted(os.listdir(directory)):
         stem, extension = os.path.splitext(entry)

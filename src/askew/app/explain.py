@@ -24,7 +24,8 @@ _CATEGORIES = {
 
 
 def explain(name: str | None, *, width: int) -> str:
-    """The explanation of one name; a list of all names without one. Raises UsageError, with suggestions, for an unknown name."""
+    """The explanation of one name; a list of all names without one. Raises UsageError, with suggestions, for
+    an unknown name."""
     width = min(width, 100)
     if not name:
         return "\n".join(_everything(width))
@@ -43,7 +44,8 @@ def explain(name: str | None, *, width: int) -> str:
     wanted = name.lower().replace("_", "-")
     near = get_close_matches(name, names, n=3, cutoff=0.5) or [n for n in names if wanted in n.replace("_", "-")][:3]
     raise UsageError(
-        f"nothing is called '{name}'", f"did you mean {' or '.join(near)}?" if near else "`askew explain` lists every fact, check and category"
+        f"nothing is called '{name}'",
+        f"did you mean {' or '.join(near)}?" if near else "`askew explain` lists every fact, check and category",
     )
 
 
@@ -89,9 +91,17 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
     if fact.combine == "smallest":
         yield "Effective value: the smallest over the hops between client and engine."
     if fact.observe_with:
-        yield fill(f"See it: {fact.observe_with}", width, break_long_words=False, break_on_hyphens=False, subsequent_indent="        ")
+        yield fill(
+            f"See it: {fact.observe_with}",
+            width,
+            break_long_words=False,
+            break_on_hyphens=False,
+            subsequent_indent="        ",
+        )
     flags = [
-        f"{registry.recognition(name).title}: {flag}" for name in registry.engine_names() if (flag := registry.engine(name).flag_for(fact.key, None))
+        f"{registry.recognition(name).title}: {flag}"
+        for name in registry.engine_names()
+        if (flag := registry.engine(name).flag_for(fact.key, None))
     ]
     if flags:
         yield "Set by: " + ", ".join(flags)
@@ -103,5 +113,17 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
 def _check(name: str) -> str:
     check = registry.check(name)
     page = sys.modules[check.run.__module__].__doc__ or ""
-    head = f"{check.id}: {check.title}\nSeverity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}\nReads: {', '.join(check.facts)}\n\n"
-    return head + page.strip() + f"\n\nWaive it: `# askew: ignore[{check.id}] why this is fine` on the line, or [[waiver]] in askew.toml."
+    head = (
+        f"{check.id}: {check.title}
+"
+        f"Severity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}
+"
+        f"Reads: {', '.join(check.facts)}
+
+"
+    )
+    return (
+        head
+        + page.strip()
+        + f"\n\nWaive it: `# askew: ignore[{check.id}] why this is fine` on the line, or [[waiver]] in askew.toml."
+    )

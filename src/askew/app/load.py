@@ -44,7 +44,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
         return any(status.status != "complete" for status in self.statuses)
 
 
-def load(uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation] = (), progress: Progress | None = None) -> Side:
+def load(
+    uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation] = (), progress: Progress | None = None
+) -> Side:
     """Read one side. What cannot be read is in ``errors`` and lowers the status; nothing is raised for it.
 
     Raises UsageError for a source that is not one (unknown scheme, empty).
@@ -62,7 +64,9 @@ def load(uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation
     workloads = _joined(reading.workloads) if len(requests) > 1 else reading.workloads
     resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
     errors = [
-        InputError(source=e.source, message=e.message, hint=e.hint, line=e.line, column=e.column) for part in evidence for e in part.errors
+        InputError(source=e.source, message=e.message, hint=e.hint, line=e.line, column=e.column)
+        for part in evidence
+        for e in part.errors
     ]
     errors.extend(contract_errors)
     statuses = [SourceStatus(role=role, uri=part.uri, status=part.status, reason=part.reason) for part in evidence]
@@ -91,7 +95,9 @@ def assumptions(texts: Sequence[str]) -> tuple[tuple[Observation, ...], tuple[As
     for text in texts:
         key, equals, raw = text.partition("=")
         if not equals or not raw:
-            raise UsageError(f"--assume {text}: no value", "write fact=value, for example hardware.gpu.model=h100-80gb-sxm")
+            raise UsageError(
+                f"--assume {text}: no value", "write fact=value, for example hardware.gpu.model=h100-80gb-sxm"
+            )
         try:
             value = _assumed_value(key, raw)
         except UnknownFact as error:
@@ -111,7 +117,8 @@ def _assumed_value(key: str, raw: str) -> Value:
     if key == "hardware.gpu.model":
         from askew.knowledge.gpus import gpu
 
-        return declared.type.parse(sorted(member for name in raw.split(",") for member in gpu(name)))
+        models: list[Value] = [*sorted(member for name in raw.split(",") for member in gpu(name))]
+        return declared.type.parse(models)
     given: Value = raw
     if raw[:1] in "[{":
         try:
@@ -141,7 +148,11 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
         unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
     if compose or texts:
-        for name, share in (("compose", compose), ("systemd", [t for t in texts if not t.source.startswith("cmd:")]), ("command", [t for t in texts if t.source.startswith("cmd:")])):
+        for name, share in (
+            ("compose", compose),
+            ("systemd", [t for t in texts if not t.source.startswith("cmd:")]),
+            ("command", [t for t in texts if t.source.startswith("cmd:")]),
+        ):
             if share:
                 module = import_module(f"askew.platforms.{name}")
                 part = module.read(share, texts) if name == "compose" else module.read(share)
@@ -152,7 +163,9 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
 
 def _is_contract(document: Document) -> bool:
     root = document.root
-    return (root["kind"].value == "ModelSpec" and str(root["apiVersion"].value).startswith("piqc.ai/")) or _is_lock(document)
+    return (root["kind"].value == "ModelSpec" and str(root["apiVersion"].value).startswith("piqc.ai/")) or _is_lock(
+        document
+    )
 
 
 def _is_lock(document: Document) -> bool:
@@ -169,7 +182,10 @@ def _contracts(documents: tuple[Document, ...]) -> tuple[tuple[Contract, ...], t
         found, problems = import_module(f"askew.contract.{module}").read(document)
         contracts.extend(found)
         errors.extend(
-            InputError(source=p.location.source, line=p.location.line, column=p.location.column, message=p.message, hint=p.hint) for p in problems
+            InputError(
+                source=p.location.source, line=p.location.line, column=p.location.column, message=p.message, hint=p.hint
+            )
+            for p in problems
         )
     return tuple(contracts), tuple(errors)
 
@@ -196,7 +212,8 @@ def _all_observations(workload: Workload) -> tuple[Observation, ...]:
 
 
 def _distinct(found: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
-    """The same object may be named twice in a directory (base and rendered): later ones get a number, none is hidden."""
+    """The same object may be named twice in a directory (base and rendered): later ones get a number, none is
+    hidden."""
     seen: dict[str, int] = {}
     out: list[Snapshot] = []
     for snapshot in found:
@@ -211,5 +228,6 @@ def _nothing_to_compare(uri: str, documents: tuple[Document, ...], notes: Sequen
     return InputError(
         source=uri,
         message=f"no workload found{seen}",
-        hint="point at something that runs containers: a Deployment, an InferenceService, a compose file, a unit, or cmd:'vllm serve …'",
+        hint="point at something that runs containers: a Deployment, an InferenceService, a compose file, a unit, "
+        "or cmd:'vllm serve …'",
     )

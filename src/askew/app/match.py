@@ -19,8 +19,11 @@ class Matches(msgspec.Struct, frozen=True, kw_only=True):
     added: tuple[Snapshot, ...]
 
 
-def match(references: Sequence[Snapshot], targets: Sequence[Snapshot], mapping: Iterable[tuple[str, str]] = ()) -> Matches:
-    """Match by ``--map``; then by API group, kind, namespace and name; by kind and name across namespaces; by name alone; by what
+def match(
+    references: Sequence[Snapshot], targets: Sequence[Snapshot], mapping: Iterable[tuple[str, str]] = ()
+) -> Matches:
+    """Match by ``--map``; then by API group, kind, namespace and name; by kind and name across namespaces; by
+    name alone; by what
     they serve. A step matches only where it leaves no choice. One workload on each side always matches.
 
     Raises UsageError when a ``--map`` names no workload.
@@ -36,10 +39,12 @@ def match(references: Sequence[Snapshot], targets: Sequence[Snapshot], mapping: 
     for pattern_a, pattern_b in mapping:
         found_a, found_b = _named(left, pattern_a), _named(right, pattern_b)
         if len(found_a) != 1 or len(found_b) != 1:
-            side, found, pattern = ("reference", found_a, pattern_a) if len(found_a) != 1 else ("target", found_b, pattern_b)
+            side, found, pattern = (
+                ("reference", found_a, pattern_a) if len(found_a) != 1 else ("target", found_b, pattern_b)
+            )
             names = ", ".join(s.id for s in (left if side == "reference" else right)) or "none"
             raise UsageError(
-                f"--map {pattern_a}={pattern_b}: '{pattern}' names {len(found) or 'no'} workload{'s' if len(found) > 1 else ''} of the {side}",
+                f"--map {pattern_a}={pattern_b}: '{pattern}' names {len(found) or 'no'} workloads of the {side}",
                 f"use one of: {names}",
             )
         take(found_a[0], found_b[0])

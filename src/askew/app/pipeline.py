@@ -22,7 +22,16 @@ from askew.facts.types import SEVERITIES, Severity
 from askew.findings.describe import describe
 from askew.findings.finding import Finding, fingerprint, make
 from askew.remedy.differences import remedies
-from askew.report.model import Assumption, Coverage, InputError, Report, Role, SourceStatus, UnknownFact, Verdict, WorkloadReport
+from askew.report.model import (
+    Assumption,
+    Coverage,
+    InputError,
+    Report,
+    SourceStatus,
+    UnknownFact,
+    Verdict,
+    WorkloadReport,
+)
 from askew.resolve.observation import Origin
 from askew.resolve.workload import Resolved, Snapshot
 
@@ -126,7 +135,8 @@ def _between_peers(
 def _against_contracts(
     contracts: Sequence[Contract], target: Side, options: Options, *, explicit: bool, with_checks: bool
 ) -> list[WorkloadReport]:
-    """Every workload of the target against what covers it. A contract that was named applies to the only workload there is."""
+    """Every workload of the target against what covers it. A contract that was named applies to the only
+    workload there is."""
     out: list[WorkloadReport] = []
     locks = [c.snapshot for c in contracts if c.kind == "lock"]
     specs = [c for c in contracts if c.kind == "modelspec"]
@@ -138,7 +148,12 @@ def _against_contracts(
     for snapshot in target.snapshots:
         wanted = mapped.get(snapshot.id) or mapped.get(snapshot.workload.name)
         spec = next(
-            (c for c in specs if (wanted == c.snapshot.workload.name if wanted else alone or covers(c.snapshot, snapshot))), None
+            (
+                c
+                for c in specs
+                if (wanted == c.snapshot.workload.name if wanted else alone or covers(c.snapshot, snapshot))
+            ),
+            None,
         )
         lock = pairs.get(id(snapshot))
         report = _checked(snapshot, spec.snapshot if spec else None, options) if with_checks else None
@@ -157,7 +172,10 @@ def _against_contracts(
         gone = list(locked.removed) if locked is not None and target.snapshots else []
         out.extend(_presence(snapshot, "removed", options) for snapshot in (*unused, *gone))
         if locked is not None:
-            out = [r if not any(s.id == r.id for s in locked.added) or specs else _added(r, locked.added, options) for r in out]
+            out = [
+                r if not any(s.id == r.id for s in locked.added) or specs else _added(r, locked.added, options)
+                for r in out
+            ]
     return out
 
 
@@ -202,7 +220,9 @@ def _compared(
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
     unknown = [
-        UnknownFact(fact=u.fact.key, key=u.key, side=u.side, reason=u.resolved.reason, observe_with=u.resolved.observe_with)
+        UnknownFact(
+            fact=u.fact.key, key=u.key, side=u.side, reason=u.resolved.reason, observe_with=u.resolved.observe_with
+        )
         for u in comparison.unverified
         if _selected((u.fact.key,), options)
     ]
@@ -249,7 +269,9 @@ def _check_findings(snapshot: Snapshot, contract: Snapshot | None) -> tuple[list
                 observe = (resolved.observe_with if resolved else "") or FACTS[outcome.fact].observe_with
                 needs.setdefault(
                     outcome.fact,
-                    UnknownFact(fact=outcome.fact, side="target", reason=f"{reason} (needed by {rule.id})", observe_with=observe),
+                    UnknownFact(
+                        fact=outcome.fact, side="target", reason=f"{reason} (needed by {rule.id})", observe_with=observe
+                    ),
                 )
             else:
                 findings.append(outcome)
@@ -280,7 +302,8 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
 
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
-    """A side that nobody wrote is shown at the launch or object where it would stand; what it cites moves to ``because``."""
+    """A side that nobody wrote is shown at the launch or object where it would stand; what it cites moves to
+    ``because``."""
     here = snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location
     cites = resolved.origin in _CITING
     places = tuple(at for at in resolved.locations if not cites or at.source == here.source)
@@ -351,7 +374,11 @@ def _glob(key: str, pattern: str) -> bool:
 
 
 def _report(
-    command: str, sides: Sequence[Side], workloads: Iterable[WorkloadReport], options: Options, assumed: tuple[Assumption, ...]
+    command: str,
+    sides: Sequence[Side],
+    workloads: Iterable[WorkloadReport],
+    options: Options,
+    assumed: tuple[Assumption, ...],
 ) -> Report:
     statuses = tuple(status for side in sides for status in side.statuses)
     errors = tuple(error for side in sides for error in side.errors)
@@ -374,16 +401,23 @@ def _report(
 
 
 def _finished(
-    workload: WorkloadReport, options: Options, written: waivers.Comments, snapshots: Sequence[Snapshot], incomplete: bool
+    workload: WorkloadReport,
+    options: Options,
+    written: waivers.Comments,
+    snapshots: Sequence[Snapshot],
+    incomplete: bool,
 ) -> WorkloadReport:
     chosen = [f for f in workload.findings if _selected((f.rule, *f.facts), options)]
     waived = waivers.apply(chosen, options.config, written, snapshots, options.today)
     known = options.baseline
     marked = [
-        f if known is None else msgspec.structs.replace(f, baseline="existing" if fingerprint(f) in known else "new") for f in waived
+        f if known is None else msgspec.structs.replace(f, baseline="existing" if fingerprint(f) in known else "new")
+        for f in waived
     ]
     findings = tuple(sorted(marked, key=_finding_order))
-    verdict = _verdict(findings, options.fail_on, bool(workload.unknown) and any(_of_reference(u) for u in workload.unknown))
+    verdict = _verdict(
+        findings, options.fail_on, bool(workload.unknown) and any(_of_reference(u) for u in workload.unknown)
+    )
     return msgspec.structs.replace(workload, findings=findings, verdict=verdict)
 
 
@@ -404,7 +438,9 @@ def _verdict(findings: Iterable[Finding], fail_on: Severity, unknown: bool) -> V
     return "incomplete" if unknown else "aligned"
 
 
-def _overall(workloads: Sequence[WorkloadReport], statuses: Sequence[SourceStatus], errors: Sequence[InputError]) -> Verdict:
+def _overall(
+    workloads: Sequence[WorkloadReport], statuses: Sequence[SourceStatus], errors: Sequence[InputError]
+) -> Verdict:
     verdicts = {w.verdict for w in workloads}
     if "skewed" in verdicts:
         return "skewed"
@@ -429,5 +465,3 @@ def exit_code(report: Report, *, strict: bool = False) -> int:
     if report.verdict == "skewed":
         return 1
     return 3 if strict and report.verdict == "incomplete" else 0
-
-

@@ -11,7 +11,25 @@ from askew.collectors.interface import Request
 
 _SCHEME = re.compile(r"([a-z][a-z0-9-]*):")
 # Named in the design, with the sentence a user gets until a collector for it is installed.
-_KNOWN_ELSEWHERE = ("k8s", "helm-release", "docker", "pid", "hf", "mlflow", "s3", "gs", "az", "http", "https", "prometheus", "bench", "log", "metrics", "nvidia-smi", "bundle")
+_KNOWN_ELSEWHERE = (
+    "k8s",
+    "helm-release",
+    "docker",
+    "pid",
+    "hf",
+    "mlflow",
+    "s3",
+    "gs",
+    "az",
+    "http",
+    "https",
+    "prometheus",
+    "bench",
+    "log",
+    "metrics",
+    "nvidia-smi",
+    "bundle",
+)
 
 
 def parse(text: str) -> tuple[Request, ...]:
@@ -21,7 +39,9 @@ def parse(text: str) -> tuple[Request, ...]:
     ``cmd:`` takes the rest. Raises UsageError for an empty argument or an unknown scheme.
     """
     if not text:
-        raise UsageError("an empty source was given", "name a file, a directory, '-' or a URI such as git:HEAD~1:deploy.yaml")
+        raise UsageError(
+            "an empty source was given", "name a file, a directory, '-' or a URI such as git:HEAD~1:deploy.yaml"
+        )
     return tuple(_request(part) for part in _split(text))
 
 
@@ -54,8 +74,12 @@ def _request(text: str) -> Request:
         return Request(uri=text, scheme="", target=text)
     scheme = match[1]
     if scheme in registry.schemes():
-        target, _, query = text[match.end() :].partition("?") if scheme in ("helm", "kustomize") else (text[match.end() :], "", "")
+        target, _, query = (
+            text[match.end() :].partition("?") if scheme in ("helm", "kustomize") else (text[match.end() :], "", "")
+        )
         options = tuple((key, value) for key, _, value in (part.partition("=") for part in query.split("&") if part))
         return Request(uri=text, scheme=scheme, target=target, options=options)
     known = ", ".join(f"{name}:" for name in registry.schemes())
-    raise UsageError(f"{text}: no collector for '{scheme}:' is installed", f"these are: {known}; or give a path, or '-' for stdin")
+    raise UsageError(
+        f"{text}: no collector for '{scheme}:' is installed", f"these are: {known}; or give a path, or '-' for stdin"
+    )

@@ -14,7 +14,8 @@ from askew.evidence.location import Location
 from askew.findings.finding import Finding, Waiver
 from askew.resolve.workload import Snapshot
 
-# `# askew: ignore[rule, other-rule] the reason  until=2026-12-31`; rules are names of checks or fact keys, globs allowed.
+# `# askew: ignore[rule, other-rule] the reason  until=2026-12-31`; rules are names of checks or fact keys,
+# globs allowed.
 _COMMENT = re.compile(r"#\s*askew:\s*ignore\[([^\]]*)\]\s*(.*)$")
 _UNTIL = re.compile(r"\s*\buntil[= ](\S+)\s*")
 
@@ -34,15 +35,21 @@ def comments(documents: Iterable[Document]) -> Comments:
             if (until := _UNTIL.search(reason)) is not None and is_date(until[1]):
                 expires, reason = until[1], (reason[: until.start()] + " " + reason[until.end() :]).strip()
             if rules and reason:
-                waiver = Waiver(reason=reason, expires=expires, location=Location(source=document.source, line=line, column=1))
+                waiver = Waiver(
+                    reason=reason, expires=expires, location=Location(source=document.source, line=line, column=1)
+                )
                 out.setdefault(document.source, {})[line] = (rules, waiver)
     return out
 
 
-def apply(findings: Iterable[Finding], config: Config, written: Comments, snapshots: Sequence[Snapshot], today: str) -> Iterator[Finding]:
+def apply(
+    findings: Iterable[Finding], config: Config, written: Comments, snapshots: Sequence[Snapshot], today: str
+) -> Iterator[Finding]:
     """The findings, each with the waiver that accepts it; an expired waiver accepts nothing."""
     for finding in findings:
-        waiver = next((w for w in _waivers(finding, config, written, snapshots) if not w.expires or w.expires >= today), None)
+        waiver = next(
+            (w for w in _waivers(finding, config, written, snapshots) if not w.expires or w.expires >= today), None
+        )
         yield finding if waiver is None else msgspec.structs.replace(finding, waiver=waiver)
 
 

@@ -1,6 +1,7 @@
 """What a check is: a rule over one snapshot that needs no reference.
 
-One file per check in ``checks/rules/``. Its docstring is its docs page, with the sections *What it finds*, *Why it matters*,
+One file per check in ``checks/rules/``. Its docstring is its docs page, with the sections *What it finds*,
+*Why it matters*,
 *Example*, *Remedy*, *When it is fine*. ``CHECK`` declares it; ``CHECK.cases`` are its tests. A check reads facts and
 launches, never a source format.
 """
@@ -8,7 +9,7 @@ launches, never a source format.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 import msgspec
 
@@ -38,11 +39,12 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-Outcome: TypeAlias = Union[Finding, Needs]
+Outcome: TypeAlias = Finding | Needs
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """An input with its verdict. ``source`` is Kubernetes YAML, a compose file, or ``cmd:…``, written as users write it.
+    """An input with its verdict. ``source`` is Kubernetes YAML, a compose file, or ``cmd:…``, written as users
+    write it.
 
     ``line`` is where the finding must point (1-based, in ``source``), 0 when the case is clean.
     """
@@ -90,7 +92,11 @@ def found(
     when a better place proves the claim. A default that nobody wrote is shown at the launch it belongs to.
     """
     about = fact or check.facts[0]
-    side = target or subject.snapshot.facts.get(about) or Resolved(fact=about, state="unknown", reason="no source shows it")
+    side = (
+        target
+        or subject.snapshot.facts.get(about)
+        or Resolved(fact=about, state="unknown", reason="no source shows it")
+    )
     places = at or side.locations
     if not any(place.line or place.object for place in places):
         launch = subject.snapshot.launch

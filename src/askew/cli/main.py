@@ -6,7 +6,8 @@ import sys
 
 
 def main() -> int:
-    """Run the command line and return the exit code: 0 aligned, 1 findings, 2 bad input, 3 incomplete, 4 internal error."""
+    """Run the command line and return the exit code: 0 aligned, 1 findings, 2 bad input, 3 incomplete, 4
+    internal error."""
     words = sys.argv[1:]
     if words in (["--version"], ["-V"]):
         from askew import __version__

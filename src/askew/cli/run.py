@@ -21,7 +21,8 @@ INTERRUPTED = 130
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command line. Every failure becomes a message on stderr and an exit code; a traceback only with ASKEW_DEBUG."""
+    """Run one command line. Every failure becomes a message on stderr and an exit code; a traceback only with
+    ASKEW_DEBUG."""
     try:
         arguments = parser().parse_args(words)
         if arguments.version:
@@ -50,7 +51,11 @@ def run(words: Sequence[str]) -> int:
         from askew.evidence.redaction import Redactor, shown
 
         text = shown(Redactor().text(f"{type(error).__name__}: {error}"))
-        print(f"askew: internal error: {text}\n  hint: this is a bug in Askew; ASKEW_DEBUG=1 shows where, please report it", file=sys.stderr)
+        print(
+            f"askew: internal error: {text}\n"
+            "  hint: this is a bug in Askew; ASKEW_DEBUG=1 shows where, please report it",
+            file=sys.stderr,
+        )
         return INTERNAL_ERROR
 
 
@@ -131,7 +136,9 @@ def _init(arguments: argparse.Namespace) -> int:
         found = tuple(s for s in found if arguments.workload in (s.id, s.workload.name))
     if len(found) != 1:
         names = ", ".join(s.id for s in known.side.snapshots)
-        return _fail(f"{arguments.source} has {len(known.side.snapshots)} workloads\n  hint: choose one with --workload: {names}")
+        return _fail(
+            f"{arguments.source} has {len(known.side.snapshots)} workloads\n  hint: choose one with --workload: {names}"
+        )
     return _create(write(found[0]), arguments)
 
 
@@ -142,7 +149,10 @@ def _lock(arguments: argparse.Namespace) -> int:
     known = facts(arguments.source, _options(arguments))
     if known.side.errors:
         error = known.side.errors[0]
-        return _fail(f"{error.source}: {error.message}\n  hint: a lock is written only from sources that could be read whole. {error.hint}")
+        return _fail(
+            f"{error.source}: {error.message}\n"
+            f"  hint: a lock is written only from sources that could be read whole. {error.hint}"
+        )
     return _create(write(known.side.snapshots), arguments)
 
 
@@ -194,7 +204,9 @@ def _options(arguments: argparse.Namespace) -> Options:
 def _pair(text: str) -> tuple[str, str]:
     left, equals, right = text.partition("=")
     if not equals or not left or not right:
-        raise UsageError(f"--map {text}: not a pair", "write REFERENCE_WORKLOAD=TARGET_WORKLOAD, for example llm-staging=llm")
+        raise UsageError(
+            f"--map {text}: not a pair", "write REFERENCE_WORKLOAD=TARGET_WORKLOAD, for example llm-staging=llm"
+        )
     return left, right
 
 

@@ -1,7 +1,7 @@
 """What a collector provides: the only door between Askew and the inspected world.
 
-A collector folder ``collectors/<name>/`` has a module-level ``COLLECTOR`` that satisfies ``Collector``. Collectors read and
-redact; they never interpret.
+A collector folder ``collectors/<name>/`` has a module-level ``COLLECTOR`` that satisfies ``Collector``.
+Collectors read and redact; they never interpret.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What to collect: the URI as the user wrote it, and its parts. ``base`` is the directory relative paths start from."""
+    """What to collect: the URI as the user wrote it, and its parts. ``base`` is the directory relative paths
+    start from."""
 
     uri: str
     scheme: str
@@ -60,7 +61,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collector(Protocol):
-    """One kind of source. ``schemes`` are the URI schemes it answers (``git``); the files collector also takes plain paths."""
+    """One kind of source. ``schemes`` are the URI schemes it answers (``git``); the files collector also takes
+    plain paths."""
 
     name: str
     schemes: tuple[str, ...]

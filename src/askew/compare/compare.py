@@ -74,7 +74,9 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
             continue
         left = reference.facts.get(key) or unseen(fact)
         right = target.facts.get(key) or unseen(fact)
-        settled = bool(fact.settled_by) and _agree(reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by))
+        settled = bool(fact.settled_by) and _agree(
+            reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by)
+        )
         for part, a, b in _parts(fact, left, right, mode):
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
             counts = a.state != "unknown"
@@ -132,7 +134,9 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
             reason=resolved.reason,
             observe_with=resolved.observe_with,
         )
-    return Resolved(fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1])
+    return Resolved(
+        fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1]
+    )
 
 
 def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:

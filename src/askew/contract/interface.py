@@ -13,8 +13,8 @@ from askew.resolve.workload import Snapshot
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """What was intended for one workload.
 
-    A ``modelspec`` is a set of constraints (only what it declares counts); a ``lock`` is a peer: the complete resolved snapshot
-    of a known-good deployment.
+    A ``modelspec`` is a set of constraints (only what it declares counts); a ``lock`` is a peer: the complete
+    resolved snapshot of a known-good deployment.
     """
 
     kind: Literal["modelspec", "lock"]

@@ -23,10 +23,10 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     ``(fact, key, raw value)``; ``irrelevant`` says why it changes nothing that a fact describes (logging, TLS files,
     documentation paths).
     ``read`` turns the words given into the raw value that the fact's type parses (default: the only word; True for a
-    switch). ``implies`` is the value of a switch when it inverts (``--disable-x`` → False) or of ``optional`` without a word.
-    ``default`` is the value in every release that has the argument (canonical; only where that is so and cited in the engine's
-    ``versions/``). ``since``/``until`` are the first release with it and the first without it; ``replaced_by`` the argument or
-    advice for those who still write it. ``env`` is the variable that sets the same thing.
+    switch). ``implies`` is the value of a switch when it inverts (``--disable-x`` → False) or of ``optional``
+    without a word.
+    ``since``/``until`` are the first release with it and the first without it; ``replaced_by``
+    the argument or advice for those who still write it. ``env`` is the variable that sets the same thing.
     """
 
     names: tuple[str, ...]

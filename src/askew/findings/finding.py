@@ -69,7 +69,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(at for side in (self.target, self.reference) if side is not None for at in side.locations)
 
 
-class NoProof(Exception):
+class NoProof(Exception):  # noqa: N818  # says what is missing
     """A finding without a location was about to be made: a mistake in the rule that made it."""
 
 

@@ -16,7 +16,9 @@ def _memory(facts: Mapping[str, Value]) -> Value | Unknown:
     if not isinstance(models, list) or not models:
         return Unknown("no GPU model is known")
     found = info(str(models[0]))
-    return found.memory_bytes if found.memory_bytes else Unknown(f"the memory of {models[0]} is not in the GPU catalogue")
+    return (
+        found.memory_bytes if found.memory_bytes else Unknown(f"the memory of {models[0]} is not in the GPU catalogue")
+    )
 
 
 def _vendor(facts: Mapping[str, Value]) -> Value | Unknown:

@@ -57,7 +57,9 @@ def _evaluation_order(grouped: Mapping[str, object], ruled: Mapping[str, list[Ru
         if state.get(key) == 2:
             return
         if state.get(key) == 1:
-            raise ResolveError(f"rules need each other in a circle: {' → '.join((*chain, key))}. Remove one of these needs.")
+            raise ResolveError(
+                f"rules need each other in a circle: {' → '.join((*chain, key))}. Remove one of these needs."
+            )
         state[key] = 1
         for rule in ruled.get(key, ()):
             for need in (*rule.needs, *rule.uses):
@@ -110,7 +112,9 @@ def _per_gpu(compute: Callable[[Mapping[str, Value]], Value | Unknown], values: 
     first = outcomes[0][1]
     if all(outcome == first for _, outcome in outcomes):
         return first
-    shown = ", ".join(f"{gpu}: {outcome.reason if isinstance(outcome, Unknown) else outcome}" for gpu, outcome in outcomes)
+    shown = ", ".join(
+        f"{gpu}: {outcome.reason if isinstance(outcome, Unknown) else outcome}" for gpu, outcome in outcomes
+    )
     return Unknown(f"depends on which GPU the pod lands on ({shown})", FACTS[GPU_MODEL].observe_with)
 
 
@@ -203,7 +207,9 @@ def _combine_keyed(fact: Fact, observations: list[Observation]) -> Resolved:
                 by_key.setdefault(key, []).append(part)
     entries = {key: _winner(fact, found, key) for key, found in sorted(by_key.items())}
     best = _winner(fact, whole) if whole else None
-    known: dict[str, Value] = {key: entry.value for key, entry in entries.items() if entry.state in ("known", "redacted")}
+    known: dict[str, Value] = {
+        key: entry.value for key, entry in entries.items() if entry.state in ("known", "redacted")
+    }
     if best is not None and not entries:
         return best
     if best is not None and best.state == "unknown":
@@ -233,7 +239,9 @@ def _combine_hops(fact: Fact, observations: list[Observation]) -> Resolved:
     limits = [(hop, r) for hop, r in per_hop.items() if r.state == "known"]
     unknown = [(hop, r) for hop, r in per_hop.items() if r.state == "unknown"]
     hops = tuple(
-        Hop(name=hop, value=r.value, origin=r.origin, locations=r.locations) for hop, r in per_hop.items() if hop and r.state != "unknown"
+        Hop(name=hop, value=r.value, origin=r.origin, locations=r.locations)
+        for hop, r in per_hop.items()
+        if hop and r.state != "unknown"
     )
     if not limits:
         base = unknown[0][1] if unknown else next(iter(per_hop.values()))
@@ -243,7 +251,9 @@ def _combine_hops(fact: Fact, observations: list[Observation]) -> Resolved:
     confidence = smallest.confidence
     if unknown:
         confidence = max(confidence, "likely", key=_CONFIDENCE.__getitem__)
-        because += tuple(f"at most this: the value at {name or 'another hop'} is not known ({r.reason})" for name, r in unknown)
+        because += tuple(
+            f"at most this: the value at {name or 'another hop'} is not known ({r.reason})" for name, r in unknown
+        )
     return _with_hops(smallest, hops, confidence, because)
 
 

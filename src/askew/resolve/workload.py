@@ -13,7 +13,9 @@ from askew.facts.types import Value
 from askew.resolve.observation import Basis, Confidence, Observation, Origin
 
 State: TypeAlias = Literal["known", "unknown", "absent", "unsupported", "redacted"]
-ProblemKind: TypeAlias = Literal["invalid-value", "unknown-argument", "removed-argument", "ignored-argument", "malformed"]
+ProblemKind: TypeAlias = Literal[
+    "invalid-value", "unknown-argument", "removed-argument", "ignored-argument", "malformed"
+]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     observe_with: str = ""
     text: str = ""
-    entries: Mapping[str, "Resolved"] = {}
+    entries: Mapping[str, Resolved] = {}
 
 
 class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,8 @@ HERE = os.path.dirname(__file__)
 FILES = ("last-good.yaml", "current.yaml")
 
 _STORY = """\
-The incident: since this morning's clean-up of the manifests the service is slower, long answers end in 504, and their style
-has changed. Nothing crashed. The model, its revision and the image are the same.
+The incident: since this morning's clean-up of the manifests the service is slower, long answers end in
+504, and their style has changed. Nothing crashed. The model, its revision and the image are the same.
 
   diff last-good.yaml current.yaml    → {lines} changed lines: order, quoting, defaults that the API server filled in.
   askew diff last-good.yaml current.yaml
@@ -59,8 +59,8 @@ def demo(out: TextIO, *, color: bool, width: int, keep: str | None) -> int:
 def _changed_lines() -> int:
     from difflib import unified_diff
 
-    texts = []
+    texts: list[list[str]] = []
     for name in FILES:
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             texts.append(file.readlines())
-    return sum(line[:1] in "+-" and line[:3] not in ("+++", "---") for line in unified_diff(*texts, n=0))
+    return sum(line[:1] in "+-" and line[:3] not in ("+++", "---") for line in unified_diff(texts[0], texts[1], n=0))
