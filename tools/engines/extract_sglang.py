@@ -60,13 +60,13 @@ class Reader:
             for node in tree.body:
                 if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                     self.constants.setdefault(node.targets[0].id, node.value)
-            for node in ast.walk(tree):
-                if isinstance(node, ast.ClassDef) and (node.name == "ServerArgs" or "/fields/" in path):
-                    self.record(path, node)
+            for cls in ast.walk(tree):
+                if isinstance(cls, ast.ClassDef) and (cls.name == "ServerArgs" or "/fields/" in path):
+                    self.record(path, cls)
         for path, tree in self.trees.items():
-            for node in ast.walk(tree):
-                if isinstance(node, ast.FunctionDef) and node.name == "add_cli_args":
-                    self.calls(path, node)
+            for function in ast.walk(tree):
+                if isinstance(function, ast.FunctionDef) and function.name == "add_cli_args":
+                    self.calls(path, function)
 
     def record(self, path: str, cls: ast.ClassDef) -> None:
         """The fields of a class; those annotated with Arg are arguments."""

@@ -114,13 +114,9 @@ def _check(name: str) -> str:
     check = registry.check(name)
     page = sys.modules[check.run.__module__].__doc__ or ""
     head = (
-        f"{check.id}: {check.title}
-"
-        f"Severity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}
-"
-        f"Reads: {', '.join(check.facts)}
-
-"
+        f"{check.id}: {check.title}\n"
+        f"Severity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}\n"
+        f"Reads: {', '.join(check.facts)}\n\n"
     )
     return (
         head

@@ -127,7 +127,7 @@ class Redactor:
                 for key, child in node.items():
                     part = child.value
                     if isinstance(part, (dict, list)):
-                        stack.append((child, is_secret or in_secret and key in ("data", "stringData")))
+                        stack.append((child, is_secret or (in_secret and key in ("data", "stringData"))))
                     elif isinstance(part, str):
                         if in_secret and node is not top and key not in ("kind", "apiVersion"):
                             self._replace(document, child, self._secret_data(part))

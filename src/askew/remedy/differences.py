@@ -76,10 +76,17 @@ def _argument(difference: Difference, flag: str) -> tuple[Remedy, ...]:
     fact, reference, here = difference.fact, difference.reference, difference.target
     place = _place(here)
     verify, undo = _verify(fact), _undo(difference)
-    if reference.value is None or reference.value is False and not is_stated(reference):
+    if reference.value is None or (reference.value is False and not is_stated(reference)):
         if not is_stated(here):
             return ()
-        return (Remedy(action=f"Remove {flag}{_key(difference)}, as the reference does without it", verify=verify, undo=undo, location=place),)
+        return (
+            Remedy(
+                action=f"Remove {flag}{_key(difference)}, as the reference does without it",
+                verify=verify,
+                undo=undo,
+                location=place,
+            ),
+        )
     text = _spelled(flag, difference.key, reference.value)
     if text is None:
         return ()
@@ -114,7 +121,13 @@ def _variable(difference: Difference) -> Remedy:
     else:
         text = f"{name}={reference.value}"
         action = f"Set the variable {text}"
-    return Remedy(action=action, text=text, verify=_verify(difference.fact), undo=_undo(difference), location=_place(difference.target))
+    return Remedy(
+        action=action,
+        text=text,
+        verify=_verify(difference.fact),
+        undo=_undo(difference),
+        location=_place(difference.target),
+    )
 
 
 def _secret(difference: Difference) -> Remedy:
@@ -135,7 +148,11 @@ def _field(difference: Difference) -> Remedy:
     if reference.value is None:
         action = f"Remove {where}{_key(difference)}, as the reference does without it"
     else:
-        value = fact.type.entry(difference.key).show(reference.value) if difference.key and fact.type.entry else fact.type.show(reference.value)
+        value = (
+            fact.type.entry(difference.key).show(reference.value)
+            if difference.key and fact.type.entry
+            else fact.type.show(reference.value)
+        )
         action = f"In {where}, set {_last(fact, difference.key)} back to {value}"
     return Remedy(action=action, verify=_verify(fact), undo=_undo(difference), location=_place(difference.target))
 
@@ -164,5 +181,9 @@ def _undo(difference: Difference) -> str:
         return f"Remove what was added; {name} is then what it was"
     if here.state == "unknown":
         return f"Put back {here.text}" if here.text else "Put back what stood there"
-    value = fact.type.entry(difference.key).show(here.value) if difference.key and fact.type.entry else fact.type.show(here.value)
+    value = (
+        fact.type.entry(difference.key).show(here.value)
+        if difference.key and fact.type.entry
+        else fact.type.show(here.value)
+    )
     return f"Set {name} back to {value}"

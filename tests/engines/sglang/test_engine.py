@@ -15,8 +15,8 @@ from askew.engines.sglang.flags import flags
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.resolve.observation import Observation, Unknown
-from askew.resolve.rule import Rule
 from askew.resolve.resolve import resolve
+from askew.resolve.rule import Rule
 from askew.resolve.workload import Resolved
 
 Facts = Callable[..., dict[str, Resolved]]

@@ -65,8 +65,20 @@ _NOT_KNOWN: tuple[tuple[str, str], ...] = (
 _READ = "GET /get_server_info, or the server_args line of the start-up log"
 # The last release before this one sized chunks on 24 and 32 GB GPUs differently.
 _CHUNKS_READ_IN = ("0.5.23",)
+# ``_A2A_EP_SPANNING_BACKENDS`` of ``arg_groups/overrides.py``.
 _EXCHANGES = frozenset(
-    "deepep deepep_v2 mooncake nixl mori ascend_fuseep flashinfer flashinfer_megamoe megamoe pplx".split()
+    (
+        "deepep",
+        "deepep_v2",
+        "mooncake",
+        "nixl",
+        "mori",
+        "ascend_fuseep",
+        "flashinfer",
+        "flashinfer_megamoe",
+        "megamoe",
+        "pplx",
+    )
 )
 _EAGER = ("torch_native", "flex_attention")
 
