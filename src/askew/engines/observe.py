@@ -10,6 +10,7 @@ from askew.engines.arguments import Given, Parsed, Unmapped, places
 from askew.engines.flags import Flag
 from askew.evidence.launch import Launch, Token, Variable
 from askew.evidence.location import Location
+from askew.evidence.redaction import is_redacted
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
 from askew.resolve.images import image_observations, read_image
@@ -123,6 +124,10 @@ def refused(
     suggestion: str = "",
 ) -> Noted:
     """What follows from a value that the engine refuses: the fact is unknown, and the problem says why."""
+    if is_redacted(text):  # what was written is gone, and may have been right
+        hidden = Unknown("the value was taken for a secret and redacted")
+        unseen = Observation(fact=fact_key, value=hidden, origin=origin, locations=locations, key=key, order=order)
+        return Noted((unseen,))
     says = f"{engine} refuses {text!r}" + (f" for {name}" if name else "")
     return Noted(
         (

@@ -360,6 +360,12 @@ def test_a_value_that_is_not_final_keeps_its_text() -> None:
     assert (resolved.state, resolved.reason, resolved.text) == ("unknown", "expanded at run time", "$LEN")
 
 
+def test_a_value_taken_for_a_secret_is_no_error() -> None:
+    reading = read("vllm serve m --max-num-batched-token=redacted:0123456789abcdef")
+    assert not reading.problems
+    assert facts(reading)["runtime.max_num_batched_tokens"].state == "unknown"
+
+
 def test_two_models_are_reported() -> None:
     reading = read("vllm serve org/a --model org/b")
     assert value(reading, "model.id") == "org/a"

@@ -40,6 +40,9 @@ HERE = Location("x", line=1)
         ("opea/vllm:1.4.0", None),
         ("quay.io/ascend/vllm-ascend:v0.18.0-310p", None),
         ("team/anything:1.2.3", None),
+        ("aibrix/vllm-openai:v0.6.1-edb07092-20250118", None),
+        ("team/vllm-openai:v0.10.2-patched-20251123", None),
+        ("team/vllm:0.20.2-cu130", "0.20.2"),
     ],
 )
 def test_release_of_an_image(reference: str, expected: str | None) -> None:

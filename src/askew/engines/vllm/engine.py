@@ -41,6 +41,8 @@ _VENDORS = (
     *("docker.io/lmcache/", "docker.io/opea/", "docker.io/rocm/", "registry.redhat.io/", "nvcr.io/", "quay.io/modh/"),
     *("quay.io/ascend/", "quay.io/rhoai/"),
 )
+# Elsewhere a tag must be the release and words for its platform: a commit, a date or a patch makes another build.
+_PLAIN_TAG = r"(?a)v?\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?(?:-(?:cu\d+|x86_64|aarch64|a(?:rm|md)64|cpu|gpu|xpu|ubi\d+))*"
 _NAMED_IN_TAG = r"(?:^|[-_.])vllm[-_]?v?(\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?)(?=$|[-_.+])"
 
 _MOVING_REVISIONS = frozenset({"main", "master", "head", "latest"})
@@ -162,8 +164,9 @@ def stated_release(image: ImageReference) -> str | None:
     if named is not None:
         return image_tag_version(named[1])
     name = image.name
-    own = name.startswith("docker.io/vllm/") or name.endswith(_OWN_TAG) or "/vllm-openai" in name
-    if own and not name.startswith(_VENDORS):
+    named_so = name.endswith(_OWN_TAG) or "/vllm-openai" in name
+    plain = named_so and not name.startswith(_VENDORS) and re.fullmatch(_PLAIN_TAG, image.tag)
+    if plain or name.startswith("docker.io/vllm/"):
         return image_tag_version(image.tag)
     return None
 
