@@ -336,3 +336,11 @@ def test_nothing_that_is_written_raises(words: list[str], image: str) -> None:
     argv = tuple(Token(word, at, "made at run time" if word == "9" else None) for word in ["sglang", "serve", *words])
     reading = ENGINE.read(Launch(argv=argv, location=at, image=Token(image, at)))
     resolve(reading.observations, reading.rules)
+
+
+def test_the_server_for_image_models_has_arguments_and_defaults_of_its_own(launch: Callable[..., Launch]) -> None:
+    for written in ("--num-gpus 2 --vae-cpu-offload", "--model-type diffusion --warmup-steps 1"):
+        reading = ENGINE.read(launch(f"sglang serve --model-path flux {written}"))
+        assert reading.problems == ()
+        assert "runtime.prefix_caching" not in {one.fact for one in reading.observations}
+    assert ENGINE.read(launch("python3 -m sglang.launch_server --model-path flux --num-gpus 2")).problems

@@ -307,3 +307,15 @@ def test_nothing_that_is_written_raises(words: list[str], env: dict[str, str], i
     )
     reading = ENGINE.read(launch)
     resolve(reading.observations, reading.rules)
+
+
+def test_a_model_that_is_not_known_leaves_its_source_unknown_too() -> None:
+    words = tuple(
+        Token(word, AT, "from ConfigMap tgi, not given" if word == "$M" else None) for word in ("--model-id", "$M")
+    )
+    reading = ENGINE.read(Launch(argv=words, location=AT, implicit_entrypoint=True))
+    found = resolve(reading.observations, reading.rules)
+    for fact in ("model.id", "model.source"):
+        assert (found[fact].state, found[fact].reason) == ("unknown", "from ConfigMap tgi, not given")
+    assert found["model.revision"].state == "unknown"
+    assert "runtime.arguments.unmapped" not in found

@@ -12,7 +12,7 @@ from askew.engines.arguments import ARGPARSE, Parsed, Table, parse, places, tabl
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, read_arguments
 from askew.engines.sglang.defaults import default_rules, defaults
-from askew.engines.sglang.flags import OTHER, flags
+from askew.engines.sglang.flags import OTHER, flags, source
 from askew.evidence.launch import Content, Launch, Token
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
@@ -37,8 +37,30 @@ _INERT_NAME = re.compile(
 )
 
 
+# Arguments that only the server for image and video models has (``sglang/multimodal_gen/runtime/server_args`` of 0.5.23).
+_DIFFUSION = frozenset(
+    (
+        "--num-gpus",
+        "--backend",
+        "--ulysses-degree",
+        "--ring-degree",
+        "--sp-degree",
+        "--enable-cfg-parallel",
+        "--cfg-parallel-size",
+        "--dit-cpu-offload",
+        "--dit-layerwise-offload",
+        "--vae-cpu-offload",
+        "--text-encoder-cpu-offload",
+        "--image-encoder-cpu-offload",
+        "--pipeline-class-name",
+        "--performance-mode",
+        "--use-fsdp-inference",
+        "--cache-dit-config",
+        "--pin-cpu-memory",
+    )
+)
+
 _SPREAD = {
-    "model.id": "--model-path",
     "model.source": "--model-path",
     "model.lora_adapters": "--lora-paths",
     "runtime.max_num_batched_tokens": "--chunked-prefill-size",
@@ -80,13 +102,17 @@ class SGLang(msgspec.Struct, frozen=True):
         observations = [*identified, *(_settled(one) for one in noted.observations)]
         observations.extend(environment(launch, inert=[name for name in launch.env if _INERT_NAME.fullmatch(name)]))
         problems = [*configured, *noted.problems, *_strays(parsed, title)]
+        diffusion = _is_diffusion(launch, noted.unmapped, noted.observations)
+        if diffusion:
+            problems = [one for one in problems if one.kind not in ("unknown-argument", "malformed")]
+        observations.extend(_sources(observations))
         rules: tuple[Rule, ...] = ()
-        if hidden is None:
+        if hidden is None and not diffusion:
             given = {one.flag.names[0] for one in parsed.given}
             observations.extend(defaults(version))
             rules = default_rules(version, frozenset(given & _SWITCHED))
             observations.extend(_unpinned(observations))
-        else:
+        elif hidden is not None:
             observations.append(hidden)
         return Reading(
             observations=tuple(observations),
@@ -136,6 +162,14 @@ def arguments(launch: Launch) -> tuple[Token, ...] | None:
     if not argv or argv[0].text.startswith("-"):
         return argv
     return None
+
+
+def _is_diffusion(launch: Launch, unmapped: tuple[str, ...], observations: tuple[Observation, ...]) -> bool:
+    """Whether ``sglang serve`` starts SGLang's server for image and video models, which has arguments of its own."""
+    if not any(token.text == "serve" for token in launch.argv):
+        return False
+    chosen = any(one.key == "--model-type" and one.value == "diffusion" for one in observations)
+    return chosen or not _DIFFUSION.isdisjoint(unmapped)
 
 
 def _release(reference: ImageReference) -> str | None:
@@ -250,6 +284,16 @@ def _settled(found: Observation) -> Observation:
         return msgspec.structs.replace(
             found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
         )
+    return found
+
+
+def _sources(observations: list[Observation]) -> list[Observation]:
+    """Where the weights come from, for every statement of which model it is."""
+    found = []
+    for one in observations:
+        if one.fact == "model.id":
+            uri = source(one.value) if isinstance(one.value, str) else one.value
+            found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
     return found
 
 

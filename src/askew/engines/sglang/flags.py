@@ -46,10 +46,6 @@ def integer(words: tuple[str, ...]) -> Value:
     raise ValueError(f"expected a whole number such as 8192, 8k or 8Ki, got {text!r}")
 
 
-def _model(words: tuple[str, ...]) -> Spread:
-    return (("model.id", "", words[0]), ("model.source", "", source(words[0])))
-
-
 def _chunk(words: tuple[str, ...]) -> Spread:
     """-1 turns chunking off; the budget of a prefill step is then ``--max-prefill-tokens``."""
     size = integer(words)
@@ -125,7 +121,7 @@ def _hidden(words: tuple[str, ...]) -> Value:
 # is this engine's knob for the fraction of memory that the engine may take, and compares between two SGLangs only.
 # https://docs.sglang.ai/advanced_features/server_arguments.html
 _FACTS: tuple[Flag, ...] = (
-    Flag(names=("--model-path", "--model"), spreads=_model),
+    Flag(names=("--model-path", "--model"), fact="model.id"),
     Flag(names=("--tokenizer-path",), fact="model.tokenizer.source"),
     Flag(names=("--tokenizer-mode",), fact="model.tokenizer.mode", choices=("auto", "slow")),
     Flag(names=("--revision",), fact="model.revision", since="0.4.0"),

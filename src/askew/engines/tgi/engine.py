@@ -13,7 +13,7 @@ from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
 from askew.engines.tgi.defaults import build, default_rules, defaults
-from askew.engines.tgi.flags import FLAGS, VARIABLES, boolean
+from askew.engines.tgi.flags import FLAGS, VARIABLES, boolean, source
 from askew.evidence.launch import Launch, Token, Variable
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
@@ -43,7 +43,6 @@ _UNSUPPORTED = {
 }
 
 _SPREAD = {
-    "model.id": "--model-id",
     "model.source": "--model-id",
     "model.lora_adapters": "--lora-adapters",
     "runtime.lora.enabled": "--lora-adapters",
@@ -83,6 +82,7 @@ class TGI(msgspec.Struct, frozen=True):
         said = _read_variables(launch, version, title)
         observations = [*identified, *(_settled(one) for one in (*noted.observations, *said.observations))]
         observations.extend(environment(launch, expressed=_expressed(), inert=_INERT, prefixes=_PREFIXES))
+        observations.extend(_sources(observations))
         made = build(launch.image)
         observations.extend(defaults(version, made))
         observations.extend(_unpinned(observations))
@@ -209,6 +209,16 @@ def _settled(found: Observation) -> Observation:
         return msgspec.structs.replace(
             found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
         )
+    return found
+
+
+def _sources(observations: list[Observation]) -> list[Observation]:
+    """Where the weights come from, for every statement of which model it is."""
+    found = []
+    for one in observations:
+        if one.fact == "model.id":
+            uri = source(one.value) if isinstance(one.value, str) else one.value
+            found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
     return found
 
 

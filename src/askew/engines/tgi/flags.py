@@ -41,10 +41,6 @@ def boolean(words: tuple[str, ...]) -> Value:
     raise ValueError(f"expected true or false, got {words[0]!r}")
 
 
-def _model(words: tuple[str, ...]) -> Spread:
-    return (("model.id", "", words[0]), ("model.source", "", source(words[0])))
-
-
 def _sharded(words: tuple[str, ...]) -> Spread:
     """False means one shard; true says nothing about how many."""
     return () if boolean(words) else (("runtime.tensor_parallel_size", "", 1),)
@@ -120,7 +116,7 @@ def _flag(name: str, **rest: object) -> Flag:
 
 
 FLAGS: tuple[Flag, ...] = (
-    _flag("--model-id", spreads=_model),
+    _flag("--model-id", fact="model.id"),
     _flag("--revision", fact="model.revision"),
     _flag("--trust-remote-code", takes="switch", fact="model.trust_remote_code", since="0.7.0"),
     _flag("--tokenizer-config-path", fact="model.chat_template.source", since="1.4.0"),
