@@ -241,6 +241,12 @@ def test_environment(facts: Facts) -> None:
     assert facts(MODEL, env=env)["runtime.env"].value == {"NCCL_P2P_DISABLE": "1", "SGLANG_ENABLE_JIT_DEEPGEMM": "1"}
 
 
+def test_modelscope_in_place_of_the_hub(facts: Facts) -> None:
+    found = facts(MODEL, env={"SGLANG_USE_MODELSCOPE": "true"})
+    assert found["model.source"].value == "modelscope://Qwen/Qwen2.5-7B-Instruct"
+    assert found["model.revision"].state == "unknown"
+
+
 def test_other_programs_of_its_image_are_not_read_as_the_engine(launch: Callable[..., Launch]) -> None:
     reading = ENGINE.read(launch("python3 -m sglang_router.launch_router --prefill http://a", implicit=True))
     stated = {one.fact for one in reading.observations}

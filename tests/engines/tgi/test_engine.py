@@ -120,6 +120,16 @@ def test_variables_that_state_facts_are_not_environment_too() -> None:
     assert found["runtime.env"].value == {"ENABLE_HPU_GRAPH": "true", "NCCL_P2P_DISABLE": "1", "TGI_WIGGLE_ROOM": "0.9"}
 
 
+def test_quantize_was_a_switch_once() -> None:
+    old = "ghcr.io/huggingface/text-generation-inference:0.6.0"
+    assert facts("--quantize", image=old)["runtime.quantization"].value == "bitsandbytes"
+    assert facts(env={"QUANTIZE": "true"}, image=old)["runtime.quantization"].value == "bitsandbytes"
+    assert (
+        facts(env={"QUANTIZE": "awq"}, image="x/text-generation-inference:latest")["runtime.quantization"].value
+        == "awq"
+    )
+
+
 def test_adapters_with_revision_and_path() -> None:
     adapters = facts("--lora-adapters a/b@c,d=/l/d")["model.lora_adapters"].value
     assert adapters == [

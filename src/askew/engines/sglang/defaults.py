@@ -63,7 +63,7 @@ _NOT_KNOWN: tuple[tuple[str, str], ...] = (
     ("runtime.attention_backend", "chosen at start from the GPU and the model's architecture"),
 )
 _READ = "GET /get_server_info, or the server_args line of the start-up log"
-# The last release before this one sized chunks on 24 and 32 GB GPUs differently.
+# Releases whose source was read for this: earlier ones size chunks differently on GPUs of 24 and 32 GB.
 _CHUNKS_READ_IN = ("0.5.23",)
 # ``_A2A_EP_SPANNING_BACKENDS`` of ``arg_groups/overrides.py``.
 _EXCHANGES = frozenset(

@@ -37,7 +37,7 @@ _INERT_NAME = re.compile(
 )
 
 
-# Arguments that only the server for image and video models has (``sglang/multimodal_gen/runtime/server_args`` of 0.5.23).
+# Arguments that only the server for image and video models has: ``multimodal_gen/runtime/server_args`` of 0.5.23.
 _DIFFUSION = frozenset(
     (
         "--num-gpus",
@@ -105,7 +105,7 @@ class SGLang(msgspec.Struct, frozen=True):
         diffusion = _is_diffusion(launch, noted.unmapped, noted.observations)
         if diffusion:
             problems = [one for one in problems if one.kind not in ("unknown-argument", "malformed")]
-        observations.extend(_sources(observations))
+        observations.extend(_sources(observations, launch))
         rules: tuple[Rule, ...] = ()
         if hidden is None and not diffusion:
             given = {one.flag.names[0] for one in parsed.given}
@@ -287,12 +287,16 @@ def _settled(found: Observation) -> Observation:
     return found
 
 
-def _sources(observations: list[Observation]) -> list[Observation]:
-    """Where the weights come from, for every statement of which model it is."""
+def _sources(observations: list[Observation], launch: Launch) -> list[Observation]:
+    """Where the weights come from, for every statement of which model it is: a path, the Hub, or ModelScope instead."""
     found = []
+    chosen = launch.env.get("SGLANG_USE_MODELSCOPE")
+    modelscope = chosen is not None and (chosen.value or "").strip().lower() in ("1", "true", "yes", "y")
     for one in observations:
         if one.fact == "model.id":
             uri = source(one.value) if isinstance(one.value, str) else one.value
+            if modelscope and isinstance(uri, str) and uri.startswith("hf://"):
+                uri = "modelscope://" + uri[5:]
             found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
     return found
 
@@ -304,8 +308,8 @@ def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
         return ()
     origin = by_fact["model.source"]
     value: Value | Unknown = None
-    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
-        value = Unknown("no revision pinned: the Hub's default branch at download time", "add --revision COMMIT")
+    if isinstance(origin.value, Unknown) or str(origin.value).startswith(("hf://", "modelscope://")):
+        value = Unknown("no revision pinned: the default branch at download time", "add --revision COMMIT")
     return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)
 
 

@@ -160,7 +160,11 @@ def _read_variables(launch: Launch, version: str | None, title: str) -> Noted:
     for flag in (*FLAGS, *VARIABLES):
         name = flag.env or (flag.names[0] if not flag.names[0].startswith("-") else "")
         variable = launch.env.get(name) if name else None
-        if variable is None or not versions.has(flag.since, flag.until, version, releases):
+        if (
+            variable is None
+            or (version is None and flag.until)
+            or not versions.has(flag.since, flag.until, version, releases)
+        ):
             continue
         mapped += 1
         if flag.irrelevant:
@@ -196,7 +200,9 @@ def _read_variable(flag: Flag, variable: Variable, title: str) -> Noted:
 
 def _switched(implies: Value) -> Callable[[tuple[str, ...]], Value]:
     def read(words: tuple[str, ...]) -> Value:
-        return implies if boolean(words) else not implies
+        if boolean(words):
+            return implies
+        return not implies if isinstance(implies, bool) else None
 
     return read
 

@@ -46,11 +46,6 @@ def _sharded(words: tuple[str, ...]) -> Spread:
     return () if boolean(words) else (("runtime.tensor_parallel_size", "", 1),)
 
 
-def _quantize(words: tuple[str, ...]) -> Value:
-    """Launchers before 0.7 had a switch: bitsandbytes in eight bits."""
-    return words[0].strip()
-
-
 def _speculate(words: tuple[str, ...]) -> Spread:
     """Tokens guessed by Medusa heads where the model has them, else by n-grams."""
     count = integer(words)
@@ -124,7 +119,9 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--num-shard", fact="runtime.tensor_parallel_size", read=integer),
     _flag("--sharded", spreads=_sharded, since="0.4.0"),
     # Lists of choices are those of 3.3.7; earlier launchers know fewer, none knows more.
-    _flag("--quantize", fact="runtime.quantization", read=_quantize, choices=_QUANTIZATIONS),
+    _flag("--quantize", fact="runtime.quantization", choices=_QUANTIZATIONS, since="0.7.0"),
+    # A switch at first: bitsandbytes in eight bits.
+    _flag("--quantize", takes="switch", fact="runtime.quantization", implies="bitsandbytes", until="0.7.0"),
     _flag("--dtype", fact="runtime.dtype", choices=("float16", "bfloat16"), since="0.9.0"),
     _flag("--kv-cache-dtype", fact="runtime.kv_cache.dtype", choices=("fp8_e4m3fn", "fp8_e5m2"), since="2.4.0"),
     _flag("--max-concurrent-requests", fact="runtime.max_concurrent_requests", read=integer),
