@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from askew.evidence.location import Location
+from askew.facts.catalogue import FACTS
+from askew.facts.types import Severity
+from askew.findings.describe import describe
 from askew.findings.finding import Finding, Remedy, Waiver, make
 from askew.report.model import (
     Assumption,
@@ -13,7 +16,7 @@ from askew.report.model import (
     UnknownFact,
     WorkloadReport,
 )
-from askew.resolve.workload import EngineIdentity, Hop, Member, Resolved, Shadowed
+from askew.resolve.workload import EngineIdentity, Hop, Member, Resolved, Shadowed, Snapshot, Workload
 
 MARKER = "redacted:0123456789abcdef"
 OTHER_MARKER = "redacted:fedcba9876543210"
@@ -27,20 +30,32 @@ def at(
     return Location(source=source, path=path, line=line, column=column, object=object)
 
 
-def difference(fact: str, reference: Resolved, target: Resolved, summary: str = "", **more) -> Finding:
-    from askew.facts.catalogue import FACTS
-    from askew.findings.describe import describe
+# Said here, so that a better word in the vocabulary does not change what these reports look like.
+_ABOUT: dict[str, tuple[Severity, str]] = {
+    "runtime.max_model_len": ("high", "Longer prompts are refused."),
+    "runtime.dtype": ("high", "Numerics differ: float16 overflows where bfloat16 does not, and answers change."),
+    "runtime.engine.version": ("medium", "Defaults and kernels change with the release."),
+    "runtime.image.tag": ("low", "Another image runs."),
+    "serving.request_timeout": ("medium", "Long generations end in 504 at the hop with the smallest limit."),
+    "runtime.tensor_parallel_size": ("high", "Memory per GPU and the order of additions change."),
+    "runtime.env": ("low", "Variables switch backends and features."),
+    "model.source": ("high", "The same name in another place may hold other weights."),
+    "model.chat_template.source": ("high", "Another template renders other prompts."),
+    "runtime.max_num_seqs": ("low", "Fewer requests run at once."),
+}
 
+
+def difference(fact: str, reference: Resolved, target: Resolved, **more) -> Finding:
     about = FACTS[fact]
-    given = {"severity": about.severity, "confidence": "certain", "impact": about.why, "workload": WORKLOAD, **more}
-    key = given.get("key", "")
+    severity, impact = _ABOUT[fact]
+    given = {"severity": severity, "confidence": "certain", "impact": impact, "workload": WORKLOAD, **more}
     return make(
         Finding(
             kind="difference",
             rule=fact,
             facts=(fact,),
             category=about.category,
-            summary=summary or describe(about, key, reference, target),
+            summary=describe(about, given.get("key", ""), reference, target),
             reference=reference,
             target=target,
             **given,
@@ -212,7 +227,10 @@ UNREADABLE_PLACE = make(
         ),
     )
 )
-_EVIL = "a\n::error::pwned\r\x1b[31mred\x1b[0m\x07 \u202egnp.exe <b>&\"' |`pipe`| %25 @team #1 ]( [x](http://evil) ]]> é 模型"
+_EVIL = (
+    "a\n::error::pwned\r\x1b[31mred\x1b[0m\x07 \u202egnp.exe <b>&\"' |`pipe`| "
+    "%25 @team #1 ]( [x](http://evil) {0} ]]> é 模型 \ud800"
+)
 HOSTILE = difference(
     "runtime.env",
     Resolved(
@@ -347,3 +365,63 @@ ALL = {
     "nasty": NASTY,
     "empty": EMPTY,
 }
+
+_RAW = Workload(namespace="prod", kind="Deployment", name="llm", location=at(NOW, 1, 1))
+SNAPSHOT = Snapshot(
+    workload=_RAW,
+    id=WORKLOAD,
+    engine=EngineIdentity(name="vllm", version="0.8.0"),
+    facts={
+        "runtime.max_model_len": MAX_LEN.target,
+        "runtime.tensor_parallel_size": UNRESOLVED.target,
+        "runtime.quantization": Resolved(fact="runtime.quantization", state="absent", origin="engine-default"),
+        "runtime.swap.bytes": Resolved(fact="runtime.swap.bytes", state="unsupported"),
+        "runtime.dtype": Resolved(
+            fact="runtime.dtype",
+            state="known",
+            value="bfloat16",
+            origin="engine-default",
+            confidence="likely",
+            locations=(Location(source="https://docs.example/defaults", object="cite vllm 0.8.0"),),
+            because=("auto: the model's own",),
+        ),
+        "runtime.env": Resolved(
+            fact="runtime.env",
+            state="known",
+            value={"HF_TOKEN": MARKER, "VLLM_USE_V1": "1"},
+            origin="env",
+            locations=(at(NOW, 44, 11), at(NOW, 46, 11)),
+            reason="more variables come from Secret prod/extra",
+            entries={
+                "HF_TOKEN": Resolved(
+                    fact="runtime.env",
+                    key="HF_TOKEN",
+                    state="redacted",
+                    value=MARKER,
+                    origin="env",
+                    locations=(at(NOW, 44, 11),),
+                ),
+                "MODEL": Resolved(
+                    fact="runtime.env",
+                    key="MODEL",
+                    state="unknown",
+                    origin="env",
+                    locations=(at(NOW, 48, 11),),
+                    reason="value from Secret prod/names",
+                    observe_with="kubectl get secret",
+                ),
+                "VLLM_USE_V1": known("runtime.env", "1", at(NOW, 46, 11), origin="env", key="VLLM_USE_V1"),
+            },
+        ),
+        "serving.request_timeout": TIMEOUT.target,
+        "hardware.gpu.model": Resolved(
+            fact="hardware.gpu.model", state="unknown", reason="no source shows it", observe_with="nvidia-smi -L"
+        ),
+        "hardware.gpu.vendor": Resolved(
+            fact="hardware.gpu.vendor", state="unknown", reason="no source shows it", observe_with="nvidia-smi -L"
+        ),
+        "orchestration.resources.memory.bytes": known(
+            "orchestration.resources.memory.bytes", {"limits": 68719476736}, at(NOW, 60, 15)
+        ),
+    },
+)

@@ -85,4 +85,4 @@ def fingerprint(finding: Finding) -> str:
     from hashlib import sha256
 
     parts = (finding.kind, finding.rule, finding.facts[0] if finding.facts else "", finding.key, finding.workload)
-    return sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+    return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -218,7 +218,7 @@ def _one_change(finding: Finding) -> object:
         return None
     fact = FACTS[finding.rule]
     family = fact.settled_by or fact.follows or fact.key
-    return (family, places(left.locations), places(right.locations))
+    return (family, finding.key, places(left.locations), places(right.locations))
 
 
 def _written(side: Resolved) -> bool:

@@ -153,12 +153,14 @@ def _message(text: str) -> str:
 def _location(at: Location, workload: str) -> Json:
     path = file_of(at)
     logical: list[Value] = []
-    name = at.object or at.path or at.source
+    name = at.object or at.path or at.source or "unknown"
     if at.object or at.path or path is None:
         logical.append(
             {
                 "name": plain(at.path or name),
-                "fullyQualifiedName": plain(" ".join(part for part in (at.object or workload, at.path) if part)),
+                "fullyQualifiedName": plain(
+                    " ".join(part for part in (at.object or workload, at.path) if part) or name
+                ),
                 "kind": "resource" if at.object else "member",
             }
         )
@@ -185,7 +187,7 @@ def _uri(source: str, *, is_file: bool) -> str:
 
     text = plain(source)
     if not is_file:
-        return quote("stdin" if text == "-" else text, safe="")
+        return quote("stdin" if text == "-" else text or "unknown", safe="")
     if text.startswith("/"):
         return "file://" + quote(text, safe="/")
     return quote(text, safe="/")

@@ -246,7 +246,9 @@ def _at(locations: Sequence[Location]) -> str:
 
 
 def _existing(findings: Sequence[Finding], style: Style, width: int, verbose: bool) -> Iterator[str]:
-    yield f"  known before: {present.tally(findings)}" + ("" if verbose else ", shown with -v")
+    yield from wrap(
+        f"known before: {present.tally(findings)}{'' if verbose else ', shown with -v'}", width, "  ", style
+    )
     if verbose:
         for finding in findings:
             yield from wrap(f"{finding.severity}  {clean(finding.summary)}", width, "    ", style, "2")
