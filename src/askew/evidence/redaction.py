@@ -1,8 +1,8 @@
 """Secrets never leave the place where they are read.
 
 A secret becomes a marker, ``redacted:`` and sixteen hexadecimal digits of a keyed hash. Within one run equal secrets
-have equal markers, so that a changed key is seen; the key is random per run (or per bundle), so that a marker tells nothing
-about the secret. Reports show ``<redacted>``, never the marker.
+have equal markers, so that a changed key is seen; the key is random per run (or per bundle), so that a marker tells
+nothing about the secret. Reports show ``<redacted>``, never the marker.
 """
 
 from __future__ import annotations
@@ -15,47 +15,85 @@ if TYPE_CHECKING:
 
 MARKER = re.compile(r"redacted:[0-9a-f]{16}")
 
-# The last word of a variable's or field's name decides; TOKENIZERS_PARALLELISM, MAX_TOKENS or EOS_TOKEN_ID do not match.
+# The last word of the name of a variable or field decides: not TOKENIZERS_PARALLELISM, MAX_TOKENS or EOS_TOKEN_ID.
 _SECRET_WORD = (
     r"(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API[_-]?KEYS?|ACCESS[_-]?KEY(?:[_-]?ID)?|SECRET[_-]?KEY|PRIVATE[_-]?KEY|"
-    r"MASTER[_-]?KEY|SIGNING[_-]?KEY|ENCRYPTION[_-]?KEY|LICENSE[_-]?KEY|CREDENTIALS?|AUTH|BEARER|COOKIE|SESSION[_-]?KEY|SAS|PAT)"
+    r"MASTER[_-]?KEY|SIGNING[_-]?KEY|ENCRYPTION[_-]?KEY|LICENSE[_-]?KEY|ACCOUNT[_-]?KEY|SUBSCRIPTION[_-]?KEY|"
+    r"CREDENTIALS?|AUTH|AUTHORIZATION|BEARER|COOKIE|SESSION[_-]?KEY|SAS|PAT)"
 )
-_SECRET_NAME = re.compile(rf"(?:^|[A-Za-z0-9_.-]*[_.-]){_SECRET_WORD}$", re.IGNORECASE)
+# Short words that are secrets only behind another one: DB_PASS and MYSQL_PWD, not PWD.
+_SECRET_NAME = re.compile(
+    rf"(?:(?:^|[A-Za-z0-9_.-]*[_.-]){_SECRET_WORD}|[A-Za-z0-9][_.-](?:PASS|PWD))(?:[_.-]?[0-9]{{1,3}})?$", re.IGNORECASE
+)
 _CAMEL_SECRET = re.compile(
-    r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
+    r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|AccountKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
 )
+_LONGEST_NAME = 256
 # Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name.
 _NOT_SECRET = re.compile(
-    r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT)[_.-]?TOKEN$",
+    r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT"
+    r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$",
     re.IGNORECASE,
 )
 _FLAG = (
-    r"--?(?:[A-Za-z0-9]+[-_.])*(?:api[-_]?keys?|token|auth[-_]token|hf[-_]token|password|passwd|secret|access[-_]key(?:[-_]id)?|"
+    # A count of tokens is no token: --max-num-batched-token is an abbreviation that argparse accepts.
+    r"--?(?!(?:[A-Za-z0-9]+[-_.])*(?:max|min|num|new|batched|per|eos|bos|pad|stop)[-_])(?:[A-Za-z0-9]+[-_.])*(?:api[-_]?keys?|token|auth[-_]token|hf[-_]token|password|passwd|secret|access[-_]key(?:[-_]id)?|"
     r"secret[-_]key|private[-_]key|master[-_]key|credentials?)"
 )
 _FLAG_ALONE = re.compile(rf"^{_FLAG}$", re.IGNORECASE)
-_FLAG_VALUE = re.compile(rf"((?:^|[\s'\"]){_FLAG}(?:=|\s+|'\s*,\s*'|\"\s*,\s*\"))(['\"]?)([^\s'\"]+)", re.IGNORECASE)
-_ASSIGNMENT = re.compile(rf"(\b[A-Za-z0-9_]*{_SECRET_WORD}=)(['\"]?)([^\s'\";&|]+)", re.IGNORECASE)
-_JSON_ENV = re.compile(r'(\\?"name\\?"\s*:\s*\\?"([^"\\]+)\\?"\s*,\s*\\?"value\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
-_JSON_KEY = re.compile(r'(\\?["\']([A-Za-z0-9_.-]+)\\?["\']\s*:\s*\\?["\'])((?:[^"\'\\]|\\[^"\'])+)')
-_YAML_KEY = re.compile(r"(?m)^(\s*(?:-\s+)?([A-Za-z0-9_.-]+):[ \t]+)(['\"]?)([^\s'\"#{\[|>&*!][^\n'\"]*)")
-_TOKENS = re.compile(
-    r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,}|\bnvapi-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
-    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bglpat-[A-Za-z0-9_-]{16,}|\bAIza[A-Za-z0-9_-]{30,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-)
-_BEARER = re.compile(r"((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
-_URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):([^\s/@'\"]+)@")
-_URL_QUERY = re.compile(
-    r"([?&](?:[A-Za-z0-9_.-]*(?:token|signature|api[-_]?key|apikey|password|secret|credential)|sig|key|auth)=)([^\s&'\"#]+)",
+_FLAG_EQUALS = re.compile(rf"({_FLAG}=)(.+)\Z", re.IGNORECASE | re.DOTALL)
+_VALUE = r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\"]+)"
+_FLAG_VALUE = re.compile(rf"((?:^|[\s'\"`(]){_FLAG}(?:=|[\s\\]+|'\s*,\s*'|\"\s*,\s*\"))(?!-){_VALUE}", re.IGNORECASE)
+# Engines take several keys behind --api-key; a word with a slash is more likely the model.
+_MORE_KEYS = re.compile(
+    r"(--api[-_]keys?(?:=|\s+)redacted:[0-9a-f]{16}['\"]?)"
+    r"((?:[ \t]+(?!redacted:)[^\s'\"`/;&|<>()$\\-][^\s'\"`/;&|<>()$\\]*)+)",
     re.IGNORECASE,
 )
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_REFERENCE = re.compile(r"^\s*(?:\$+\(?\{?[A-Za-z_].*|\{\{.*|<[^>]*>|redacted:[0-9a-f]{16})\s*$", re.DOTALL)
+_ASSIGNMENT = re.compile(
+    rf"(\b[A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)"
+    r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\";&|]+)",
+    re.IGNORECASE,
+)
+# A whole assignment in quotes: docker run -e "NAME=two words", Environment="NAME=two words".
+_QUOTED_ASSIGNMENT = re.compile(
+    rf"(['\"])([A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)([^'\"\n]+)\1", re.IGNORECASE
+)
+_SHELL_BEFORE = re.compile(r"-[a-z]*c\s*\Z")
+_COMMAND_INSIDE = re.compile(r"\s--?[A-Za-z]|[;&|]")
+_JSON_ENV = re.compile(r'(\\?"name\\?"\s*:\s*\\?"([^"\\]+)\\?"\s*,\s*\\?"value\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
+_JSON_KEY = re.compile(r'(\\?["\']([A-Za-z0-9_.-]{1,256})\\?["\']\s*:\s*\\?(["\']))((?:(?!\3)[^\\\n]|\\(?!\3).)+)')
+_YAML_KEY = re.compile(
+    r"(?m)^(\s*(?:-\s+)?([A-Za-z0-9_.-]{1,256})(?::[ \t]+|[ \t]+=[ \t]+))"
+    r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"#{\[|>&*!=][^\n]*)"
+)
+_HEADER = re.compile(r"(\b([A-Za-z][A-Za-z0-9-]{0,60}):[ \t]+)([^\s'\"\\]+)")
+_TOKENS = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,4096}|\bnvapi-[A-Za-z0-9_-]{16,4096}|\bgh[pousr]_[A-Za-z0-9]{20,}"
+    r"|\bgithub_pat_[A-Za-z0-9_]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,4096}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|\bglpat-[A-Za-z0-9_-]{16,4096}|\bAIza[A-Za-z0-9_-]{30,4096}"
+    r"|\beyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{0,4096}"
+)
+_BEARER = re.compile(r"(\b(?:bearer|basic)\s+)(?!redacted:)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+_URL_USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@:'\"]*):([^\s/'\"]+)@")
+# A user without a password is a token when it is as long as one: https://0123456789abcdef0123@host/repository.
+_URL_TOKEN = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@:'\"]{20,})@")
+_URL_QUERY = re.compile(
+    r"([?&](?:[A-Za-z0-9_.-]{0,60}(?:token|signature|api[-_]?key|apikey|password|secret|credential)|sig|key|auth)=)([^\s&'\"#]+)",
+    re.IGNORECASE,
+)
+_PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)
+# What points to a secret and is none: a variable, a command that prints it, a template, a placeholder, a marker. Lower
+# case behind a dollar may be a password; ${NAME:-default} may hold one as its default.
+_REFERENCE = re.compile(
+    r"\s*(?:\$+[A-Z_][A-Z0-9_]*|\$+\{[A-Za-z_][A-Za-z0-9_]*[-:+?=]{0,2}\}|\$+\([^()]*\)|\{\{[^{}\"'`]*\}\}"
+    r"|<[A-Za-z][A-Za-z _-]{0,40}>|redacted:[0-9a-f]{16})\s*\Z"
+)
+_DEFAULT = re.compile(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
 # One cheap look that decides whether a text can hold anything of the above; most strings of a manifest cannot.
 _SUSPICIOUS = re.compile(
-    r"token|secret|passw|passphrase|key|credential|auth|bearer|basic |cookie|://[^/\s]*@|hf_|sk-|nvapi-|gh[pousr]_|github_pat_|xox|AKIA|ASIA|glpat-|AIza|eyJ|"
-    r"[?&](?:sig)=|_SAS=|_PAT=|BEGIN ",
+    r"token|secret|passw|passphrase|key|credential|auth|bearer|basic |cookie|://[^/\s]*@|hf_|sk-|nvapi-|gh[pousr]_"
+    r"|github_pat_|xox|AKIA|ASIA|glpat-|AIza|eyJ|[?&](?:sig)=|SAS\b|PAT\b|_PASS|_PWD|BEGIN ",
     re.IGNORECASE,
 )
 
@@ -83,32 +121,51 @@ class Redactor:
             return text
         out = _PEM.sub(lambda m: self.marker(m[0]), text)
         out = _TOKENS.sub(lambda m: self.marker(m[0]), out)
-        out = _URL_USER.sub(lambda m: f"{m[1]}{m[2]}:{self._once(m[3])}@", out)
+        if "://" in out:
+            out = _URL_USER.sub(lambda m: f"{m[1]}{m[2]}:{self._once(m[3])}@", out)
+            out = _URL_TOKEN.sub(lambda m: f"{m[1]}{self._once(m[2])}@", out)
         out = _URL_QUERY.sub(lambda m: m[1] + self._once(m[2]), out)
         out = _BEARER.sub(lambda m: m[1] + self._once(m[2]), out)
-        out = _FLAG_VALUE.sub(lambda m: m[1] + m[2] + self._once(m[3]), out)
-        out = _ASSIGNMENT.sub(lambda m: m[1] + m[2] + self._once(m[3]) if is_secret_name(m[1][:-1]) else m[0], out)
+        out = _FLAG_VALUE.sub(lambda m: m[1] + self._quoted(m[2]), out)
+        out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
+        if "=" in out:
+            out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
+            out = _ASSIGNMENT.sub(lambda m: m[1] + self._quoted(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
         if '"' in out or "'" in out:
             out = _JSON_ENV.sub(lambda m: m[1] + self._once(m[3]) if is_secret_name(m[2]) else m[0], out)
-            out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[3]) if is_secret_name(m[2]) else m[0], out)
-        if "\n" in out or ": " in out:
-            out = _YAML_KEY.sub(lambda m: m[1] + m[3] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
+            out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
+        if ": " in out:
+            out = _HEADER.sub(lambda m: m[1] + self._header(m[3]) if is_secret_name(m[2]) else m[0], out)
+        if "\n" in out or ": " in out or " = " in out:
+            out = _YAML_KEY.sub(lambda m: m[1] + self._quoted(m[3]) if is_secret_name(m[2]) else m[0], out)
         return out
 
     def variable(self, name: str, value: str) -> str:
         """The value of a variable or field, replaced as a whole when its name says that it is a secret."""
         return self._once(value) if value and is_secret_name(name) else self.text(value)
 
+    def assignment(self, word: str) -> str:
+        """``NAME=value`` as one word, where everything behind the sign is the value."""
+        name, equals, value = word.partition("=")
+        return name + equals + self.variable(name, value) if equals else self.text(word)
+
     def words(self, words: list[str]) -> list[str]:
-        """An argument vector with the values of secret flags replaced, also where flag and value are two words."""
+        """An argument vector with the values of secret flags replaced, also where flag and value are several words."""
         out: list[str] = []
+        flag = ""
         for word in words:
-            out.append(
-                self._once(word)
-                if out and _FLAG_ALONE.match(out[-1]) and not word.startswith("--")
-                else self.text(word)
-            )
+            out.append(self._word(word, flag, out[-1] if out else ""))
+            flag = _flag_of(word, flag)
         return out
+
+    def _word(self, word: str, flag: str, before: str) -> str:
+        """One word of a vector: ``flag`` is the secret flag it belongs to, if any; ``before`` the word before it."""
+        if flag and not word.startswith("-") and (before == flag or "/" not in word):
+            return self._once(word)
+        if before in ("-e", "--env"):
+            return self.assignment(word)
+        match = _FLAG_EQUALS.match(word)
+        return match[1] + self._once(match[2]) if match else self.text(word)
 
     def document(self, document: Document) -> None:
         """Redact a parsed document in place: Secrets, variables, arguments, annotations, URLs."""
@@ -117,44 +174,70 @@ class Redactor:
         self._walk(document, root, secret=kind == "Secret")
 
     def _walk(self, document: Document, top: Node, secret: bool) -> None:
-        stack: list[tuple[Node, bool]] = [(top, secret)]
+        stack: list[tuple[Node, bool]] = [(top, False)]
+        seen: set[tuple[int, bool]] = set()  # an anchor's mapping stands in many places and is redacted once
         while stack:
             node, in_secret = stack.pop()
             value = node.value
+            if not isinstance(value, (dict, list)):
+                if isinstance(value, str):
+                    self._replace(document, node, self.text(value))
+                continue
+            if (id(value), in_secret) in seen:
+                continue
+            seen.add((id(value), in_secret))
             if isinstance(value, dict):
-                is_secret = value.get("kind") == "Secret" and "apiVersion" in value
+                kind = value.get("kind")
+                holds_secret = (kind == "Secret" and "apiVersion" in value) or (secret and node is top)
                 name = value.get("name")
                 for key, child in node.items():
                     part = child.value
                     if isinstance(part, (dict, list)):
-                        stack.append((child, is_secret or (in_secret and key in ("data", "stringData"))))
+                        inside = in_secret or (holds_secret and key in ("data", "stringData"))
+                        stack.append((child, inside))
+                        if kind == "SecretList" and key == "items":
+                            stack.extend(
+                                (item[field], True) for item in child.each() for field in ("data", "stringData")
+                            )
                     elif isinstance(part, str):
-                        if in_secret and node is not top and key not in ("kind", "apiVersion"):
+                        if in_secret:
                             self._replace(document, child, self._secret_data(part))
                         elif key == "value" and isinstance(name, str):
                             self._replace(document, child, self.variable(name, part))
                         else:
-                            self._replace(document, child, self._field(key, part, is_secret))
-                    elif part is not None and not isinstance(part, bool) and in_secret:
-                        self._replace(document, child, self.marker(str(part)))
-            elif isinstance(value, list):
-                before = ""
-                for child in node.each():
-                    part = child.value
-                    if isinstance(part, (dict, list)):
-                        stack.append((child, in_secret))
-                    elif isinstance(part, str):
-                        follows = bool(before) and not part.startswith("--") and _FLAG_ALONE.match(before) is not None
-                        self._replace(document, child, self._once(part) if follows else self.text(part))
-                        before = part
-                        continue
-                    before = ""
+                            self._replace(document, child, self._field(key, part))
+                    elif part is not None and not isinstance(part, bool):
+                        named = name if key == "value" and isinstance(name, str) else key
+                        if in_secret or (_is_variable(named) and is_secret_name(named)):
+                            self._replace(document, child, self.marker(str(part)))
+            else:
+                self._list(document, node, in_secret, stack)
 
-    def _field(self, key: str, text: str, of_secret: bool) -> str:
-        if of_secret and key.endswith("last-applied-configuration"):
-            return self.marker(text)
+    def _list(self, document: Document, node: Node, in_secret: bool, stack: list[tuple[Node, bool]]) -> None:
+        before = flag = ""
+        environment = node.key in ("environment", "env")
+        for child in node.each():
+            part = child.value
+            if isinstance(part, (dict, list)):
+                stack.append((child, in_secret))
+                before = flag = ""
+            elif isinstance(part, str):
+                if in_secret:
+                    redacted = self._secret_data(part)
+                else:
+                    redacted = self.assignment(part) if environment else self._word(part, flag, before)
+                self._replace(document, child, redacted)
+                before, flag = part, _flag_of(part, flag)
+            elif part is not None and (in_secret or flag):
+                self._replace(document, child, self.marker(str(part)))
+
+    def _field(self, key: str, text: str) -> str:
+        if key.endswith("last-applied-configuration"):
+            if '"kind":"Secret"' in text or '"kind": "Secret"' in text:
+                return self.marker(text)
+            return self.text(text)
         # secretName, secretKeyRef.key, tokenizer …: a name that points to a secret is none itself.
-        if is_secret_name(key) and not key[:1].isupper() and key in ("token", "secret", "auth", "credentials"):
+        if key in ("token", "secret", "auth", "credentials"):
             return self.text(text) if len(text) < 12 or text.isalpha() else self._once(text)
         return self.variable(key, text)
 
@@ -169,15 +252,48 @@ class Redactor:
         return self._once(plain)
 
     def _once(self, secret: str) -> str:
-        return secret if _REFERENCE.match(secret) else self.marker(secret)
+        if _REFERENCE.match(secret):
+            return secret
+        default = _DEFAULT.match(secret)
+        if default is not None:
+            return default[1] + self._once(default[2]) + default[3]
+        return self.marker(secret)
+
+    def _quoted(self, value: str) -> str:
+        """A value that may stand in quotes, which stay. A comma or bracket of the text around it stays too."""
+        if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
+            return value[0] + self._once(value[1:-1]) + value[0] if len(value) > 2 else value
+        return self._once(value)
+
+    def _quoted_assignment(self, match: re.Match[str]) -> str:
+        before = match.string[max(0, match.start() - 12) : match.start()]
+        if not is_secret_name(match[2][:-1]) or _SHELL_BEFORE.search(before) or _COMMAND_INSIDE.search(match[3]):
+            return match[0]
+        return match[1] + match[2] + self._once(match[3]) + match[1]
+
+    def _header(self, value: str) -> str:
+        return value if value.lower() in ("bearer", "basic") else self._once(value)
 
     def _replace(self, document: Document, node: Node, redacted: str) -> None:
         if redacted != node.value:
             document.replace(node, redacted)
 
 
+def _flag_of(word: str, flag: str) -> str:
+    """The secret flag that the next word belongs to. Several keys may stand behind one flag."""
+    if word.startswith("-"):
+        return word if _FLAG_ALONE.match(word) else ""
+    return flag if flag and "key" in flag.lower() else ""
+
+
+def _is_variable(name: str) -> bool:
+    """Whether a name is written as environment variables are."""
+    return name.upper() == name or "password" in name.lower()
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a variable, field or flag of this name holds a secret (``HF_TOKEN``, ``apiKey``; not ``EOS_TOKEN``)."""
+    name = name[-_LONGEST_NAME:]
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)
