@@ -9,10 +9,13 @@ ENGINES: Mapping[str, str] = {
     "tgi": "askew.engines.tgi",
     "vllm": "askew.engines.vllm",
 }
-CHECKS: Mapping[str, str] = {}
+CHECKS: Mapping[str, str] = {
+}
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
     "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
     "git": "askew.collectors.git",
+    "helm": "askew.collectors.helm",
+    "kustomize": "askew.collectors.kustomize",
 }

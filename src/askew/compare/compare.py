@@ -174,7 +174,7 @@ def _demands(resolved: Resolved) -> bool:
 
 def _unresolved(resolved: Resolved) -> bool:
     """Unknown although the source was seen: a default that depends, an expansion at run time, a moving name."""
-    return resolved.reason != "no source shows it"
+    return not resolved.missing
 
 
 def _without_consequences(differences: list[Difference]) -> Iterator[Difference]:

@@ -1,9 +1,9 @@
 """What an engine folder provides.
 
 An engine folder ``engines/<name>/`` has ``engine.py`` with a module-level ``ENGINE`` that satisfies ``Engine``,
-``flags.py`` (its arguments as data), ``versions/`` (defaults of releases, as data) and ``cases/`` (inputs with
-expected facts). ``RECOGNITION`` in its ``__init__.py`` is plain data, so that finding the engine of a launch imports
-no engine.
+``flags.py`` (its arguments as data) and ``versions/`` (defaults of releases, as data). Its cases, inputs with expected
+facts, are in ``tests/engines/<name>/``. ``RECOGNITION`` in its ``__init__.py`` is plain data, so that finding
+the engine of a launch imports no engine.
 """
 
 from __future__ import annotations

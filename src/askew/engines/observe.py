@@ -296,7 +296,8 @@ def identity(
             why = "the image has no tag that states a release"
         else:
             why = f"the image tag {reference.tag} does not state a release of {title}"
-        value = Unknown(why, observe_with="ask the running engine: GET /version or its start-up log")
+        look = "ask the running engine: GET /version or its start-up log"
+        value = Unknown(why, observe_with=look, missing=image is None)
     raw = image.text if image is not None else ""
     found = [
         Observation(

@@ -116,7 +116,11 @@ def host_observations(launch: Launch) -> list[Observation]:
     visible = visible_devices(launch.env)
     if visible is not None:
         return [observed("hardware.gpu.count", visible.number, *visible.locations, origin="env")]
-    return [observed("hardware.gpu.count", Unknown(_HOST_DEVICES, "nvidia-smi -L on the host"), launch.location)]
+    return [
+        observed(
+            "hardware.gpu.count", Unknown(_HOST_DEVICES, "nvidia-smi -L on the host", missing=True), launch.location
+        )
+    ]
 
 
 def program_name(argv: Sequence[Token]) -> str:

@@ -49,11 +49,17 @@ PRECEDENCE: tuple[Origin, ...] = (
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """Why a value is not known. ``text`` is the unexpanded expression, where there is one (``$(nproc)``)."""
+    """Why a value is not known.
+
+    ``text`` is the unexpanded expression, where there is one (``$(nproc)``). ``missing`` is true when the kind of
+    source cannot show the fact at all (a bare command line and the GPUs of its host): then nobody left anything open,
+    and the other side's value is merely unverified, never a difference.
+    """
 
     reason: str
     observe_with: str = ""
     text: str = ""
+    missing: bool = False
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,7 +46,9 @@ def resolve(observations: Iterable[Observation], rules: Iterable[Rule] = ()) -> 
 
 def unseen(fact: Fact) -> Resolved:
     """The resolved value of a fact that no source shows."""
-    return Resolved(fact=fact.key, state="unknown", reason="no source shows it", observe_with=fact.observe_with)
+    return Resolved(
+        fact=fact.key, state="unknown", reason="no source shows it", observe_with=fact.observe_with, missing=True
+    )
 
 
 def _evaluation_order(grouped: Mapping[str, object], ruled: Mapping[str, list[Rule]]) -> list[str]:
@@ -88,7 +90,9 @@ def _apply(rule: Rule, done: Mapping[str, Resolved]) -> Observation:
     outcome: Value | Unknown
     if missing:
         first = FACTS[missing[0]]
-        outcome = Unknown(f"depends on {' and '.join(missing)}, which no source shows", first.observe_with)
+        reason = f"depends on {' and '.join(missing)}, which no source shows"
+        # What only the catalogue could tell nobody left open; a default that depends was left to the engine.
+        outcome = Unknown(reason, first.observe_with, missing=rule.origin == "catalogue")
     else:
         outcome = _per_gpu(rule.compute, values)
     locations = (rule.location,) if rule.location else ()
@@ -164,6 +168,7 @@ def _winner(fact: Fact, observations: list[Observation], key: str = "") -> Resol
             reason=best.value.reason,
             observe_with=best.value.observe_with or fact.observe_with,
             text=best.value.text,
+            missing=best.value.missing,
         )
     state = "absent" if best.value is None else "redacted" if is_redacted(best.value) else "known"
     return Resolved(

@@ -119,6 +119,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     observe_with: str = ""
     text: str = ""
+    missing: bool = False
     entries: Mapping[str, Resolved] = {}
 
 

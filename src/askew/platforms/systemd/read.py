@@ -336,7 +336,7 @@ def _host(unit: Unit, env: Mapping[str, Variable], place: Location) -> Iterator[
     if visible is not None:
         yield observed("hardware.gpu.count", visible.number, *visible.locations, origin="env")
     else:
-        yield observed("hardware.gpu.count", Unknown(_HOST_DEVICES, "nvidia-smi -L on the host"), place)
+        yield observed("hardware.gpu.count", Unknown(_HOST_DEVICES, "nvidia-smi -L on the host", missing=True), place)
     quota = unit.last("Service", "CPUQuota")
     if quota is not None:
         yield from _pair("orchestration.resources.cpu", Token(quota.value, quota.at()), _quota)
