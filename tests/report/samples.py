@@ -63,6 +63,11 @@ def difference(fact: str, reference: Resolved, target: Resolved, **more) -> Find
     )
 
 
+def target(finding: Finding) -> Resolved:
+    assert finding.target is not None
+    return finding.target
+
+
 def known(fact: str, value, where: Location, origin="explicit", **more) -> Resolved:
     return Resolved(fact=fact, state="known", value=value, origin=origin, locations=(where,), **more)
 
@@ -312,7 +317,7 @@ INCIDENT = report(
         MAX_LEN, DTYPE, VERSION, TAG, TIMEOUT, UNRESOLVED, CHECK, SECRET, WAIVED, BATCH,
         unknown=UNSEEN, coverage=Coverage(declared=14, verified=11, unknown=3),
     ),
-    workload(id="prod/Deployment/embed", reference_id="prod/Deployment/embed", coverage=Coverage(declared=9, verified=9)),
+    workload(id="prod/Deployment/embed", reference_id="", coverage=Coverage(declared=9, verified=9)),
     workload(
         id="prod/LeaderWorkerSet/big", reference_id="staging/LeaderWorkerSet/big", reference_engine=None,
         members=(Member("worker", "worker", pods=3),),
@@ -372,8 +377,8 @@ SNAPSHOT = Snapshot(
     id=WORKLOAD,
     engine=EngineIdentity(name="vllm", version="0.8.0"),
     facts={
-        "runtime.max_model_len": MAX_LEN.target,
-        "runtime.tensor_parallel_size": UNRESOLVED.target,
+        "runtime.max_model_len": target(MAX_LEN),
+        "runtime.tensor_parallel_size": target(UNRESOLVED),
         "runtime.quantization": Resolved(fact="runtime.quantization", state="absent", origin="engine-default"),
         "runtime.swap.bytes": Resolved(fact="runtime.swap.bytes", state="unsupported"),
         "runtime.dtype": Resolved(
@@ -413,7 +418,7 @@ SNAPSHOT = Snapshot(
                 "VLLM_USE_V1": known("runtime.env", "1", at(NOW, 46, 11), origin="env", key="VLLM_USE_V1"),
             },
         ),
-        "serving.request_timeout": TIMEOUT.target,
+        "serving.request_timeout": target(TIMEOUT),
         "hardware.gpu.model": Resolved(
             fact="hardware.gpu.model", state="unknown", reason="no source shows it", observe_with="nvidia-smi -L"
         ),

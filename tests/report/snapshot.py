@@ -1,4 +1,4 @@
-"""Committed outputs. ``ASKEW_UPDATE_SNAPSHOTS=1 pytest tests/report`` writes them anew; read the diff before you commit it."""
+"""Committed outputs. ``ASKEW_UPDATE_SNAPSHOTS=1 pytest tests/report`` writes them anew; read the diff, then commit."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_nothing_is_left_out():
 
 
 def test_a_side_that_nothing_shows_has_no_origin():
-    bare = msgspec.structs.replace(samples.UNRESOLVED.target, locations=(), text="")
+    bare = msgspec.structs.replace(samples.target(samples.UNRESOLVED), locations=(), text="")
     finding = msgspec.structs.replace(samples.UNRESOLVED, target=bare)
     side = json.loads(written(samples.report(samples.workload(finding))))["workloads"][0]["findings"][0]["target"]
     assert (side["state"], side["origin"], side["value"], side["confidence"]) == ("unknown", None, None, None)

@@ -137,7 +137,9 @@ def _row(name: str, one: Resolved) -> _Row:
             text = _cut(present.shown_as(one.fact, lost.value, one.key))
             beneath.append(f"overrides {text} ({ORIGINS[lost.origin]}{at})")
     at = next((place(where) for where in places(one.locations)), "")
-    return name, _cut(present.value(one)), present.origin(one), at, beneath
+    # That nothing is set is itself known from somewhere.
+    origin = ORIGINS[one.origin] if one.state == "absent" else present.origin(one)
+    return name, _cut(present.value(one)), origin, at, beneath
 
 
 def _cut(text: str) -> str:
@@ -171,13 +173,14 @@ def _unknown(facts: Sequence[Resolved], style: Style, width: int) -> Iterator[st
     groups: dict[tuple[str, str], list[str]] = {}
     for one in facts:
         if one.state == "unsupported":
-            reason, observe = "not supported by this engine", ""
-        else:
-            text = f"{clean(one.text)}: " if one.text else ""
-            at = next((f" ({place(where)})" for where in places(one.locations)), "")
-            reason, observe = f"{text}{clean(one.reason or 'no source shows it')}{at}", clean(one.observe_with)
-        groups.setdefault((reason, observe), []).append(one.fact)
+            groups.setdefault(("not supported by this engine", ""), []).append(one.fact)
+            continue
+        text = f"{clean(one.text)}: " if one.text else ""
+        at = next((f" ({place(where)})" for where in places(one.locations)), "")
+        reason = f"{text}{clean(one.reason or 'no source shows it')}{at}"
+        groups.setdefault((reason, clean(one.observe_with)), []).append(one.fact)
     for (reason, observe), names in groups.items():
-        yield from wrap(f"not seen: {', '.join(names)}: {reason}", width, "    ", style, "2", hang=2)
+        yield from wrap(f"not seen: {', '.join(names)}", width, "    ", style, hang=2)
+        yield from wrap(reason, width, "        ", style, "2")
         if observe:
-            yield "      " + style.paint(f"see: {observe}", "2")
+            yield "        " + style.paint(f"see: {observe}", "2")

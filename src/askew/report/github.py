@@ -14,8 +14,7 @@ from askew.facts.types import Severity
 from askew.findings.finding import Finding
 from askew.report import present
 from askew.report.model import Report
-from askew.report.present import clean, file_of, place, places
-from askew.resolve.workload import Resolved
+from askew.report.present import clean, file_of, places
 
 _COMMAND: dict[Severity, str] = {
     "critical": "error",
@@ -40,7 +39,9 @@ def _lines(report: Report) -> Iterator[str]:
     for workload, selection in zip(report.workloads, selections, strict=True):
         for finding in selection.findings:
             title = f"{present.name(finding)} ({clean(workload.id)})"
-            yield _command(_COMMAND[finding.severity], _place(finding), title, list(_message(finding)))
+            yield _command(
+                _COMMAND[finding.severity], _place(finding), title, [present.headline(finding), *present.lines(finding)]
+            )
     live = [finding for selection in selections for finding in selection.findings]
     waived = sum(len(selection.waived) for selection in selections)
     more = f", {waived} waived" if waived else ""
@@ -50,22 +51,6 @@ def _lines(report: Report) -> Iterator[str]:
 def _place(finding: Finding) -> Location | None:
     """The first place that is a file: annotations stand in files."""
     return next((at for at in places(finding.locations) if file_of(at) is not None), None)
-
-
-def _message(finding: Finding) -> Iterator[str]:
-    yield present.headline(finding)
-    for word, side in (("reference", finding.reference), ("target", finding.target)):
-        if side is not None:
-            yield f"{word}: {_side(side)}"
-    if finding.impact:
-        yield clean(finding.impact)
-    if finding.remedies:
-        yield f"fix: {clean(finding.remedies[0].action)}"
-
-
-def _side(side: Resolved) -> str:
-    parts = [present.value(side), present.origin(side), *(place(at) for at in places(side.locations)[:1])]
-    return ", ".join(part for part in parts if part)
 
 
 def _command(name: str, at: Location | None, title: str, lines: list[str]) -> str:

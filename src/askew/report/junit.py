@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from askew.findings.finding import Finding
 from askew.report import present
 from askew.report.model import InputError, Report, WorkloadReport
-from askew.report.present import clean, place, places
+from askew.report.present import clean, places
 
 
 def render(report: Report) -> str:
@@ -66,21 +66,10 @@ def _outcome(finding: Finding, report: Report) -> str:
         return f"<skipped message={_attribute(f'waived{until}: {clean(waiver.reason)}')}/>"
     if finding.baseline == "existing":
         return f"<skipped message={_attribute('known before')}/>"
-    body = _text("\n".join(_body(finding)))
+    body = _text("\n".join(present.lines(finding)))
     if not present.counts(finding, report.fail_on):
         return f"<system-out>{_text(finding.severity + ': ')}{_text(present.headline(finding))}\n{body}</system-out>"
     return f"<failure type={_attribute(finding.severity)} message={said}>{body}</failure>"
-
-
-def _body(finding: Finding) -> Iterator[str]:
-    for word, side in (("reference", finding.reference), ("target", finding.target)):
-        if side is not None:
-            parts = [present.value(side), present.origin(side), *(place(at) for at in places(side.locations)[:4])]
-            yield f"{word}: " + ", ".join(part for part in parts if part)
-    if finding.impact:
-        yield clean(finding.impact)
-    for remedy in finding.remedies[:1]:
-        yield f"fix: {clean(remedy.action)}"
 
 
 def _unseen(workload: WorkloadReport) -> Iterator[str]:

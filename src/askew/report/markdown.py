@@ -109,21 +109,16 @@ def _row(finding: Finding, also: Sequence[Finding]) -> str:
         what += f" ({finding.confidence})"
     for other in also:
         what += f"<br>also {_code(_short(clean(other.summary)))}"
-    left, right = _sides(finding)
+    told = {role: _cell(side, text) for role, side, text in present.sides(finding, _LONG)}
     # A bar ends a cell even inside a code span, unless it is escaped.
-    cells = (cell.replace("|", "\\|") for cell in (f"**{finding.severity}**", what, left, right))
+    cells = (
+        cell.replace("|", "\\|")
+        for cell in (f"**{finding.severity}**", what, told.get("reference", ""), told.get("target", ""))
+    )
     return f"| {' | '.join(cells)} |"
 
 
-def _sides(finding: Finding) -> tuple[str, str]:
-    texts = [present.value(side) if side is not None else "" for side in (finding.reference, finding.target)]
-    left, right = present.excerpts(texts[0], texts[1], _LONG)
-    return _cell(finding.reference, left), _cell(finding.target, right)
-
-
-def _cell(side: Resolved | None, text: str) -> str:
-    if side is None:
-        return ""
+def _cell(side: Resolved, text: str) -> str:
     where = _code(place(places(side.locations)[0])) if places(side.locations) else ""
     parts = [_code(text), present.origin(side), where]
     reason = f"<br>{_escape(side.reason)}" if side.state == "unknown" and side.reason else ""

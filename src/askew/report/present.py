@@ -11,8 +11,8 @@ from askew.evidence.location import Location
 from askew.evidence.redaction import shown
 from askew.facts.catalogue import FACTS
 from askew.facts.types import SEVERITIES, Severity, Value
-from askew.findings.finding import Finding
-from askew.report.model import WorkloadReport
+from askew.findings.finding import Finding, Kind
+from askew.report.model import Role, WorkloadReport
 from askew.resolve.observation import Origin
 from askew.resolve.workload import EngineIdentity, Resolved
 
@@ -21,6 +21,9 @@ from askew.resolve.workload import EngineIdentity, Resolved
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_HEADLINE = 100  # characters of a summary
+_EXCERPT = 300  # characters of a value in an annotation
+_PLACES: Mapping[Kind, int] = {"difference": 1, "check": 4, "pattern": 4}  # a check is proved by all of its places
 _UNITS = frozenset({"bytes", "seconds", "tokens", "cores"})
 
 ORIGINS: Mapping[Origin, str] = {
@@ -157,9 +160,41 @@ def _engine(identity: EngineIdentity | None) -> str:
 
 
 def headline(finding: Finding) -> str:
-    """The finding in one line; a possible one says so."""
+    """The finding in one line; one that is not certain says so.
+
+    Where two long values would drown it, or their difference lies in a secret, the name alone: the sides follow.
+    """
     sure = "" if finding.confidence == "certain" else f" ({finding.confidence})"
+    left, right = finding.reference, finding.target
+    if finding.kind == "difference" and left is not None and right is not None:
+        if left.value != right.value and value(left) == value(right):
+            return f"{name(finding)} differs in what is redacted{sure}"
+        if len(finding.summary) > _HEADLINE:
+            return f"{name(finding)} differs{sure}"
     return clean(finding.summary) + sure
+
+
+def sides(finding: Finding, limit: int) -> list[tuple[Role, Resolved, str]]:
+    """The sides there are, each with its value for people, cut to ``limit`` characters where the two differ."""
+    left, right = finding.reference, finding.target
+    texts = excerpts(value(left) if left is not None else "", value(right) if right is not None else "", limit)
+    out: list[tuple[Role, Resolved, str]] = []
+    if left is not None:
+        out.append(("reference", left, texts[0]))
+    if right is not None:
+        out.append(("target", right, texts[1]))
+    return out
+
+
+def lines(finding: Finding) -> Iterator[str]:
+    """The finding in a few lines, for annotations and test reports: sides with origin and place, impact, fix."""
+    for role, side, text in sides(finding, _EXCERPT):
+        parts = [text, origin(side), *(place(at) for at in places(side.locations)[: _PLACES[finding.kind]])]
+        yield f"{role}: " + ", ".join(part for part in parts if part)
+    if finding.impact:
+        yield clean(finding.impact)
+    for remedy in finding.remedies[:1]:
+        yield f"fix: {clean(remedy.action)}"
 
 
 def name(finding: Finding) -> str:

@@ -16,9 +16,9 @@ from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Severity, Value
 from askew.findings.finding import Finding, fingerprint
+from askew.report import present
 from askew.report.model import InputError, Report, WorkloadReport
-from askew.report.present import file_of, origin, place, places, plain, value
-from askew.resolve.workload import Resolved
+from askew.report.present import file_of, places, plain
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVEL: dict[Severity, str] = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
@@ -89,7 +89,7 @@ def _result(workload: WorkloadReport, finding: Finding, index: int) -> Json:
         "ruleIndex": index,
         "level": _LEVEL[finding.severity],
         "kind": "fail",
-        "message": {"text": _message(_text(finding))},
+        "message": {"text": _message("\n".join((present.headline(finding), *present.lines(finding))))},
         "locations": [_location(primary, workload.id)] if primary is not None else [],
         "partialFingerprints": {"askew/v1": fingerprint(finding)},
         "properties": {
@@ -126,23 +126,6 @@ def _result(workload: WorkloadReport, finding: Finding, index: int) -> Json:
     if finding.baseline is not None:
         result["baselineState"] = "unchanged" if finding.baseline == "existing" else "new"
     return result
-
-
-def _text(finding: Finding) -> str:
-    lines = [plain(finding.summary) + ("" if finding.confidence == "certain" else f" ({finding.confidence})")]
-    for word, side in (("reference", finding.reference), ("target", finding.target)):
-        if side is not None:
-            lines.append(_side(word, side))
-    if finding.impact:
-        lines.append(plain(finding.impact))
-    if finding.remedies:
-        lines.append(f"Fix: {plain(finding.remedies[0].action)}")
-    return "\n".join(lines)
-
-
-def _side(word: str, side: Resolved) -> str:
-    parts = [value(side), origin(side), ", ".join(place(at) for at in places(side.locations)[:1])]
-    return f"{word}: " + ", ".join(part for part in parts if part)
 
 
 def _message(text: str) -> str:

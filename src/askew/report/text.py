@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from askew.evidence.location import Location
@@ -18,7 +19,6 @@ _VERDICT_STYLE = {"skewed": "1;31", "incomplete": "1;33", "aligned": "1;32"}
 _SIGN: dict[Role, str] = {"reference": "-", "target": "+"}
 _SIGN_STYLE = {"-": "31", "+": "32", " ": ""}
 _LONG = 240  # characters of one value; -v shows all
-_HEAD = 100  # characters of a summary
 _FEW = 4
 
 
@@ -142,7 +142,7 @@ def _finding(
 ) -> Iterator[str]:
     severity = style.paint(finding.severity.upper().ljust(label), _SEVERITY_STYLE[finding.severity])
     hang = " " * (6 + label)
-    first, *rest = wrap(_head(finding), width, hang, style)
+    first, *rest = wrap(present.headline(finding), width, hang, style)
     yield f"    {severity}  {first[len(hang) :]}"
     yield from rest
     yield from _sides(finding, style, width, verbose)
@@ -170,28 +170,10 @@ def _command(word: str, said: str, indent: str, style: Style) -> str:
     return indent + style.paint(f"{word}: {clean(said)}", "2")
 
 
-def _head(finding: Finding) -> str:
-    """The summary; where two long values would drown it, the name, since the sides follow."""
-    left, right = finding.reference, finding.target
-    if finding.kind == "difference" and left is not None and right is not None:
-        sure = "" if finding.confidence == "certain" else f" ({finding.confidence})"
-        if left.value != right.value and present.value(left) == present.value(right):
-            return f"{present.name(finding)} differs in what is redacted{sure}"
-        if len(finding.summary) > _HEAD:
-            return f"{present.name(finding)} differs{sure}"
-    return present.headline(finding)
-
-
 def _sides(finding: Finding, style: Style, width: int, verbose: bool) -> Iterator[str]:
-    sides = [("-", finding.reference), ("+", finding.target)]
-    shown = [(sign, side, present.value(side)) for sign, side in sides if side is not None]
-    if len(shown) == 1:  # a check looks at one side: nothing was taken away or added
-        shown = [(" ", side, text) for _, side, text in shown]
-    elif not verbose:
-        left, right = present.excerpts(shown[0][2], shown[1][2], _LONG)
-        shown = [(shown[0][0], shown[0][1], left), (shown[1][0], shown[1][1], right)]
-    if len(shown) == 1 and not verbose:
-        shown = [(sign, side, present.excerpts(text, "", _LONG)[0]) for sign, side, text in shown]
+    found = present.sides(finding, sys.maxsize if verbose else _LONG)
+    # A check looks at one side: nothing was taken away or added.
+    shown = [(_SIGN[role] if len(found) > 1 else " ", side, text) for role, side, text in found]
     cells = [(text, present.origin(side), _where(finding, side)) for _, side, text in shown]
     for (sign, side, _), lines in zip(shown, columns(cells, width, "        "), strict=True):
         mark = style.paint(sign, _SIGN_STYLE[sign])
@@ -213,7 +195,7 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
     """What else tells how the side came about: hops, values that lost, and with -v the reasons."""
     if len(side.hops) > 1:
         cells = [
-            (clean(hop.name), _shown(side, hop.value) + f" {ORIGINS.get(hop.origin, hop.origin)}", _at(hop.locations))
+            (f"{clean(hop.name)}: {_shown(side, hop.value)}", ORIGINS.get(hop.origin, hop.origin), _at(hop.locations))
             for hop in side.hops
         ]
         for lines in columns(cells, width, "          "):
