@@ -9,8 +9,7 @@ ENGINES: Mapping[str, str] = {
     "tgi": "askew.engines.tgi",
     "vllm": "askew.engines.vllm",
 }
-CHECKS: Mapping[str, str] = {
-}
+CHECKS: Mapping[str, str] = {}
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
     "cmd": "askew.collectors.command",

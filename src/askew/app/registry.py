@@ -38,18 +38,27 @@ def recognition(name: str) -> Recognition:
 
 def recognise(launch: Launch) -> str | None:
     """The name of the engine that a launch starts, or None. The program decides; the image only where it names none."""
-    words = " ".join(token.text for token in launch.argv[:12])
-    if not launch.implicit_entrypoint and launch.argv:
+    if launch.argv and not (launch.implicit_entrypoint and launch.argv[0].text.startswith("-")):
+        words = " ".join(token.text for token in launch.argv[:12])
         for name, programs in _programs().items():
             if any(pattern.match(words) for pattern in programs):
                 return name
-        return None
+        if not launch.implicit_entrypoint or _names_a_program(launch.argv[0].text):
+            return None
     if launch.image is None:
         return None
     for name, images in _images().items():
         if any(pattern.search(launch.image.text) for pattern in images):
             return name
     return None
+
+
+def _names_a_program(word: str) -> bool:
+    """Whether the first argument of an image is an interpreter (``python3 -m sglang_router``), not a model."""
+    return _INTERPRETER.fullmatch(word) is not None
+
+
+_INTERPRETER = re.compile(r"(?:\S*/)?(?:python[0-9.]*|bash|sh)")
 
 
 def engine_of_image(image: str) -> str | None:

@@ -32,16 +32,17 @@ class Expanded(Token, frozen=True):
     spans: tuple[Span, ...] = ()
 
 
-def _expand(text: str, env: Mapping[str, Variable]) -> tuple[str, tuple[Span, ...]]:
-    """The expanded text and every stretch that differs from what was written, in order."""
+def _expand(text: str, env: Mapping[str, Variable]) -> tuple[str, tuple[Span, ...], str]:
+    """The expanded text, every stretch that differs from what was written, in order, and the first undefined name."""
     out: list[str] = []
+    undefined = ""
     spans: list[Span] = []
     length = at = 0
     while True:
         dollar = text.find("$", at)
         if dollar < 0 or dollar + 1 >= len(text):
             out.append(text[at:])
-            return "".join(out), tuple(spans)
+            return "".join(out), tuple(spans), undefined
         out.append(text[at:dollar])
         length += dollar - at
         following = text[dollar + 1]
@@ -55,9 +56,12 @@ def _expand(text: str, env: Mapping[str, Variable]) -> tuple[str, tuple[Span, ..
             if close >= 0:
                 at = close + 1
                 piece = text[dollar:at]
-                variable = env.get(text[dollar + 2 : close])
+                name = text[dollar + 2 : close]
+                variable = env.get(name)
                 if variable is not None and variable.value is not None:
                     piece = variable.value
+                elif variable is None and name.isidentifier():
+                    undefined = undefined or name
         if piece != text[dollar:at] or variable is not None:
             spans.append(Span(length, length + len(piece), dollar, at, variable))
         out.append(piece)
@@ -86,15 +90,20 @@ def _origin(spans: Sequence[Span]) -> tuple[tuple[Location, ...], str | None]:
 def kubernetes_expand(token: Token, env: Mapping[str, Variable]) -> Token:
     """``token`` with every ``$(NAME)`` that ``env`` defines replaced.
 
-    A variable whose value could not be seen stays verbatim and makes the token unknown for the variable's reason.
+    A variable whose value could not be seen stays verbatim and makes the token unknown for the variable's reason. So
+    does one that nothing defines, in a single word: the manifest may be a patch (in a script the shell reads it).
     ``via`` gains the places of the variables used.
     """
     if "$" not in token.text:
         return token
-    text, spans = _expand(token.text, env)
-    if not spans:
+    text, spans, undefined = _expand(token.text, env)
+    open_name = f"$({undefined}) names a variable that no source seen sets" if undefined else None
+    if open_name is not None and any(blank in token.text for blank in " \t\n"):
+        open_name = None
+    if not spans and open_name is None:
         return token
     via, unknown = _origin(spans)
+    unknown = unknown or open_name
     return Expanded(
         text=text,
         location=token.location,
@@ -116,7 +125,7 @@ def kubernetes_env(variables: Sequence[Variable]) -> dict[str, Variable]:
     for variable in variables:
         value = variable.value
         if value is not None and "$" in value and not variable.via:
-            text, spans = _expand(value, env)
+            text, spans, _ = _expand(value, env)
             if spans:
                 via, unknown = _origin(spans)
                 variable = Variable(variable.name, text, variable.location, variable.unknown or unknown, via)
