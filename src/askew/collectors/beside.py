@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from askew.collectors.interface import Text
 from askew.collectors.reading import DATA_EXTENSIONS, Reader, is_compose, is_text_name, is_variables
 from askew.evidence.document import Document, Node
+from askew.evidence.yaml import read
 from askew.platforms.interface import sibling
 
 _UNIT_FILES = re.compile(r"^\s*(?:EnvironmentFile|Pod|Image)\s*=\s*-?(.+?)\s*$", re.MULTILINE)
-_EXTENDS = re.compile(r"^\s*(?:file|env_file|path)\s*:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
 # What makes the built objects differ from the files (kubectl.docs.kubernetes.io/references/kustomize/kustomization/).
 _TRANSFORMS = (
     "patches", "patchesStrategicMerge", "patchesJson6902", "images", "replicas", "configMapGenerator",
@@ -77,7 +77,7 @@ def references(source: str, documents: Iterable[Document], texts: Iterable[Text]
                 found += _paths(entry) + _paths(entry["path"])
     for text in texts:
         if text.source.endswith((".yaml", ".yml")):
-            found += _EXTENDS.findall(text.text)
+            found += references(source, read(text.text, text.source, dialect="yaml"), ())
         elif text.source.endswith((*_UNITS, ".conf")):
             found += [os.path.basename(name) for name in _UNIT_FILES.findall(text.text)]
     return [name for name in found if name and "$" not in name]
