@@ -71,11 +71,11 @@ def _collect(reader: Reader, request: Request) -> None:
     repository = _Repository(git, folder)
     commit = repository.commit(revision, path)
     prefix = repository.prefix()
-    entries, top = [], ""
-    for top in dict.fromkeys((_inside(prefix, rest, path), _inside("", path.lstrip("/"), path))):
+    top = _inside(prefix, rest, path)
+    entries = repository.files(commit, top)
+    if not entries and not os.path.normpath(path).startswith(".."):
+        top = _inside("", path.lstrip("/"), path)
         entries = repository.files(commit, top)
-        if entries:
-            break
     if not entries:
         exists = os.path.exists(os.path.join(folder, rest))
         message = f"there is no {path} at {revision}" + ("; it is in the working tree only" if exists else "")
