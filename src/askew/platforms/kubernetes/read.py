@@ -19,7 +19,12 @@ from askew.resolve.workload import Problem, Workload
 
 # API group, or group/Kind where the rest of the group is read by its pod templates alone → the module whose READERS
 # know it.
-_READER_MODULES: Mapping[str, str] = {}
+_READER_MODULES: Mapping[str, str] = {
+    "serving.knative.dev": "askew.platforms.kubernetes.knative",
+    "leaderworkerset.x-k8s.io": "askew.platforms.kubernetes.leaderworkerset",
+    "kubeai.org": "askew.platforms.kubernetes.kubeai",
+    "apps.nvidia.com": "askew.platforms.kubernetes.nim",
+}
 
 # API group of the objects that are joined → the module whose JOINS do it.
 _JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = ()

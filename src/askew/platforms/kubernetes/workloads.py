@@ -332,7 +332,12 @@ def _replicas(draft: Draft) -> Iterator[Observation]:
         if node is not None and node:
             number = node.integer()
             value = Unknown("the replica count is no whole number", text=text_of(node)) if number is None else number
-            yield observed(fact, value, node.location)
+            if fact.endswith(".max"):
+                # Whoever writes the count means the fewest; that it is also the most follows from no autoscaler.
+                because = ("no autoscaler: the replica count is fixed",)
+                yield observed(fact, value, node.location, origin="derived", because=because)
+            else:
+                yield observed(fact, value, node.location)
         elif draft.replicas_default is not None:
             yield observed(fact, draft.replicas_default, APPS_DEFAULTS, origin="platform-default")
 
