@@ -387,7 +387,7 @@ SNAPSHOT = Snapshot(
             value="bfloat16",
             origin="engine-default",
             confidence="likely",
-            locations=(Location(source="https://docs.example/defaults", object="cite vllm 0.8.0"),),
+            locations=(Location(source="https://docs.example/defaults"),),
             because=("auto: the model's own",),
         ),
         "runtime.env": Resolved(

@@ -129,14 +129,14 @@ def _row(name: str, one: Resolved) -> _Row:
     if one.state == "unknown" and one.reason:
         beneath.append(clean(one.reason))
     for hop in one.hops if len(one.hops) > 1 else ():
-        at = next((f", {place(where)}" for where in places(hop.locations)), "")
+        at = next((f", {place(where)}" for where in places(hop)), "")
         beneath.append(f"{clean(hop.name)}: {present.shown_as(one.fact, hop.value)} ({ORIGINS[hop.origin]}{at})")
     for lost in one.shadowed:
         if lost.origin not in DEFAULTS:
-            at = next((f", {place(where)}" for where in places(lost.locations)), "")
+            at = next((f", {place(where)}" for where in places(lost)), "")
             text = _cut(present.shown_as(one.fact, lost.value, one.key))
             beneath.append(f"overrides {text} ({ORIGINS[lost.origin]}{at})")
-    at = next((place(where) for where in places(one.locations)), "")
+    at = next((place(where) for where in places(one)), "")
     # That nothing is set is itself known from somewhere.
     origin = ORIGINS[one.origin] if one.state == "absent" else present.origin(one)
     return name, _cut(present.value(one)), origin, at, beneath
@@ -176,7 +176,7 @@ def _unknown(facts: Sequence[Resolved], style: Style, width: int) -> Iterator[st
             groups.setdefault(("not supported by this engine", ""), []).append(one.fact)
             continue
         text = f"{clean(one.text)}: " if one.text else ""
-        at = next((f" ({place(where)})" for where in places(one.locations)), "")
+        at = next((f" ({place(where)})" for where in places(one)), "")
         reason = f"{text}{clean(one.reason or 'no source shows it')}{at}"
         groups.setdefault((reason, clean(one.observe_with)), []).append(one.fact)
     for (reason, observe), names in groups.items():

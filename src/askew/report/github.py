@@ -14,7 +14,7 @@ from askew.facts.types import Severity
 from askew.findings.finding import Finding
 from askew.report import present
 from askew.report.model import Report
-from askew.report.present import clean, file_of, places
+from askew.report.present import clean, everywhere, file_of
 
 _COMMAND: dict[Severity, str] = {
     "critical": "error",
@@ -50,7 +50,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _place(finding: Finding) -> Location | None:
     """The first place that is a file: annotations stand in files."""
-    return next((at for at in places(finding.locations) if file_of(at) is not None), None)
+    return next((at for at in everywhere(finding) if file_of(at) is not None), None)
 
 
 def _command(name: str, at: Location | None, title: str, lines: list[str]) -> str:

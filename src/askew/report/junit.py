@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from askew.findings.finding import Finding
 from askew.report import present
 from askew.report.model import InputError, Report, WorkloadReport
-from askew.report.present import clean, places
+from askew.report.present import clean, everywhere
 
 
 def render(report: Report) -> str:
@@ -49,7 +49,7 @@ def _wrapped(name: str, cases: list[str], when: str = "") -> str:
 
 
 def _case(workload: WorkloadReport, finding: Finding, report: Report) -> str:
-    first = next(iter(places(finding.locations)), None)
+    first = next(iter(everywhere(finding)), None)
     file = present.file_of(first) if first is not None else None
     at = f" file={_attribute(clean(file))}" if file is not None else ""
     if first is not None and file is not None and first.line:

@@ -119,7 +119,7 @@ def _row(finding: Finding, also: Sequence[Finding]) -> str:
 
 
 def _cell(side: Resolved, text: str) -> str:
-    where = _code(place(places(side.locations)[0])) if places(side.locations) else ""
+    where = _code(place(places(side)[0])) if places(side) else ""
     parts = [_code(text), present.origin(side), where]
     reason = f"<br>{_escape(side.reason)}" if side.state == "unknown" and side.reason else ""
     return "<br>".join([parts[0], " ".join(part for part in parts[1:] if part)]).removesuffix("<br>") + reason

@@ -14,13 +14,15 @@ from askew.facts.types import SEVERITIES, Severity, Value
 from askew.findings.finding import Finding, Kind
 from askew.report.model import Role, WorkloadReport
 from askew.resolve.observation import Origin
-from askew.resolve.workload import EngineIdentity, Resolved
+from askew.resolve.workload import EngineIdentity, Hop, Resolved, Shadowed
 
 # Everything that moves the cursor, colours, rings or reorders: C0 and C1 controls, line separators, and the
 # bidirectional overrides of Unicode TR 36, with which a value can be made to look like another.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+DEFAULTS: frozenset[Origin] = frozenset(("engine-default", "platform-default"))
+_CITING: frozenset[Origin] = DEFAULTS | {"catalogue"}
 _HEADLINE = 100  # characters of a summary
 _EXCERPT = 300  # characters of a value in an annotation
 _PLACES: Mapping[Kind, int] = {"difference": 1, "check": 4, "pattern": 4}  # a check is proved by all of its places
@@ -42,7 +44,6 @@ ORIGINS: Mapping[Origin, str] = {
     "engine-default": "engine default",
     "platform-default": "platform default",
 }
-DEFAULTS: frozenset[Origin] = frozenset(("engine-default", "platform-default"))
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
@@ -112,14 +113,20 @@ def origin(side: Resolved) -> str:
     return words if side.confidence == "certain" else f"{words}, {side.confidence}"
 
 
-def is_citation(at: Location) -> bool:
-    """Whether a location cites the public source of a default rather than a place in the user's input."""
-    return at.object.startswith("cite ")
+def places(known: Resolved | Shadowed | Hop) -> tuple[Location, ...]:
+    """The places in what the user gave. A default may come with its public source instead, which is no place."""
+    return tuple(at for at in known.locations if known.origin not in _CITING or at.object or at.column)
 
 
-def places(locations: Iterable[Location]) -> tuple[Location, ...]:
-    """The places in what the user gave."""
-    return tuple(at for at in locations if not is_citation(at))
+def citations(known: Resolved) -> tuple[str, ...]:
+    """The public sources of a value that nobody wrote."""
+    given = places(known)
+    return tuple(str(at) for at in known.locations if at not in given)
+
+
+def everywhere(finding: Finding) -> tuple[Location, ...]:
+    """The places of a finding: the target's first, then the reference's."""
+    return tuple(at for side in (finding.target, finding.reference) if side is not None for at in places(side))
 
 
 def place(at: Location) -> str:
@@ -189,7 +196,7 @@ def sides(finding: Finding, limit: int) -> list[tuple[Role, Resolved, str]]:
 def lines(finding: Finding) -> Iterator[str]:
     """The finding in a few lines, for annotations and test reports: sides with origin and place, impact, fix."""
     for role, side, text in sides(finding, _EXCERPT):
-        parts = [text, origin(side), *(place(at) for at in places(side.locations)[: _PLACES[finding.kind]])]
+        parts = [text, origin(side), *(place(at) for at in places(side)[: _PLACES[finding.kind]])]
         yield f"{role}: " + ", ".join(part for part in parts if part)
     if finding.impact:
         yield clean(finding.impact)
@@ -253,12 +260,12 @@ def _one_change(finding: Finding) -> object:
         return None
     fact = FACTS[finding.rule]
     family = fact.settled_by or fact.follows or fact.key
-    return (family, finding.key, places(left.locations), places(right.locations))
+    return (family, finding.key, places(left), places(right))
 
 
 def _written(side: Resolved) -> bool:
     """Whether the side's place shows its value. A default is shown where it would stand: that is nothing in common."""
-    return bool(places(side.locations)) and side.state in ("known", "redacted") and side.origin not in DEFAULTS
+    return bool(places(side)) and side.state in ("known", "redacted") and side.origin not in DEFAULTS
 
 
 def tally(findings: Iterable[Finding]) -> str:

@@ -78,8 +78,8 @@ def _rule(finding: Finding) -> Json:
 
 
 def _result(workload: WorkloadReport, finding: Finding, index: int) -> Json:
-    target = places(finding.target.locations) if finding.target is not None else ()
-    reference = places(finding.reference.locations) if finding.reference is not None else ()
+    target = places(finding.target) if finding.target is not None else ()
+    reference = places(finding.reference) if finding.reference is not None else ()
     # Where the target is no file, a file of the reference (a contract, last-good) is the place that people can open.
     everywhere = (*target, *reference)
     primary = next((at for at in everywhere if file_of(at) is not None), everywhere[0] if everywhere else None)

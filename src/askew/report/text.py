@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.findings.finding import Finding
 from askew.report import present
 from askew.report.model import Report, Role, UnknownFact, WorkloadReport
 from askew.report.present import DEFAULTS, ORIGINS, clean, many, place, places
 from askew.report.style import NARROWEST, Style, columns, wrap
-from askew.resolve.workload import Resolved
+from askew.resolve.workload import Hop, Resolved, Shadowed
 
 _SEVERITY_STYLE = {"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2"}
 _VERDICT_STYLE = {"skewed": "1;31", "incomplete": "1;33", "aligned": "1;32"}
@@ -184,7 +183,7 @@ def _sides(finding: Finding, style: Style, width: int, verbose: bool) -> Iterato
 
 def _where(finding: Finding, side: Resolved) -> str:
     """The place; a check is proved by all of its places, a difference by the first on each side."""
-    found = list(dict.fromkeys(place(at) for at in places(side.locations)))
+    found = list(dict.fromkeys(place(at) for at in places(side)))
     if finding.kind == "difference":
         return found[0] if found else ""
     more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
@@ -195,14 +194,14 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
     """What else tells how the side came about: hops, values that lost, and with -v the reasons."""
     if len(side.hops) > 1:
         cells = [
-            (f"{clean(hop.name)}: {_shown(side, hop.value)}", ORIGINS.get(hop.origin, hop.origin), _at(hop.locations))
+            (f"{clean(hop.name)}: {_shown(side, hop.value)}", ORIGINS.get(hop.origin, hop.origin), _at(hop))
             for hop in side.hops
         ]
         for lines in columns(cells, width, "          "):
             yield from (style.paint(line, "2") for line in lines)
     for lost in side.shadowed:
         if verbose or lost.origin not in DEFAULTS:
-            at = _at(lost.locations)
+            at = _at(lost)
             words = f"overrides {_shown(side, lost.value)} ({ORIGINS.get(lost.origin, lost.origin)}"
             yield from wrap(words + (f", {at})" if at else ")"), width, "          ", style, "2")
     if side.state == "unknown" and side.reason:
@@ -212,7 +211,7 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
     if verbose:
         for reason in side.because:
             yield from wrap(f"because: {clean(reason)}", width, "          ", style, "2", hang=9)
-        for other in places(side.locations)[1:] if finding.kind == "difference" else ():
+        for other in places(side)[1:] if finding.kind == "difference" else ():
             yield from wrap(f"also at {place(other)}", width, "          ", style, "2")
 
 
@@ -220,8 +219,8 @@ def _shown(side: Resolved, raw: Value) -> str:
     return present.excerpts(present.shown_as(side.fact, raw, side.key), "", _LONG)[0]
 
 
-def _at(locations: Sequence[Location]) -> str:
-    return next((place(at) for at in places(locations)), "")
+def _at(known: Shadowed | Hop) -> str:
+    return next((place(at) for at in places(known)), "")
 
 
 # -- what is not a finding to act on -----------------------------------------------------------------------------------

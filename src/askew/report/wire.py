@@ -19,7 +19,7 @@ from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
 from askew.findings import finding as findings
 from askew.report import model
-from askew.report.present import is_citation, plain, unit
+from askew.report.present import citations, places, plain, unit
 from askew.resolve import workload as resolved
 from askew.resolve.workload import Resolved
 
@@ -375,7 +375,7 @@ def facts(
 
 def fact(one: Resolved) -> KnownFact | UnknownFact:
     """One resolved fact as ``askew facts`` writes it."""
-    where = _places(one.locations)
+    where = _places(one)
     if one.state in ("unknown", "unsupported"):
         reason = one.reason or (
             "this engine has no such setting" if one.state == "unsupported" else "no source shows it"
@@ -410,8 +410,8 @@ def _entry(one: Resolved) -> Entry:
     return Entry(
         state=_state(one),
         value=_value(one.value),
-        origin=one.origin if shown or one.locations else None,
-        location=_first(_places(one.locations)),
+        origin=one.origin if shown or places(one) else None,
+        location=_first(_places(one)),
         reason=_or_none(one.reason),
     )
 
@@ -493,7 +493,7 @@ def _waiver(source: findings.Waiver | None) -> Waiver | None:
 def _side(source: Resolved | None) -> Side | None:
     if source is None:
         return None
-    where = _places(source.locations)
+    where = _places(source)
     seen = source.state != "unknown"
     return Side(
         state=_state(source),
@@ -519,12 +519,11 @@ def _state(source: Resolved) -> str:
 
 def _because(source: Resolved) -> list[str]:
     """Reasons, and the public source of a default: it is no place in what the user gave."""
-    cited = [at for at in source.locations if is_citation(at)]
-    return [plain(text) for text in (*source.because, *(str(at) for at in cited)) if text]
+    return [plain(text) for text in (*source.because, *citations(source)) if text]
 
 
 def _shadowed(source: resolved.Shadowed) -> Shadowed:
-    where = _places(source.locations)
+    where = _places(source)
     return Shadowed(value=_value(source.value), origin=source.origin, location=_first(where), locations=where)
 
 
@@ -533,12 +532,12 @@ def _hop(source: resolved.Hop) -> Hop:
         name=plain(source.name),
         value=_value(source.value),
         origin=source.origin,
-        location=_first(_places(source.locations)),
+        location=_first(_places(source)),
     )
 
 
-def _places(locations: tuple[evidence.Location, ...]) -> list[Location]:
-    return [_place(at) for at in locations if not is_citation(at)]
+def _places(known: Resolved | resolved.Shadowed | resolved.Hop) -> list[Location]:
+    return [_place(at) for at in places(known)]
 
 
 def _place(at: evidence.Location) -> Location:
