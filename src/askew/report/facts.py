@@ -150,7 +150,7 @@ def _table(rows: Sequence[_Row], style: Style, width: int) -> Iterator[str]:
     """Aligned where a row fits the width; a row that does not goes on several lines and does not widen the others."""
     if not rows:
         return
-    names = min(max(len(row[0]) for row in rows), max(18, width * 2 // 5))
+    names = min(max(len(row[0]) for row in rows), max(18, width // 2))
     fitting = [row for row in rows if len(row[0]) <= names and len(row[1]) <= width // 3]
     values = max((len(row[1]) for row in fitting), default=0)
     origins = max((len(row[2]) for row in fitting), default=0)
