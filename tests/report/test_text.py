@@ -109,6 +109,11 @@ def test_values_that_differ_only_in_a_secret_say_so():
     assert "model.source differs in what is redacted" in text(report(workload(samples.LEAKY)))
 
 
+def test_an_impact_that_several_keys_share_is_said_once():
+    other = msgspec.structs.replace(samples.SECRET, key="OTHER", summary="runtime.env[OTHER]: a → b")
+    assert text(report(workload(samples.SECRET, other))).count("Variables switch backends") == 1
+
+
 def test_waived_findings_are_listed_with_reason_owner_expiry_and_place():
     shown = text(report(workload(samples.WAIVED)))
     line = "floating-image-tag: pinned by digest at admission, ana, until 2026-12-31 (askew.toml:4)"

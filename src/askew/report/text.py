@@ -106,11 +106,14 @@ def _workload(workload: WorkloadReport, style: Style, width: int, verbose: bool)
     selection = present.select(workload)
     yield _title(workload, selection, style)
     label = max((len(finding.severity) for finding, _ in selection.live), default=0)
+    told: set[str] = set()  # several keys of one map have one impact: it is said once
     for category in dict.fromkeys(finding.category for finding, _ in selection.live):
         yield "  " + style.paint(category, "4") if style.color else f"  {category}"
         for finding, also in selection.live:
             if finding.category == category:
-                yield from _finding(finding, also, style, width, label, verbose)
+                impact = "" if finding.impact in told else finding.impact
+                told.add(finding.impact)
+                yield from _finding(finding, also, impact, style, width, label, verbose)
                 yield ""
     if selection.existing:
         yield from _existing(selection.existing, style, width, verbose)
@@ -137,7 +140,7 @@ def _title(workload: WorkloadReport, selection: present.Selection, style: Style)
 
 
 def _finding(
-    finding: Finding, also: Sequence[Finding], style: Style, width: int, label: int, verbose: bool
+    finding: Finding, also: Sequence[Finding], impact: str, style: Style, width: int, label: int, verbose: bool
 ) -> Iterator[str]:
     severity = style.paint(finding.severity.upper().ljust(label), _SEVERITY_STYLE[finding.severity])
     hang = " " * (6 + label)
@@ -147,8 +150,8 @@ def _finding(
     yield from _sides(finding, style, width, verbose)
     for other in also:
         yield from wrap(f"also: {clean(other.summary)}", width, "      ", style)
-    if finding.impact:
-        yield from wrap(clean(finding.impact), width, "      ", style, "2")
+    if impact:
+        yield from wrap(clean(impact), width, "      ", style, "2")
     for remedy in finding.remedies if verbose else finding.remedies[:1]:
         at = f" ({place(remedy.location)})" if remedy.location is not None and remedy.location.source else ""
         yield from wrap(f"fix: {clean(remedy.action)}{at if verbose else ''}", width, "      ", style, hang=5)
