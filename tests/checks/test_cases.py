@@ -13,10 +13,10 @@ from askew.checks.interface import Case, Check
 from askew.findings.finding import Finding
 from askew.report.model import Report
 
-CASES = [
-    pytest.param(one, case, id=f"{one.id}: {case.name}")
-    for one in registry.checks()
-    for case in one.cases
+CHECKS = list(registry.checks())
+CASES = [pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS for case in one.cases]
+FIRING = [
+    pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS for case in one.cases if case.fires
 ]
 
 
@@ -51,7 +51,7 @@ def test_case_has_its_verdict(one: Check, case: Case, tmp_path: Path) -> None:
         assert case.line in {finding.locations[0].line for finding in found}
 
 
-@pytest.mark.parametrize(("one", "case"), [c for c in CASES if c.values[1].fires])  # type: ignore[union-attr]
+@pytest.mark.parametrize(("one", "case"), FIRING)
 def test_finding_helps(one: Check, case: Case, tmp_path: Path) -> None:
     for finding in findings(reported(tmp_path, case), one.id):
         assert finding.summary and finding.impact
@@ -61,7 +61,7 @@ def test_finding_helps(one: Check, case: Case, tmp_path: Path) -> None:
             assert remedy.action and remedy.verify and remedy.undo
 
 
-@pytest.mark.parametrize("one", registry.checks(), ids=lambda one: one.id)
+@pytest.mark.parametrize("one", CHECKS, ids=lambda one: one.id)
 def test_check_has_near_misses_and_proofs(one: Check) -> None:
     assert len([case for case in one.cases if not case.fires]) >= 3
     assert len([case for case in one.cases if case.fires]) >= 2

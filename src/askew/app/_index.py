@@ -9,7 +9,16 @@ ENGINES: Mapping[str, str] = {
     "tgi": "askew.engines.tgi",
     "vllm": "askew.engines.vllm",
 }
-CHECKS: Mapping[str, str] = {}
+CHECKS: Mapping[str, str] = {
+    "autoscaling-on-cpu-or-memory": "askew.checks.rules.autoscaling_on_cpu_or_memory",
+    "bfloat16-without-hardware-support": "askew.checks.rules.bfloat16_without_hardware_support",
+    "floating-image-tag": "askew.checks.rules.floating_image_tag",
+    "gpu-request-without-limit": "askew.checks.rules.gpu_request_without_limit",
+    "remote-code-without-revision": "askew.checks.rules.remote_code_without_revision",
+    "shm-default-with-tensor-parallelism": "askew.checks.rules.shm_default_with_tensor_parallelism",
+    "tensor-parallel-exceeds-gpus": "askew.checks.rules.tensor_parallel_exceeds_gpus",
+    "unpinned-model-revision": "askew.checks.rules.unpinned_model_revision",
+}
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
     "cmd": "askew.collectors.command",
