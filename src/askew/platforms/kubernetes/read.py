@@ -20,6 +20,7 @@ from askew.resolve.workload import Problem, Workload
 # API group, or group/Kind where the rest of the group is read by its pod templates alone → the module whose READERS
 # know it.
 _READER_MODULES: Mapping[str, str] = {
+    "serving.kserve.io": "askew.platforms.kubernetes.kserve",
     "serving.knative.dev": "askew.platforms.kubernetes.knative",
     "leaderworkerset.x-k8s.io": "askew.platforms.kubernetes.leaderworkerset",
     "kubeai.org": "askew.platforms.kubernetes.kubeai",
