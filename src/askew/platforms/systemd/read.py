@@ -37,6 +37,7 @@ from askew.resolve.workload import Container, Workload
 _SYSTEMD = Location("https://www.freedesktop.org/software/systemd/man/latest/systemd-system.conf.html")
 _QUADLET = Location("https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html")
 _STOP_DEFAULT = 90
+_UNITS = frozenset((".service", ".container", ".pod", ".kube", ".image", ".unit"))
 _NAMED = re.compile(r"([^@]+)(?:@(.*))?\.[a-z]+\Z")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)|\$\$")
 _SPECIFIER = re.compile(r"%(.)", re.DOTALL)
@@ -62,12 +63,11 @@ def read(texts: Sequence[SourceText]) -> PlatformReading:
             found = Unread(place, f"this unit plays Kubernetes YAML: point at {yaml.value if yaml else 'it'} instead")
         elif unit.has("Service"):
             found = _service(unit, beside)
-        elif unit.entries or not _holds_nothing(text.source):
-            found = None if unit.has("Pod") or unit.has("Image") else Unread(
-                Location(unit.source, "", 1, 1), "this unit starts nothing: it has no [Service] and no [Container]"
-            )  # fmt: skip
+        elif os.path.splitext(unit.source)[1] not in _UNITS or unit.has("Pod") or unit.has("Image"):
+            found = None  # a file of variables of another name, a compose file; a part of other units
         else:
-            found = None
+            reason = "this unit starts nothing: it has no [Service] and no [Container]"
+            found = Unread(Location(unit.source, "", 1, 1), reason)
         if isinstance(found, Unread):
             unread.append(found)
         elif found is not None:
@@ -78,11 +78,6 @@ def read(texts: Sequence[SourceText]) -> PlatformReading:
 def _is_variables(source: str) -> bool:
     name = os.path.basename(source)
     return name.endswith(".env") or name.startswith(".env.")
-
-
-def _holds_nothing(source: str) -> bool:
-    """Whether a text without assignments is none of ours: a file of variables of another name, a compose file."""
-    return os.path.splitext(source)[1] not in (".service", ".container", ".pod", ".kube", ".image")
 
 
 def _unit(text: SourceText, texts: Sequence[SourceText]) -> Unit:
