@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.generate import index
+from tools.generate import index, schemas
 
-OUTPUTS: Mapping[Path, Callable[[], str]] = {index.PATH: index.render}
+OUTPUTS: Mapping[Path, Callable[[], str]] = {index.PATH: index.render, **schemas.OUTPUTS}
 
 
 def main() -> int:
