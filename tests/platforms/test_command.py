@@ -129,7 +129,8 @@ def test_flags_of_docker_run(flags: str, fact: str, expected: Value) -> None:
 @pytest.mark.parametrize(
     "flags",
     ["-it --rm", "-itd", "-dp 80:80", "-p80:80", "-eA=1 -e B", "--network host --restart always", "--init=true",
-     "-u 0 -w /x",     "--security-opt seccomp=unconfined --cap-add SYS_PTRACE", "--ulimit memlock=-1 --ulimit stack=67108864", "--"],
+     "-u 0 -w /x", "--security-opt seccomp=unconfined --cap-add SYS_PTRACE", "--",
+     "--ulimit memlock=-1 --ulimit stack=67108864"],
 )  # fmt: skip
 def test_flags_never_swallow_the_image(flags: str) -> None:
     found = command(f"docker run {flags} org/image:v1 --model m")

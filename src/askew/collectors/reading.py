@@ -20,6 +20,7 @@ SKIPPED_DIRECTORIES = frozenset(("node_modules", "__pycache__", "venv", "site-pa
 _UNIT = re.compile(r"^\[(?:Unit|Service|Container|Pod|Kube|Install|Image)\]\s*$", re.MULTILINE)
 _DROP_IN = re.compile(r"\.(?:service|container|pod|kube)\.d$")
 _VARIABLE = re.compile(r"^(\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*)(.*\S)", re.MULTILINE)
+_MAX_NOTES = 5
 _LOCK_NAME = "askew.lock"
 # A JSON file of a directory that is this large and names no kind is data (a tokenizer, a dashboard), not configuration.
 _LARGE_JSON = 256 * 1024
@@ -160,7 +161,9 @@ class Reader:
         status: Status = "complete"
         if self.errors or self.notes:
             status = "partial" if found else "failed"
-        reasons = list(self.notes)
+        reasons = self.notes[:_MAX_NOTES]
+        if len(self.notes) > _MAX_NOTES:
+            reasons.append(f"and {len(self.notes) - _MAX_NOTES} more of this kind")
         if self.errors:
             bad = len({error.source for error in self.errors})
             reasons.insert(

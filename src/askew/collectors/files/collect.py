@@ -177,12 +177,11 @@ def _directory(reader: Reader, top: str, shown: str, uri: str) -> Evidence:
                 charts_and_patches(document, source, patches, reader.notes)
     if patches:
         reader.documents[:] = [d for d in reader.documents if os.path.normpath(d.source) not in patches]
-    hint = f"helm:{shown}" if reader.notes else _SUPPORTED
     if reader.notes and not reader.documents and not reader.texts:
         reader.fail(
             shown, reader.notes[0], "render it, as the message says, or pipe the rendered manifests in with '-'"
         )
-    return reader.evidence(uri, "no manifest lies in this directory", hint)
+    return reader.evidence(uri, "no manifest lies in this directory", _SUPPORTED)
 
 
 def _walk(reader: Reader, top: str, prefix: str) -> list[str]:
@@ -211,7 +210,10 @@ def _walk(reader: Reader, top: str, prefix: str) -> list[str]:
         )
         if chart:
             where = (prefix + folder).rstrip("/") or "."
-            reader.notes.append(f"{where} is a Helm chart and is not read as it stands: use helm:{where}")
+            if folder:
+                reader.notes.append(f"{where} is a Helm chart and is not read as it stands: use helm:{where}")
+            else:
+                reader.fail(where, "this is a Helm chart: its templates are no manifests yet", f"use helm:{where}")
         for entry in inside:
             name = entry.name
             path = f"{folder}/{name}" if folder else name

@@ -32,6 +32,7 @@ from askew.resolve.observation import Observation, Origin, Unknown
 from askew.resolve.workload import Workload
 
 _MAX_EXTENDS = 10
+_MAX_SERVICES = 1000
 _VENDORS = {"nvidia": "nvidia", "amd": "amd", "amdgpu": "amd", "intel": "intel", "cdi": ""}
 Layers = tuple[Node, ...]
 
@@ -48,7 +49,10 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText] = ()) -> Pla
         named = [(name, node) for name, node in root["services"].items() if _is_service(node)]
         if not named:
             unread.append(Unread(root["services"].location, "no service here has an image, a build or a command"))
-        for name, node in named:
+        if len(named) > _MAX_SERVICES:
+            message = f"there are more than {_MAX_SERVICES} services; the rest is not read"
+            unread.append(Unread(named[_MAX_SERVICES][1].key_location, message))
+        for name, node in named[:_MAX_SERVICES]:
             around = _Around(document.source, root, files, beside)
             workloads.append(_workload(name, node, around))
     return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
