@@ -22,6 +22,7 @@ from askew.resolve.workload import Problem, Workload
 _READER_MODULES: Mapping[str, str] = {
     "serving.kserve.io": "askew.platforms.kubernetes.kserve",
     "serving.knative.dev": "askew.platforms.kubernetes.knative",
+    "ray.io": "askew.platforms.kubernetes.ray",
     "leaderworkerset.x-k8s.io": "askew.platforms.kubernetes.leaderworkerset",
     "kubeai.org": "askew.platforms.kubernetes.kubeai",
     "apps.nvidia.com": "askew.platforms.kubernetes.nim",
