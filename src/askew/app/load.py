@@ -52,10 +52,11 @@ def load(
     Raises UsageError for a source that is not one (unknown scheme, empty).
     """
     requests = sources.parse(uri)
+    uri = redactor.text(uri)
     evidence: list[Evidence] = []
     for request in requests:
         if progress is not None:
-            progress(f"reading {request.uri}")
+            progress(f"reading {redactor.text(request.uri)}")
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     texts = tuple(text for part in evidence for text in part.texts)

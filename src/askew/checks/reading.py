@@ -45,6 +45,15 @@ def lines(sides: tuple[Resolved | None, ...]) -> tuple[Location, ...]:
     )
 
 
+def places(subject: Subject, *sides: Resolved | None) -> tuple[Location, ...]:
+    """Where a finding is shown: the places of these values in the user's sources, else the launch they belong to."""
+    found = lines(sides)
+    if found:
+        return found
+    launch = subject.snapshot.launch
+    return (launch.location if launch is not None else subject.snapshot.workload.location,)
+
+
 def argument(subject: Subject, name: str) -> str | None:
     """The text of an engine argument that has no fact of its own, by its first name (``--nnodes``); None without it."""
     resolved = subject.snapshot.facts.get("runtime.arguments.unmapped")
@@ -62,3 +71,13 @@ def variable(subject: Subject, name: str) -> str | None:
 def engine(subject: Subject) -> str:
     """The name of the engine, or an empty text."""
     return subject.snapshot.engine.name if subject.snapshot.engine is not None else ""
+
+
+_POOLING = frozenset(("pooling", "embed", "embedding", "score", "reward", "classify"))
+
+
+def generates(subject: Subject) -> bool:
+    """Whether the engine answers with generated text, as far as its arguments say: no embeddings, no scores."""
+    if argument(subject, "--is-embedding") not in (None, "false"):
+        return False
+    return not any(argument(subject, name) in _POOLING for name in ("--runner", "--task", "--convert"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import NoReturn
 
 from askew.facts.types import SEVERITIES
 
@@ -18,10 +19,19 @@ Sources: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE,
 a ModelSpec or askew.lock; 'a+b' joins sources that describe one workload."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse repeats unknown words in its errors; a word may hold a secret."""
+
+    def error(self, message: str) -> NoReturn:
+        from askew.evidence.redaction import Redactor, shown
+
+        super().error(shown(Redactor().text(message)))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     name = "kubectl askew" if os.environ.get("KUBECTL_PLUGINS_CALLER") else "askew"
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog=name,
         description="Find training-serving configuration skew, and show the difference that proves it.",
         epilog=f"""\

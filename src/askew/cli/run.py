@@ -48,9 +48,7 @@ def run(words: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("ASKEW_DEBUG"):
             raise
-        from askew.evidence.redaction import Redactor, shown
-
-        text = shown(Redactor().text(f"{type(error).__name__}: {error}"))
+        text = _without_secrets(f"{type(error).__name__}: {error}")
         print(
             f"askew: internal error: {text}\n"
             "  hint: this is a bug in Askew; ASKEW_DEBUG=1 shows where, please report it",
@@ -60,8 +58,14 @@ def run(words: Sequence[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"askew: {message}", file=sys.stderr)
+    print(f"askew: {_without_secrets(message)}", file=sys.stderr)
     return 2
+
+
+def _without_secrets(text: str) -> str:
+    from askew.evidence.redaction import Redactor, shown
+
+    return shown(Redactor().text(text))
 
 
 def _diff(arguments: argparse.Namespace) -> int:

@@ -21,5 +21,6 @@ class Location(msgspec.Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         if self.line:
-            return f"{self.source}:{self.line}" + (f":{self.column}" if self.column else "")
+            name = self.source.removesuffix(":")  # `cmd:` is a source without a name of its own
+            return f"{name}:{self.line}" + (f":{self.column}" if self.column else "")
         return f"{self.source} {self.path}" if self.path else self.source

@@ -131,7 +131,7 @@ def everywhere(finding: Finding) -> tuple[Location, ...]:
 
 def place(at: Location) -> str:
     """``deploy.yaml:31``; source and path where there are no lines."""
-    return clean(f"{at.source}:{at.line}" if at.line else str(at))
+    return clean(f"{at.source.removesuffix(':')}:{at.line}" if at.line else str(at))
 
 
 def file_of(at: Location) -> str | None:

@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, lines, whole
+from askew.checks.reading import engine, places, whole
 from askew.findings.finding import Remedy
 
 _SIGNALS = {
@@ -67,18 +67,18 @@ def run(subject: Subject) -> Iterator[Outcome]:
     if not _BLIND.issuperset(names):
         return
     wanted = _SIGNALS.get(engine(subject), "the length of the engine's queue")
-    places = lines((metrics, kind))
+    spots = places(subject, metrics, kind)
     yield found(
         CHECK,
         subject,
-        at=places,
+        at=spots,
         summary=f"replicas with GPUs are scaled by {' and '.join(names)} alone",
         impact="The autoscaler does not see the queue: replicas come too late or never, or are added without need.",
         facts=("orchestration.autoscaler.kind",),
         remedies=(
             Remedy(
                 action=f"add {wanted} as a signal of the autoscaler",
-                location=places[0] if places else None,
+                location=spots[0],
                 verify="under load, the autoscaler's status shows the metric and the replica count follows the queue",
                 undo="remove the signal again",
                 safe=False,

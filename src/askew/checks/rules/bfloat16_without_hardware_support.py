@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Needs, Outcome, Subject, found
-from askew.checks.reading import engine, lines, written
+from askew.checks.reading import engine, places, written
 from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
 
@@ -66,7 +66,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     if models.confidence != "certain":
         confidence = "possible"
     may = "runs on" if confidence == "certain" else "may run on"
-    places = lines((dtype, models))
+    spots = places(subject, dtype, models)
     outcome = (
         "SGLang changes the dtype to float16 with no more than a line in its log: answers differ from the evaluated ones."
         if engine(subject) == "sglang"
@@ -75,7 +75,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     yield found(
         CHECK,
         subject,
-        at=places,
+        at=spots,
         severity="high" if confidence == "certain" else "medium",
         confidence=confidence,
         summary=f"dtype bfloat16 is asked for, and the workload {may} {', '.join(lacking)}, which lacks it",

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import lines
+from askew.checks.reading import places
 from askew.findings.finding import Remedy
 
 
@@ -52,11 +52,11 @@ def run(subject: Subject) -> Iterator[Outcome]:
         return
     if limit is not None and limit.state != "absent":
         return
-    places = lines((request,))
+    spots = places(subject, request)
     yield found(
         CHECK,
         subject,
-        at=places,
+        at=spots,
         summary=f"{resource.value}: {request.value} is requested and no limit is set",
         impact="The API server refuses such a pod: nothing starts.",
         facts=("hardware.gpu.resource",),
@@ -64,7 +64,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             Remedy(
                 action=f"set resources.limits.{resource.value} to the requested number",
                 text=f"limits:\n  {resource.value}: {request.value}",
-                location=places[0] if places else None,
+                location=spots[0],
                 verify="kubectl apply --dry-run=server accepts the pod",
                 undo=f"remove {resource.value} from resources.limits",
             ),

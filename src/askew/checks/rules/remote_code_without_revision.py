@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, lines
+from askew.checks.reading import engine, places
 from askew.checks.rules.unpinned_model_revision import unpinned
 from askew.findings.finding import Remedy
 
@@ -58,12 +58,12 @@ def run(subject: Subject) -> Iterator[Outcome]:
     source = unpinned(subject)
     if source is None:
         return
-    places = lines((remote, source))
+    spots = places(subject, remote, source)
     name = str(source.value).partition("://")[2]
     yield found(
         CHECK,
         subject,
-        at=places,
+        at=spots,
         summary=f"code from {name} is executed at its default branch: neither --revision nor --code-revision is set",
         impact="Whoever can push to the repository changes the code that runs in the pod, at its next start.",
         facts=("model.revision",),
@@ -71,13 +71,13 @@ def run(subject: Subject) -> Iterator[Outcome]:
             Remedy(
                 action="review the repository's Python files and pin that commit with --revision",
                 text="--revision COMMIT",
-                location=places[0] if places else None,
+                location=spots[0],
                 verify="the engine's log names the commit, and $HF_HOME/modules holds only that one",
                 undo="remove --revision",
             ),
             Remedy(
                 action="remove --trust-remote-code if the engine supports the architecture itself",
-                location=places[0] if places else None,
+                location=spots[0],
                 verify="the engine starts without it and the same prompts give the same answers",
                 undo="write --trust-remote-code again",
                 safe=False,

@@ -47,7 +47,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, lines, whole
+from askew.checks.reading import engine, places, whole
 from askew.findings.finding import Remedy
 
 _ENOUGH = 256 * 2**20
@@ -64,11 +64,11 @@ def run(subject: Subject) -> Iterator[Outcome]:
     hosts, gpus = whole(subject, "orchestration.hosts") or 1, whole(subject, "hardware.gpu.count")
     if gpus is not None and gpus <= hosts:
         return  # one GPU in each pod: nothing is shared inside a container (or no GPU at all)
-    places = lines((tensor, subject.known("hardware.gpu.count")))
+    spots = places(subject, tensor, subject.known("hardware.gpu.count"))
     yield found(
         CHECK,
         subject,
-        at=places,
+        at=spots,
         summary=f"the model is split over {ranks} GPUs, and /dev/shm has its default of {size // 2**20} MiB",
         impact="NCCL or the engine's workers fail or hang, at start or only under load, depending on how the node's GPUs "
         "are connected.",

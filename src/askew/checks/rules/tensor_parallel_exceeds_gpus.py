@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Needs, Outcome, Subject, found
-from askew.checks.reading import argument, engine, lines, whole, written
+from askew.checks.reading import argument, engine, places, whole, written
 from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
 
@@ -74,7 +74,9 @@ _SPREAD_ADDRESSES = (
     "-dpr",
     "--dist-init-addr",
 )
-_GROUPS = frozenset(("LeaderWorkerSet", "RayService", "RayCluster", "RayJob", "InferenceService", "LLMInferenceService"))
+_GROUPS = frozenset(
+    ("LeaderWorkerSet", "RayService", "RayCluster", "RayJob", "InferenceService", "LLMInferenceService")
+)
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -115,13 +117,13 @@ def run(subject: Subject) -> Iterator[Outcome]:
     ]
     product = " × ".join(f"{flag} {value}" for flag, value, _ in written_sizes)
     confidence: Confidence = "certain" if len(factors) == 2 or factors[2][1] == 1 else "likely"
-    places = lines((*(subject.known(size) for _, _, size in written_sizes), counted))
+    spots = places(subject, *(subject.known(size) for _, _, size in written_sizes), counted)
     resource = subject.known("hardware.gpu.resource")
     yield found(
         CHECK,
         subject,
         fact=written_sizes[0][2],
-        at=places,
+        at=spots,
         confidence=confidence,
         summary=f"{product} needs {needed} GPUs, and a replica has {gpus}",
         impact="The engine does not start: it waits for devices that it never gets, or exits.",
@@ -138,7 +140,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             Remedy(
                 action=f"lower the parallel sizes to a product of {gpus}, if the model fits on that many",
                 text=f"{named[0]} {gpus}" if len(written_sizes) == 1 and tensor is not None else "",
-                location=places[0] if places else None,
+                location=spots[0],
                 verify="the engine starts and reports enough KV cache for the context length",
                 undo=f"write {product.replace(' × ', ' ')} again",
                 safe=False,

@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, lines, variable
+from askew.checks.reading import engine, places, variable
 from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved
 
@@ -78,12 +78,12 @@ def run(subject: Subject) -> Iterator[Outcome]:
         return
     revision = subject.snapshot.facts.get("model.revision")
     moving = revision.text if revision is not None else ""
-    places = lines((revision, source)) if moving else lines((subject.known("model.id"), source))
+    spots = places(subject, *((revision, source) if moving else (subject.known("model.id"), source)))
     name = str(source.value).partition("://")[2]
     yield found(
         CHECK,
         subject,
-        at=places,
+        at=spots,
         summary=f"{name} is taken at {moving or 'its default branch'}: no revision is pinned",
         impact="A pod serves what the repository held when it downloaded: replicas and restarts can serve other weights, "
         "templates and sampling defaults.",
@@ -92,7 +92,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             Remedy(
                 action="pin the commit that was validated with --revision",
                 text="--revision COMMIT",
-                location=places[0] if places else None,
+                location=spots[0],
                 verify="the pod's $HF_HOME/hub/models--*/snapshots holds that commit only",
                 undo="remove --revision" if not moving else f"write --revision {moving} again",
             ),
@@ -141,7 +141,9 @@ CHECK = Check(
             fires=True,
             line=1,
         ),
-        _case("a commit", "Qwen/Qwen2.5-7B-Instruct", "\n            - --revision=a09a35458c702b33eeacc393d103063234e8"),
+        _case(
+            "a commit", "Qwen/Qwen2.5-7B-Instruct", "\n            - --revision=a09a35458c702b33eeacc393d103063234e8"
+        ),
         _case("a path that looks like a repository", "/models/Qwen/Qwen2.5-7B-Instruct"),
         _case("a bucket", "s3://models/qwen2.5-7b"),
         _case("an offline cache", "Qwen/Qwen2.5-7B-Instruct", offline=1),

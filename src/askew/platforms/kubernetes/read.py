@@ -26,6 +26,9 @@ _READER_MODULES: Mapping[str, str] = {
     "leaderworkerset.x-k8s.io": "askew.platforms.kubernetes.leaderworkerset",
     "kubeai.org": "askew.platforms.kubernetes.kubeai",
     "apps.nvidia.com": "askew.platforms.kubernetes.nim",
+    "workloads.x-k8s.io/RoleBasedGroup": "askew.platforms.kubernetes.generic",
+    "inference.llmkube.dev": "askew.platforms.kubernetes.generic",
+    "ome.io": "askew.platforms.kubernetes.generic",
 }
 
 # API group of the objects that are joined → the module whose JOINS do it.
@@ -116,9 +119,11 @@ def _joins(objects: Objects) -> tuple[Join, ...]:
 
 
 def _no_containers(draft: Draft) -> Refused | None:
-    """Why a draft runs nothing: a patch, or a pod template that is no pod template."""
+    """Why a draft runs nothing: its reader's own reason, a patch, or a pod template that is no pod template."""
     if any(layer["containers"].is_sequence for layer in draft.pod):
         return None
+    if draft.problems:
+        return Refused(draft.object.location, draft.problems[0])
     label, place = draft.object.label, draft.pod[-1]["containers"].location
     if any(layer["containers"] for layer in draft.pod):
         return Refused(place, f"{label}: containers is not a list; Kubernetes refuses this manifest")
