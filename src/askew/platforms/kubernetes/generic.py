@@ -25,7 +25,7 @@ from askew.resolve.observation import Observation, Unknown
 _RBG = "workloads.x-k8s.io"
 _LLMKUBE = "inference.llmkube.dev"
 _OME = "ome.io"
-_RBG_DOCS = Location("https://github.com/sgl-project/rbg/blob/main/doc/features/environment-variables.md")
+_RBG_DOCS = Location("https://github.com/sgl-project/rbg/blob/main/doc/best-practice/en/01-deploy-inference-service.md")
 _MOST_PODS = 10_000
 
 
