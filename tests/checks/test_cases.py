@@ -15,9 +15,7 @@ from askew.report.model import Report
 
 CHECKS = list(registry.checks())
 CASES = [pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS for case in one.cases]
-FIRING = [
-    pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS for case in one.cases if case.fires
-]
+FIRING = [pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS for case in one.cases if case.fires]
 
 
 def reported(folder: Path, case: Case) -> Report:

@@ -6,9 +6,10 @@ A HorizontalPodAutoscaler or ScaledObject over a workload with GPUs whose only s
 
 ## Why it matters
 
-An engine on a GPU keeps one or two CPU cores busy whether it answers one request or two hundred, and reserves its memory
-at start. CPU utilization says nothing of the queue: replicas come too late or never, or are started for tokenization of
-a long prompt; each costs GPUs and minutes to load. Memory never falls, so a scale-up on memory is never undone.
+An engine on a GPU keeps one or two CPU cores busy whether it answers one request or two hundred, and takes its
+memory at start. CPU utilization says nothing of the queue: replicas come too late or never, or are started because a
+long prompt is tokenized; each costs GPUs and minutes to load. Memory hardly falls, so a scale-up on memory is seldom
+undone.
 
 ## Example
 

@@ -68,7 +68,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     may = "runs on" if confidence == "certain" else "may run on"
     spots = places(subject, dtype, models)
     outcome = (
-        "SGLang changes the dtype to float16 with no more than a line in its log: answers differ from the evaluated ones."
+        "SGLang changes the dtype to float16 with a line in its log: answers can differ from the evaluated ones."
         if engine(subject) == "sglang"
         else "The engine refuses to start, or computes in another dtype than the model was evaluated in."
     )

@@ -64,7 +64,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"{hop} collects answers before it passes them on, and the engine's API streams",
-        impact="Clients see nothing until a buffer is full or the answer is complete; the engine's own metrics stay good.",
+        impact="Clients see nothing until a buffer is full or it is complete; the engine's own metrics stay good.",
         remedies=(
             Remedy(
                 action="switch response buffering off on this route "

@@ -86,7 +86,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
                 action="name the release that was tested as the image's tag, or pin the image by its digest",
                 text=f"{name.removeprefix('docker.io/')}@sha256:… (or a release's tag)",
                 location=tag.locations[0] if tag.locations else None,
-                verify="kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*].imageID}' shows one digest",
+                verify="kubectl get pods -o jsonpath='{..status.containerStatuses[*].imageID}' shows one digest",
                 undo=f"write {tag.value if not implied else 'the image without a tag'} again",
             ),
         ),

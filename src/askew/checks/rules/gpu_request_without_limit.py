@@ -8,8 +8,9 @@ and not under `resources.limits`.
 ## Why it matters
 
 Extended resources cannot be overcommitted: the API server accepts a limit alone, or a request equal to its limit, and
-refuses the rest with `Limit must be set for non overcommitable resources`. A Deployment is refused when it is applied; an
-object of a custom kind (InferenceService, LeaderWorkerSet, RayService) is accepted, and then its pods are never created.
+refuses the rest with `Limit must be set for non overcommitable resources`. A Deployment is refused when it is
+applied; an object of a custom kind (InferenceService, LeaderWorkerSet, RayService) may be accepted, and then its pods
+are never created.
 
 ## Example
 

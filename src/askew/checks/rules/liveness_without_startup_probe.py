@@ -93,8 +93,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         confidence=confidence,
-        summary=f"liveness gives up after {budget:g} s and there is no startup probe; loading takes {needed:.0f} s or more"
-        f" ({why}{way})",
+        summary=f"liveness gives up after {budget:g} s and there is no startup probe; loading takes {needed:.0f} s "
+        f"or more ({why}{way})",
         impact="The kubelet kills the container while it loads, again and again; a warm cache hides it.",
         facts=("orchestration.probe.startup", "model.id"),
         remedies=(
