@@ -23,8 +23,8 @@ spec:
 
 ## Remedy
 
-Let one hop retry, and only what never reached the engine (`connect-failure,refused-stream`, `error` in nginx); leave the rest
-to the client, with a budget and with back-off.
+Let one hop retry, and only what never reached the engine (`connect-failure,refused-stream`, `error` in nginx); leave
+the rest to the client, with a budget and with back-off.
 
 ## When it is fine
 
@@ -39,7 +39,7 @@ does not repeat a POST without it.
 - nginx: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream
 - Overload by retries: https://sre.google/sre-book/addressing-cascading-failures/
 - A report: https://github.com/gpustack/gpustack/issues/4725
-"""  # noqa: E501  # an address cannot be wrapped
+"""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import engine, places
 from askew.facts.types import Value
 from askew.findings.finding import Remedy
-from askew.resolve.workload import Resolved
 
 # What a hop sees only after the engine may have worked on the request. A bare 503 also means "no such backend".
 _WORKED_ON = frozenset(
@@ -58,7 +57,6 @@ _WORKED_ON = frozenset(
         "5xx",
         "gateway-error",
         "reset",
-        "retriable-4xx",
         "500",
         "502",
         "504",
@@ -91,7 +89,6 @@ def run(subject: Subject) -> Iterator[Outcome]:
         CHECK,
         subject,
         at=spots,
-        target=_target(retries),
         summary=f"one request can become {product} generations: attempts multiply over {shown}",
         impact="Under overload each hop repeats what is already slow, and the engine does not recover.",
         remedies=tuple(
@@ -118,10 +115,6 @@ def _generations(hop: str, value: Value) -> int:
     if "nginx" in hop and "non_idempotent" not in words:
         return 1
     return attempts if words & _WORKED_ON else 1
-
-
-def _target(retries: Resolved) -> Resolved:
-    return retries
 
 
 _MESH = """\

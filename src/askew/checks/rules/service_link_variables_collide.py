@@ -21,8 +21,8 @@ metadata: {name: vllm}       # → VLLM_PORT, VLLM_SERVICE_HOST, … in every po
 
 ## Remedy
 
-Set `enableServiceLinks: false` in the pod's spec: nothing in the engine needs these variables. Renaming the Service also
-helps, but changes its DNS name for all clients.
+Set `enableServiceLinks: false` in the pod's spec: nothing in the engine needs these variables. Renaming the Service
+also helps, but changes its DNS name for all clients.
 
 ## When it is fine
 
@@ -63,30 +63,29 @@ def run(subject: Subject) -> Iterator[Outcome]:
     launch = subject.snapshot.launch
     own = launch.env if launch is not None else {}
     for service in services.value if isinstance(services.value, list) else ():
-        prefix = str(service).upper().replace("-", "_")
-        for name in (f"{prefix}_PORT",):
-            if name not in read or name in own:
-                continue
-            spots = places(subject, services)
-            yield found(
-                CHECK,
-                subject,
-                key=str(service),
-                at=spots,
-                summary=f"the Service {service} makes Kubernetes set {name}=tcp://…, which {engine(subject)} reads as its "
-                "own setting",
-                impact="Pods that start after the Service exists fail at start, or use a wrong port.",
-                facts=("orchestration.service_links",),
-                remedies=(
-                    Remedy(
-                        action="set enableServiceLinks: false in the pod's spec",
-                        text="enableServiceLinks: false",
-                        location=subject.snapshot.workload.location,
-                        verify=f"kubectl exec $POD -- printenv {name} prints nothing",
-                        undo="remove enableServiceLinks",
-                    ),
+        name = str(service).upper().replace("-", "_") + "_PORT"
+        if name not in read or name in own:
+            continue
+        spots = places(subject, services)
+        yield found(
+            CHECK,
+            subject,
+            key=str(service),
+            at=spots,
+            summary=f"the Service {service} makes Kubernetes set {name}=tcp://…, which {engine(subject)} reads as its own "
+            "setting",
+            impact="Pods that start after the Service exists fail at start, or use a wrong port.",
+            facts=("orchestration.service_links",),
+            remedies=(
+                Remedy(
+                    action="set enableServiceLinks: false in the pod's spec",
+                    text="enableServiceLinks: false",
+                    location=subject.snapshot.workload.location,
+                    verify=f"kubectl exec $POD -- printenv {name} prints nothing",
+                    undo="remove enableServiceLinks",
                 ),
-            )
+            ),
+        )
 
 
 _DEPLOYMENT = """\

@@ -70,8 +70,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"the model is split over {ranks} GPUs, and /dev/shm has its default of {size // 2**20} MiB",
-        impact="NCCL or the engine's workers fail or hang, at start or only under load, depending on how the node's GPUs "
-        "are connected.",
+        impact="NCCL or the engine's workers can fail or hang, at start or only under load, depending on how the node's "
+        "GPUs are connected.",
         facts=("runtime.tensor_parallel_size",),
         remedies=(
             Remedy(

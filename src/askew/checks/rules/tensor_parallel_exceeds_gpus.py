@@ -20,15 +20,15 @@ resources:
 
 ## Remedy
 
-Give the replica as many GPUs as the product of the sizes, or lower the sizes to what it has. Fewer GPUs hold less: check
-that weights and KV cache still fit before lowering.
+Give the replica as many GPUs as the product of the sizes, or lower the sizes to what it has. Fewer GPUs hold less:
+check that weights and KV cache still fit before lowering.
 
 ## When it is fine
 
 When the engine joins GPUs that this source does not show: a Ray cluster whose workers are deployed elsewhere, or other
 pods of a group started by hand. Those are not reported when the launch says so (`--distributed-executor-backend ray`,
-`ray start`, `--nnodes`); waive the rule where it does not. TPU and Neuron devices are not counted: one device is several
-cores there.
+`ray start`, `--nnodes`); waive the rule where it does not. TPU and Neuron devices are not counted: one device is
+several cores there.
 
 ## References
 

@@ -39,7 +39,7 @@ When clients always send a small `max_tokens`, or always stream (for the limits 
 - Timeouts of HTTPRoute: https://gateway-api.sigs.k8s.io/guides/http-timeouts/
 - Envoy's 15 s: https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts
 - Reports: https://github.com/onyx-dot-app/onyx/issues/10247, https://github.com/modelplaneai/modelplane/issues/174
-"""  # noqa: E501  # an address cannot be wrapped
+"""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
 from askew.resolve.workload import Resolved
 
-# Tokens per second of one answer. Few single answers are decoded faster than the first; most are slower than the second.
+# Tokens per second of one answer: few are decoded faster than the first, most slower than the second.
 _RARE, _QUICK = 250, 100
 # A limit that no answer of today's engines exceeds without a cap above a million tokens is never asked about.
 _LONG = 600
@@ -117,8 +117,8 @@ def _finding(
                 undo=f"set {limit:g} s again",
             ),
             Remedy(
-                action=f"lower what the engine allows to {max(1, int(limit * _QUICK))} tokens (--max-model-len), so that "
-                "requests that cannot succeed are refused at once",
+                action=f"lower what the engine allows to {max(1, int(limit * _QUICK))} tokens (--max-model-len), so "
+                "that requests that cannot succeed are refused at once",
                 verify="a longer request gets 400 with the limit in its message",
                 undo=f"allow {tokens} tokens again",
                 safe=False,

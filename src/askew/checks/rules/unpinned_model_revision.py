@@ -85,8 +85,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"{name} is taken at {moving or 'its default branch'}: no revision is pinned",
-        impact="A pod serves what the repository held when it downloaded: replicas and restarts can serve other weights, "
-        "templates and sampling defaults.",
+        impact="A pod serves what the repository held when it downloaded: replicas and restarts can serve other "
+        "weights, templates and sampling defaults.",
         facts=("model.source",),
         remedies=(
             Remedy(
