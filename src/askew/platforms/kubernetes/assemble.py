@@ -28,9 +28,8 @@ class Assembled(Node):
         if isinstance(key, str):
             if isinstance(self.value, dict) and isinstance(children, Mapping) and key in children:
                 return children[key]
-        elif isinstance(self.value, list) and not isinstance(children, Mapping):
-            if -len(children) <= key < len(children):
-                return children[key]
+        elif not isinstance(children, Mapping) and -len(children) <= key < len(children):
+            return children[key]
         return _Missing(self._anchor)
 
     def items(self) -> Iterator[tuple[str, Node]]:
@@ -109,7 +108,7 @@ def filled(node: Node, fill: Callable[[str], str], depth: int = 0) -> Node:
         children = {key: filled(child, fill, depth + 1) for key, child in node.items()}
         if all(child.value is value[key] for key, child in children.items()):
             return node
-        return mapping(node, {key: child for key, child in children.items()})
+        return mapping(node, dict(children))
     if isinstance(value, list):
         items = [filled(child, fill, depth + 1) for child in node.each()]
         if all(child.value is one for child, one in zip(items, value, strict=True)):

@@ -111,7 +111,7 @@ def _value(words: list[str], lookup: Lookup) -> Datum | NotKnown:
 def _operand(word: str, lookup: Lookup) -> Datum | NotKnown:
     if word.startswith(".") and len(word) > 1 and re.fullmatch(r"[\w.-]+", word):
         return lookup(word[1:].split("."))
-    if word[0] in "`\"" and len(word) > 1:
+    if word[0] in '`"' and len(word) > 1:
         return word[1:-1]
     if word.isascii() and word.isdigit() and len(word) < 18:
         return int(word)

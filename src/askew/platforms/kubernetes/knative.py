@@ -117,9 +117,7 @@ def scaling(
 def _scale(fact: str, node: Node | None, default: int | None) -> Observation:
     if node is None:
         because = () if default is not None else ("no maximum is set, and Knative has none by default",)
-        return observed(
-            fact, default, _AUTOSCALER, origin="platform-default", confidence="likely", because=because
-        )
+        return observed(fact, default, _AUTOSCALER, origin="platform-default", confidence="likely", because=because)
     number = _whole(node)
     value: Value | Unknown = Unknown("the scale is no whole number", text=text_of(node)) if number is None else number
     if number == 0 and fact.endswith(".max"):

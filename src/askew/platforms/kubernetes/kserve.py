@@ -457,14 +457,17 @@ def _llm(one: Object, objects: Objects, bases: tuple[Node, ...], role: str, shar
         pod = (*pod, mapping(place, {"containers": sequence(spec, [mapping(spec, {"name": scalar(spec, _MAIN)})])}))
     names = containers_by_name(pod)
     main = _MAIN if _MAIN in names else next(iter(names), _MAIN)
-    problems, facts, additions = list(shared), [], []
+    problems = list(shared)
+    facts: list[Observation] = []
+    additions: list[Addition] = []
     uri = _top(specs, "model", "uri")
     if main in names and not pick(names[main], "command") and preset is None:
         additions.append(_assumed_command(one, specs, main, names[main]))
         problems.append(f"{one.label}: the preset {preset_name} is not in the sources given; vllm serve is assumed")
         if not pick(names[main], "image"):
             unknown = Unknown(
-                f"{_CONFIG} {preset_name} is not in the sources given", "kubectl -n kserve get llminferenceserviceconfig"
+                f"{_CONFIG} {preset_name} is not in the sources given",
+                "kubectl -n kserve get llminferenceserviceconfig",
             )
             facts.extend(observed(fact, unknown, spec.location) for fact in _IMAGE_FACTS)
     if text_of(uri):

@@ -40,7 +40,7 @@ def nim_pipeline(one: Object, objects: Objects) -> tuple[Draft, ...]:
 def _draft(one: Object, spec: Node, name: str, role: str) -> Draft:
     pod = _pod(spec, name)
     workers, unknown = _workers(spec)
-    groups = ()
+    groups: tuple[PodGroup, ...] = ()
     if workers != 0:
         groups = (PodGroup(role="worker", pod=(pod,), pods=workers, unknown=unknown),)
     return Draft(
