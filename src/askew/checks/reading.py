@@ -7,9 +7,15 @@ from askew.evidence.location import Location
 from askew.resolve.workload import Resolved
 
 
+# Kinds that run to their end, or that people use for trying things: with GPUs alone they may be training, or a test.
+_PASSING = frozenset(("Job", "CronJob", "RayJob", "RayCluster", "Pod"))
+
+
 def serves(subject: Subject) -> bool:
-    """Whether the workload serves a model: an engine is recognised, or accelerators are asked for."""
-    return subject.snapshot.engine is not None or bool(number(subject, "hardware.gpu.count"))
+    """Whether the workload serves a model: an engine is recognised, or something that stays asks for accelerators."""
+    if subject.snapshot.engine is not None:
+        return True
+    return subject.snapshot.workload.kind not in _PASSING and bool(number(subject, "hardware.gpu.count"))
 
 
 def number(subject: Subject, fact: str) -> int | float | None:

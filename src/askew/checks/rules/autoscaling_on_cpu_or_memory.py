@@ -29,7 +29,7 @@ second signal.
 ## When it is fine
 
 For models that run on the CPU (not reported: no GPU is asked for), and for pods in which preprocessing on the CPU is
-the bottleneck and measured as such.
+the bottleneck and measured as such. Servers that Askew does not know are not reported: they may be such pods.
 
 ## References
 
@@ -56,7 +56,7 @@ _BLIND = frozenset(("cpu", "memory"))
 
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding when every signal of the autoscaler is CPU or memory."""
-    if not whole(subject, "hardware.gpu.count"):
+    if not engine(subject) or not whole(subject, "hardware.gpu.count"):
         return
     kind, metrics = subject.known("orchestration.autoscaler.kind"), subject.known("orchestration.autoscaler.metrics")
     if kind is None or kind.value in (None, "none") or metrics is None or not isinstance(metrics.value, list):

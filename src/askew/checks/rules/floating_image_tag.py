@@ -30,7 +30,8 @@ runs now is in `kubectl get pod POD -o jsonpath='{.status.containerStatuses[*].i
 
 In a sandbox that is meant to follow the newest build, and where a tool rewrites the tag to a digest before anything
 is deployed (Argo CD Image Updater, Kyverno, GKE's Binary Authorization). Waive it there with that reason. A tag that
-names a commit or a date beside the channel (`nightly-5c72c8e`, `dev-20260102`) does not move and is not reported.
+names a commit or a date beside the channel (`nightly-5c72c8e`, `dev-20260102`) does not move and is not reported, nor
+is an image without registry and organisation (`my-engine:latest`): it is built on the spot, or a placeholder.
 
 ## References
 
@@ -47,9 +48,12 @@ from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import serves, written
 from askew.findings.finding import Remedy
 
-_MOVING = frozenset(
-    ("latest", "nightly", "main", "master", "dev", "develop", "edge", "stable", "head", "trunk", "canary", "rolling")
-)
+_ANYWHERE = frozenset(("latest", "nightly"))
+# These are channels only where the tag begins with them: spark-dev may be one build, dev-cu12 is not.
+_FIRST = frozenset(("main", "master", "dev", "develop", "edge", "stable", "head", "trunk", "canary", "rolling"))
+# Images without a registry or organisation: no engine is published there. They are built on the spot, or stand for
+# the image that kustomize or a deployment tool puts in.
+_LOCAL = "docker.io/library/"
 # What a tag says of the base it was built on is no release of the engine: cu128, cuda12.4, rocm6.2, py3.12.
 _BASE = r"(?:cu|cuda|rocm|py|python|torch|ubuntu|debian|xpu|cann)-?v?\d[\d.]*"
 # A release, a date or a commit beside the channel makes the tag one that stays.
@@ -59,7 +63,8 @@ _FIXED = r"\d+\.\d+|(?<!\d)20\d\d-?[01]\d-?[0-3]\d|(?<![0-9a-z])(?=[a-f]*\d)[0-9
 def moves(tag: str) -> bool:
     """Whether a tag is one that its publisher moves: a channel's name, and nothing that pins it beside the name."""
     text = re.sub(_BASE, "", tag.lower())
-    return not _MOVING.isdisjoint(re.split(r"[-._]", text)) and not re.search(_FIXED, text)
+    words = re.split(r"[-._]", text)
+    return (words[0] in _FIRST or not _ANYWHERE.isdisjoint(words)) and not re.search(_FIXED, text)
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -71,10 +76,12 @@ def run(subject: Subject) -> Iterator[Outcome]:
     pinned = digest is not None and digest.value is not None and digest.basis == "asked"
     if tag is None or pinned or not isinstance(tag.value, str) or not moves(tag.value) or not written(tag):
         return
+    image = subject.known("runtime.image")
+    if image is None or str(image.value).startswith(_LOCAL):
+        return
     implied = tag.origin == "platform-default"
     what = "has no tag, so it is pulled as latest" if implied else f"has the tag {tag.value}, which moves"
-    image = subject.known("runtime.image")
-    name = f"{image.value}" if image is not None else "the image"
+    name = str(image.value)
     yield found(
         CHECK,
         subject,
@@ -130,6 +137,16 @@ CHECK = Check(
             source="services:\n  llm:\n    image: vllm/vllm-openai:nightly\n    command: --model Qwen/Qwen2.5-7B\n",
             fires=True,
             line=3,
+        ),
+        Case(
+            name="a placeholder that kustomize replaces",
+            source=_DEPLOYMENT.format(image="engine"),
+            fires=False,
+        ),
+        Case(
+            name="dev at the end is no channel",
+            source=_DEPLOYMENT.format(image="registry.example/llm/vllm-openai:spark-single-gpu-dev"),
+            fires=False,
         ),
         Case(name="a release", source=_DEPLOYMENT.format(image="vllm/vllm-openai:v0.8.5"), fires=False),
         Case(

@@ -25,8 +25,9 @@ the architecture itself, remove `--trust-remote-code`: most models of today do n
 
 ## When it is fine
 
-When the repository is your own and pushing to it needs the same review as the deployment. Local paths and buckets are
-not reported, nor is a cache that is used offline.
+When the repository is your own and pushing to it needs the same review as the deployment, or holds no Python files: then
+the flag has no effect today, and is better removed. Local paths and buckets are not reported, nor is a cache that is
+used offline.
 
 ## References
 
@@ -48,7 +49,7 @@ from askew.findings.finding import Remedy
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding when remote code is on and neither the model nor its code is pinned."""
     remote = subject.known("model.trust_remote_code")
-    if not engine(subject) or remote is None or remote.value is not True:
+    if engine(subject) not in ("vllm", "sglang", "tgi") or remote is None or remote.value is not True:
         return
     code = subject.snapshot.facts.get("model.code_revision")
     if code is not None and code.state in ("known", "redacted"):
@@ -64,7 +65,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         CHECK,
         subject,
         at=spots,
-        summary=f"code from {name} is executed at its default branch: neither --revision nor --code-revision is set",
+        summary=f"whatever Python code {name} holds is executed: neither --revision nor --code-revision pins it",
         impact="Whoever can push to the repository changes the code that runs in the pod, at its next start.",
         facts=("model.revision",),
         remedies=(
@@ -113,7 +114,7 @@ CHECK = Check(
     id="remote-code-without-revision",
     title="The model's own Python code runs, at whatever its author pushed last",
     category="model",
-    severity="high",
+    severity="medium",
     confidence="certain",
     facts=("model.trust_remote_code", "model.revision", "model.code_revision", "model.source"),
     run=run,

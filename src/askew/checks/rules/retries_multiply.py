@@ -28,9 +28,9 @@ the rest to the client, with a budget and with back-off.
 
 ## When it is fine
 
-For idempotent, cheap calls (embeddings of short texts), and with a retry budget that bounds the share of retries. Retries
-of connections that were never made are not counted, nor nginx' `proxy_next_upstream` without `non_idempotent`: nginx
-does not repeat a POST without it.
+For idempotent, cheap calls (embeddings of short texts), and with a retry budget that bounds the share of retries.
+Retries of connections that were never made are not counted, nor nginx' `proxy_next_upstream` without `non_idempotent`:
+nginx does not repeat a POST without it.
 
 ## References
 

@@ -72,8 +72,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
             subject,
             key=str(service),
             at=spots,
-            summary=f"the Service {service} makes Kubernetes set {name}=tcp://…, which {engine(subject)} reads as its own "
-            "setting",
+            summary=f"the Service {service} makes Kubernetes set {name}=tcp://…, which {engine(subject)} reads as its "
+            "own setting",
             impact="Pods that start after the Service exists fail at start, or use a wrong port.",
             facts=("orchestration.service_links",),
             remedies=(

@@ -31,7 +31,8 @@ The memory counts towards the container's limit once it is used. With Docker: `-
 ## When it is fine
 
 On nodes whose GPUs have peer access, with an engine release that needs little for its own messages, and where the
-runtime's default was raised (`default_shm_size` of CRI-O, `default-shm-size` of Docker). Hence *likely*, not *certain*.
+runtime's default was raised (`default-shm-size` of Docker). Hence *likely*, not *certain*. Kinds whose controllers mount
+memory at `/dev/shm` themselves (KubeRay's, KubeAI's Model, NIMService) are not reported.
 
 ## References
 
@@ -51,6 +52,11 @@ from askew.checks.reading import engine, places, whole
 from askew.findings.finding import Remedy
 
 _ENOUGH = 256 * 2**20
+# Their controllers mount memory at /dev/shm themselves, or take pods from templates that do and that no source shows.
+# https://github.com/ray-project/kuberay/blob/master/ray-operator/controllers/ray/common/pod.go (SharedMemoryVolumeName)
+_MOUNTED = frozenset(
+    ("RayService", "RayCluster", "RayJob", "LLMInferenceService", "Model", "NIMService", "NIMPipeline")
+)
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -59,7 +65,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     size, ranks = whole(subject, "orchestration.shm.bytes"), whole(subject, "runtime.tensor_parallel_size")
     if not engine(subject) or shm is None or size is None or tensor is None or ranks is None or ranks < 2:
         return
-    if shm.origin != "platform-default" or size >= _ENOUGH:
+    if subject.snapshot.workload.kind in _MOUNTED or shm.origin != "platform-default" or size >= _ENOUGH:
         return
     hosts, gpus = whole(subject, "orchestration.hosts") or 1, whole(subject, "hardware.gpu.count")
     if gpus is not None and gpus <= hosts:
@@ -70,8 +76,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"the model is split over {ranks} GPUs, and /dev/shm has its default of {size // 2**20} MiB",
-        impact="NCCL or the engine's workers can fail or hang, at start or only under load, depending on how the node's "
-        "GPUs are connected.",
+        impact="NCCL or the engine's workers can fail or hang, at start or only under load, depending on how the "
+        "node's GPUs are connected.",
         facts=("runtime.tensor_parallel_size",),
         remedies=(
             Remedy(

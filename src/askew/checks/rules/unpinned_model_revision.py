@@ -55,6 +55,8 @@ def unpinned(subject: Subject) -> Resolved | None:
     source, revision = subject.known("model.source"), subject.snapshot.facts.get("model.revision")
     if source is None or not isinstance(source.value, str) or not source.value.startswith(_HUBS):
         return None
+    if "/" not in source.value.partition("://")[2]:
+        return None  # without an organisation it may as well be a folder in the working directory
     if revision is not None and revision.state in ("known", "redacted"):
         return None
     if revision is not None and revision.text and revision.text.lower() not in _MOVING:
@@ -69,7 +71,7 @@ def unpinned(subject: Subject) -> Resolved | None:
 
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for the model of a recognised engine."""
-    if not engine(subject):
+    if engine(subject) not in ("vllm", "sglang", "tgi"):
         return
     source = unpinned(subject)
     remote = subject.known("model.trust_remote_code")
@@ -78,8 +80,10 @@ def run(subject: Subject) -> Iterator[Outcome]:
         return
     revision = subject.snapshot.facts.get("model.revision")
     moving = revision.text if revision is not None else ""
-    spots = places(subject, *((revision, source) if moving else (subject.known("model.id"), source)))
     name = str(source.value).partition("://")[2]
+    model = subject.known("model.id")
+    by_argument = model is not None and model.value == name
+    spots = places(subject, revision if moving else model if by_argument else source, source)
     yield found(
         CHECK,
         subject,
@@ -90,11 +94,12 @@ def run(subject: Subject) -> Iterator[Outcome]:
         facts=("model.source",),
         remedies=(
             Remedy(
-                action="pin the commit that was validated with --revision",
-                text="--revision COMMIT",
+                action="pin the commit that was validated "
+                + ("with --revision" if by_argument else "behind the model's address (KServe: hf://…:COMMIT)"),
+                text="--revision COMMIT" if by_argument else f"{source.value}:COMMIT",
                 location=spots[0],
                 verify="the pod's $HF_HOME/hub/models--*/snapshots holds that commit only",
-                undo="remove --revision" if not moving else f"write --revision {moving} again",
+                undo=f"write the revision {moving} again" if moving else "remove the commit again",
             ),
         ),
     )
