@@ -6,7 +6,6 @@ from askew.checks.interface import Subject
 from askew.evidence.location import Location
 from askew.resolve.workload import Resolved
 
-
 # Kinds that run to their end, or that people use for trying things: with GPUs alone they may be training, or a test.
 _PASSING = frozenset(("Job", "CronJob", "RayJob", "RayCluster", "Pod"))
 

@@ -125,14 +125,19 @@ def _weights(subject: Subject) -> tuple[float, bool]:
     if stated:
         return float(stated), True
     model = subject.known("model.id")
-    name = str(model.value).lower() if model is not None and model.value else ""
-    match = re.search(_PARAMETERS, name)
+    return weights_of(str(model.value) if model is not None and model.value else ""), False
+
+
+def weights_of(name: str) -> float:
+    """Bytes of the weights by the parameters and the precision in a model's name; zero where it tells none."""
+    lower = name.lower()
+    match = re.search(_PARAMETERS, lower)
     if match is None:
-        return 0.0, False
-    width = next((width for words, width in _WIDTHS if re.search(words, name)), 2.0)
+        return 0.0
+    width = next((width for words, width in _WIDTHS if re.search(words, lower)), 2.0)
     # The experts of a mixture share their attention layers: an 8x7B model has 47, not 56.
     experts = int(match[1]) * 0.8 if match[1] else 1
-    return experts * float(match[2]) * 1e9 * width, False
+    return experts * float(match[2]) * 1e9 * width
 
 
 def _downloads(subject: Subject) -> bool:

@@ -25,9 +25,9 @@ the architecture itself, remove `--trust-remote-code`: most models of today do n
 
 ## When it is fine
 
-When the repository is your own and pushing to it needs the same review as the deployment, or holds no Python files: then
-the flag has no effect today, and is better removed. Local paths and buckets are not reported, nor is a cache that is
-used offline.
+When the repository is your own and pushing to it needs the same review as the deployment, or holds no Python files:
+then the flag has no effect today, and is better removed. Local paths and buckets are not reported, nor is a cache that
+is used offline.
 
 ## References
 

@@ -31,8 +31,8 @@ The memory counts towards the container's limit once it is used. With Docker: `-
 ## When it is fine
 
 On nodes whose GPUs have peer access, with an engine release that needs little for its own messages, and where the
-runtime's default was raised (`default-shm-size` of Docker). Hence *likely*, not *certain*. Kinds whose controllers mount
-memory at `/dev/shm` themselves (KubeRay's, KubeAI's Model, NIMService) are not reported.
+runtime's default was raised (`default-shm-size` of Docker). Hence *likely*, not *certain*. Kinds whose controllers
+mount memory at `/dev/shm` themselves (KubeRay's, KubeAI's Model, NIMService) are not reported.
 
 ## References
 
