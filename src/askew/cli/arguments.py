@@ -173,7 +173,7 @@ examples:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, brief: str, epilog: str
+    commands: argparse._SubParsersAction[_Parser], name: str, brief: str, epilog: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(
         name,
