@@ -17,8 +17,8 @@ MOVING = (
 )  # fmt: skip
 STAYING = (
     "v0.8.5", "0.8.5.post1", "v0.4.6.post1-cu124", "3.3.4-rocm", "nightly-5c72c8ee0a1b", "nightly-20260102",
-    "25.03-py3", "dev-2026-01-02", "v0.10.0rc1", "sha-1f7fe7e", "spark-single-gpu-dev", "main-8d0b1c9", "b4011", "r36.4.0",
-    "my-team-build-42", "latest-v0.9.1", "v0.5.3-main", "domain", "mainline", "developer",
+    "25.03-py3", "dev-2026-01-02", "v0.10.0rc1", "sha-1f7fe7e", "spark-single-gpu-dev", "main-8d0b1c9", "b4011",
+    "r36.4.0", "my-team-build-42", "latest-v0.9.1", "v0.5.3-main", "domain", "mainline", "developer",
 )  # fmt: skip
 
 
