@@ -449,3 +449,10 @@ def test_corpus_is_parsed_or_refused(shared: Path) -> None:
     assert parsed > 1500 and scalars > 50_000
     assert refused < parsed / 2  # the corpus holds some 600 unrendered templates
     print(f"{parsed} parsed, {refused} refused, {scalars} scalars")
+
+
+def test_byte_order_marks_before_the_text_move_no_column():
+    for marks in ("\ufeff", "\ufeff\ufeff"):
+        for text in ("a: 1\n", "\r\na"):
+            for document in read(marks + text, "f.yaml").documents:
+                check_document(document)

@@ -210,7 +210,7 @@ def _prepare(text: str | bytes, source: str) -> str:
         )
     if isinstance(text, bytes):
         text = _decode(text, source)
-    text = text.removeprefix("\ufeff")
+    text = text.lstrip("\ufeff")
     if (at := text.find("\0")) >= 0:
         _binary(source, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
     if text.count("\n") + text.count("\r") > MAX_LINES:
