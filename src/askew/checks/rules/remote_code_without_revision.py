@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import engine, places
-from askew.checks.rules.unpinned_model_revision import unpinned
+from askew.checks.rules.unpinned_model_revision import pinning, unpinned
 from askew.findings.finding import Remedy
 
 
@@ -59,6 +59,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     source = unpinned(subject)
     if source is None:
         return
+    how, text = pinning(subject, source)
     spots = places(subject, remote, source)
     name = str(source.value).partition("://")[2]
     yield found(
@@ -70,11 +71,11 @@ def run(subject: Subject) -> Iterator[Outcome]:
         facts=("model.revision",),
         remedies=(
             Remedy(
-                action="review the repository's Python files and pin that commit with --revision",
-                text="--revision COMMIT",
+                action=f"review the repository's Python files and pin that commit {how}",
+                text=text,
                 location=spots[0],
                 verify="the engine's log names the commit, and $HF_HOME/modules holds only that one",
-                undo="remove --revision",
+                undo="remove the commit again",
             ),
             Remedy(
                 action="remove --trust-remote-code if the engine supports the architecture itself",

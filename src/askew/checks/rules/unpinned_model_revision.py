@@ -55,8 +55,9 @@ def unpinned(subject: Subject) -> Resolved | None:
     source, revision = subject.known("model.source"), subject.snapshot.facts.get("model.revision")
     if source is None or not isinstance(source.value, str) or not source.value.startswith(_HUBS):
         return None
-    if "/" not in source.value.partition("://")[2]:
-        return None  # without an organisation it may as well be a folder in the working directory
+    name, _, commit = source.value.partition("://")[2].partition(":")
+    if "/" not in name or (commit and commit.lower() not in _MOVING):
+        return None  # a folder in the working directory, as far as one can tell; or KServe's hf://repository:commit
     if revision is not None and revision.state in ("known", "redacted"):
         return None
     if revision is not None and revision.text and revision.text.lower() not in _MOVING:
@@ -67,6 +68,14 @@ def unpinned(subject: Subject) -> Resolved | None:
         if (variable(subject, name) or "").lower() in _ON:
             return None
     return source
+
+
+def pinning(subject: Subject, source: Resolved) -> tuple[str, str]:
+    """How the commit of a hub's model is pinned here, in words and as the text to write."""
+    model = subject.known("model.id")
+    if model is not None and model.value == str(source.value).partition("://")[2]:
+        return "with --revision", "--revision COMMIT"
+    return "behind the model's address (KServe: hf://…:COMMIT)", f"{source.value}:COMMIT"
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -82,7 +91,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
     moving = revision.text if revision is not None else ""
     name = str(source.value).partition("://")[2]
     model = subject.known("model.id")
-    by_argument = model is not None and model.value == name
+    how, text = pinning(subject, source)
+    by_argument = text.startswith("--")
     spots = places(subject, revision if moving else model if by_argument else source, source)
     yield found(
         CHECK,
@@ -94,9 +104,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         facts=("model.source",),
         remedies=(
             Remedy(
-                action="pin the commit that was validated "
-                + ("with --revision" if by_argument else "behind the model's address (KServe: hf://…:COMMIT)"),
-                text="--revision COMMIT" if by_argument else f"{source.value}:COMMIT",
+                action=f"pin the commit that was validated {how}",
+                text=text,
                 location=spots[0],
                 verify="the pod's $HF_HOME/hub/models--*/snapshots holds that commit only",
                 undo=f"write the revision {moving} again" if moving else "remove the commit again",
@@ -123,6 +132,16 @@ spec:
 """
 
 
+_KSERVE = """\
+apiVersion: serving.kserve.io/v1alpha1
+kind: LLMInferenceService
+metadata: {{name: llm}}
+spec:
+  model: {{uri: "hf://Qwen/Qwen2.5-7B-Instruct{commit}", name: qwen}}
+  template: {{containers: [{{name: main, image: "vllm/vllm-openai:v0.10.1"}}]}}
+"""
+
+
 def _case(name: str, model: str, more: str = "", *, offline: int = 0, line: int = 0) -> Case:
     source = _DEPLOYMENT.format(model=model, more=more, offline=offline)
     return Case(name=name, source=source, fires=bool(line), line=line)
@@ -146,6 +165,8 @@ CHECK = Check(
             fires=True,
             line=1,
         ),
+        Case(name="an address in KServe", source=_KSERVE.format(commit=""), fires=True, line=5),
+        Case(name="an address with its commit in KServe", source=_KSERVE.format(commit=":a09a3545"), fires=False),
         _case(
             "a commit", "Qwen/Qwen2.5-7B-Instruct", "\n            - --revision=a09a35458c702b33eeacc393d103063234e8"
         ),
