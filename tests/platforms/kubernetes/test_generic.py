@@ -77,7 +77,8 @@ def test_a_role_of_several_pods(pattern, prefix):
 def test_patches_of_leader_and_worker_differ():
     read = one(
         "apiVersion: workloads.x-k8s.io/v1alpha1\nkind: RoleBasedGroup\nmetadata: {name: g}\nspec:\n  roles:\n"
-        "  - name: b\n    template: {spec: {containers: [{name: e, image: 'i:1'}]}}\n    leaderWorkerSet:\n      size: 3\n"
+        "  - name: b\n    template: {spec: {containers: [{name: e, image: 'i:1'}]}}\n"
+        "    leaderWorkerSet:\n      size: 3\n"
         "      patchLeaderTemplate: {spec: {containers: [{name: e, command: [lead]}]}}\n"
         "      patchWorkerTemplate: {spec: {containers: [{name: e, command: [work]}]}}\n"
     )

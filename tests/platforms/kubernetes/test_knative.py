@@ -64,3 +64,16 @@ def test_a_revision_of_a_service_among_the_sources_is_not_read_twice():
         "[{apiVersion: serving.knative.dev/v1, kind: Service, name: s}]}\nspec: {containers: [{image: i}]}\n"
     )
     assert [read.id for read in reading(text).workloads] == ["default/KnativeService/s"]
+
+
+def test_a_revision_of_its_own_is_read_and_gives_way_to_its_deployment():
+    revision = (
+        "apiVersion: serving.knative.dev/v1\nkind: Revision\nmetadata: {name: r}\nspec: {containers: [{image: i}]}\n"
+    )
+    deployment = (
+        "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: r-deployment, ownerReferences: "
+        "[{apiVersion: serving.knative.dev/v1, kind: Revision, name: r}]}\n"
+        "spec: {template: {spec: {containers: [{name: c, image: i}]}}}\n"
+    )
+    assert one(revision).id == "default/Revision/r"
+    assert one(revision + deployment).id == "default/Deployment/r-deployment"

@@ -129,6 +129,28 @@ def test_the_older_fields_are_a_format(field):
     assert f"model format {field}" in found["runtime.image"].reason
 
 
+def test_devices_that_come_by_claim_are_unknown_and_underscores_stay():
+    text = """\
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: qwen}
+spec:
+  predictor:
+    resourceClaims: [{name: gpu, resourceClaimTemplateName: t}]
+    model:
+      modelFormat: {name: huggingface}
+      image: kserve/huggingfaceserver:v0.18.0-gpu
+      storageUri: hf://Qwen/Qwen2.5-0.5B-Instruct
+      args: [--model_name=qwen, --max_model_len=4096]
+      resources: {claims: [{name: gpu}]}
+"""
+    read = one(text)
+    found = facts(read)
+    assert words(read) == ["--model_name=qwen", "--max_model_len=4096"] and read.engine == ""
+    assert "dynamic resource allocation" in found["hardware.gpu.count"].reason
+    assert (found["runtime.image.tag"], found["model.source"]) == ("v0.18.0-gpu", "hf://Qwen/Qwen2.5-0.5B-Instruct")
+
+
 def test_a_container_of_ones_own_needs_no_runtime_and_roles_are_apart():
     text = """\
 apiVersion: serving.kserve.io/v1beta1

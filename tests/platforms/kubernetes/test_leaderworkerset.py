@@ -95,3 +95,16 @@ def test_broken_sets_are_refused(spec):
         f"apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\nmetadata: {{name: w}}\nspec: {spec}\n"
     )
     assert found.workloads == () and found.refused and isinstance(found.objects, Objects)
+
+
+def test_a_set_that_a_service_among_the_sources_made_is_not_read_twice():
+    owner = (
+        "{name: big, ownerReferences: [{apiVersion: serving.kserve.io/v1alpha1, kind: LLMInferenceService, name: s}]}"
+    )
+    service = (
+        "---\napiVersion: serving.kserve.io/v1alpha1\nkind: LLMInferenceService\nmetadata: {name: s}\n"
+        "spec: {template: {containers: [{name: main, image: i, command: [vllm, serve, m]}]}}\n"
+    )
+    made = LWS.replace("{name: big}", owner)
+    assert [read.id for read in reading(made + service).workloads] == ["default/LLMInferenceService/s"]
+    assert one(made).id == "default/LeaderWorkerSet/big"

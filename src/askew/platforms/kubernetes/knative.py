@@ -14,6 +14,7 @@ from askew.facts.types import Value
 from askew.platforms.kubernetes.draft import Draft, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, text_of
+from askew.platforms.kubernetes.workloads import owned
 from askew.resolve.observation import Observation, Unknown
 
 GROUP = "serving.knative.dev"
@@ -26,11 +27,11 @@ _KINDS = {"kpa.autoscaling.knative.dev": "kpa", "hpa.autoscaling.knative.dev": "
 
 
 def service(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """A Service, a Configuration or a Revision of its own."""
-    spec = one.node["spec"]
-    if one.owners and any(objects.near(one, group, kind, name) is not None for group, kind, name in one.owners):
-        return ()
+    """A Service; or a Revision, where neither its Service nor the Deployment made of it is among the sources."""
     revision = one.kind == "Revision"
+    if owned(one, objects) or (revision and _deployed(one, objects)):
+        return ()
+    spec = one.node["spec"]
     template = one.node if revision else spec["template"]
     pod = template["spec"]
     annotations = [template["metadata"]["annotations"]]
@@ -50,6 +51,10 @@ def service(one: Object, objects: Objects) -> tuple[Draft, ...]:
             observations=found,
         ),
     )
+
+
+def _deployed(one: Object, objects: Objects) -> bool:
+    return any((GROUP, "Revision", one.name) in other.owners for other in objects.beside(one, "apps", "Deployment"))
 
 
 def timeouts(total: Node, first_byte: Node, idle: Node, hop: str) -> Iterator[Observation]:
@@ -158,6 +163,5 @@ def _seconds(node: Node) -> Value | Unknown:
 
 READERS: Mapping[tuple[str, str], Reader] = {
     (GROUP, "Service"): service,
-    (GROUP, "Configuration"): service,
     (GROUP, "Revision"): service,
 }

@@ -23,6 +23,7 @@ from askew.platforms.kubernetes.gotemplate import Datum, Lookup, NotKnown, fill
 from askew.platforms.kubernetes.objects import Object, Objects, may_share_namespace
 from askew.platforms.kubernetes.observe import observed, text_of
 from askew.platforms.kubernetes.pods import containers_by_name
+from askew.platforms.kubernetes.workloads import owned
 from askew.resolve.observation import Observation, Unknown
 
 GROUP = "serving.kserve.io"
@@ -65,6 +66,8 @@ class _Runtime(msgspec.Struct, frozen=True, kw_only=True):
 
 def inference_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """The predictor, and a transformer or explainer as workloads of their own with a role."""
+    if owned(one, objects):
+        return ()
     spec = one.node["spec"]
     drafts: list[Draft] = []
     for component in ("predictor", "transformer", "explainer"):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from askew.evidence.document import Node
 from askew.evidence.launch import Token
 from askew.evidence.location import Location
@@ -93,8 +95,6 @@ def _container_facts(spec: Node) -> Iterator[Observation]:
 
 
 def _first(observation: Observation) -> Observation:
-    import msgspec
-
     return msgspec.structs.replace(observation, rank=0)
 
 

@@ -13,6 +13,7 @@ from askew.evidence.location import Location
 from askew.platforms.kubernetes.draft import Addition, Draft, Layers, PodGroup, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.pods import containers_by_name
+from askew.platforms.kubernetes.workloads import owned
 
 GROUP = "leaderworkerset.x-k8s.io"
 _SOURCE = Location("https://lws.sigs.k8s.io/docs/reference/labels-annotations-and-environment-variables/")
@@ -21,6 +22,8 @@ _MOST_PODS = 10_000
 
 def leader_worker_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """One workload: the leader's pod, with ``size - 1`` workers as its group."""
+    if owned(one, objects):
+        return ()
     spec = one.node["spec"]
     template = spec["leaderWorkerTemplate"]
     leader = template["leaderTemplate"] if template["leaderTemplate"] else template["workerTemplate"]

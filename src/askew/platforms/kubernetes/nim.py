@@ -14,6 +14,7 @@ from askew.platforms.kubernetes.assemble import mapping, scalar, sequence
 from askew.platforms.kubernetes.draft import Draft, PodGroup, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, text_of
+from askew.platforms.kubernetes.workloads import owned
 from askew.resolve.observation import Observation, Unknown
 
 GROUP = "apps.nvidia.com"
@@ -23,7 +24,7 @@ _POD_FIELDS = ("nodeSelector", "tolerations", "affinity", "runtimeClassName", "s
 
 def nim_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A NIMService."""
-    if not one.node["spec"].is_mapping:
+    if owned(one, objects) or not one.node["spec"].is_mapping:
         return ()
     return (_draft(one, one.node["spec"], one.name, ""),)
 

@@ -25,6 +25,7 @@ from askew.platforms.kubernetes.draft import Addition, Draft, Layers, PodGroup, 
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, scalar, text_of
 from askew.platforms.kubernetes.pods import containers_by_name
+from askew.platforms.kubernetes.workloads import owned
 from askew.resolve.observation import Observation, Unknown
 
 GROUP = "ray.io"
@@ -137,14 +138,10 @@ def _ray_start(pod: Layers) -> tuple[Addition, ...]:
     return ()
 
 
-def _owned(one: Object, objects: Objects) -> bool:
-    return any(objects.near(one, group, kind, name) is not None for group, kind, name in one.owners)
-
-
 def ray_cluster(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A Ray cluster of its own: what is submitted to it is not known."""
     cluster = _cluster(one.node["spec"])
-    if cluster is None or _owned(one, objects):
+    if cluster is None or owned(one, objects):
         return ()
     return (_draft(one, cluster),)
 
@@ -153,7 +150,7 @@ def ray_job(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A Ray job with a cluster of its own: the entrypoint is a shell command that runs on it."""
     spec = one.node["spec"]
     cluster = _cluster(spec["rayClusterSpec"])
-    if cluster is None or _owned(one, objects):
+    if cluster is None or owned(one, objects):
         return ()
     entrypoint = spec["entrypoint"]
     if not text_of(entrypoint):

@@ -39,7 +39,7 @@ def _template(one: Object, template: Node, **more: object) -> tuple[Draft, ...]:
 
 def deployment(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A Deployment, StatefulSet, ReplicaSet or ReplicationController, unless what owns it is read instead."""
-    if _owned(one, objects):
+    if owned(one, objects):
         return ()
     spec = one.node["spec"]
     return _template(one, spec["template"], replicas=spec["replicas"])
@@ -47,21 +47,21 @@ def deployment(one: Object, objects: Objects) -> tuple[Draft, ...]:
 
 def daemon_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A DaemonSet: as many replicas as nodes fit."""
-    if _owned(one, objects):
+    if owned(one, objects):
         return ()
     return _template(one, one.node["spec"]["template"], replicas_default=None)
 
 
 def pod(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A pod of its own; one whose owner is among the sources is read there."""
-    if _owned(one, objects):
+    if owned(one, objects):
         return ()
     return (Draft(object=one, pod=(one.node["spec"],), pod_labels=one.labels, pod_annotations=one.annotations),)
 
 
 def job(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """A Job: runs to its end, so replicas mean nothing."""
-    if _owned(one, objects):
+    if owned(one, objects):
         return ()
     return _template(one, one.node["spec"]["template"], replicas_default=None)
 
@@ -71,12 +71,12 @@ def cron_job(one: Object, objects: Objects) -> tuple[Draft, ...]:
     return _template(one, one.node["spec"]["jobTemplate"]["spec"]["template"], replicas_default=None)
 
 
-# Owners that no reader reads: what they own counts as owned by their own owners.
+# Owners that no reader reads, or only for want of what they own: that counts as owned by their own owners.
 _BETWEEN = frozenset({("serving.knative.dev", "Revision"), ("serving.knative.dev", "Configuration")})
 _MOST_OWNERS = 6
 
 
-def _owned(one: Object, objects: Objects, depth: int = 0) -> bool:
+def owned(one: Object, objects: Objects, depth: int = 0) -> bool:
     """Whether an object that is read in its own right owns this one, directly or not, and is among the sources."""
     if depth > _MOST_OWNERS:
         return False
@@ -87,7 +87,7 @@ def _owned(one: Object, objects: Objects, depth: int = 0) -> bool:
             stem = name.rpartition("-")[0]
             if (group, kind) == ("apps", "ReplicaSet") and stem and objects.near(one, "apps", "Deployment", stem):
                 return True
-        elif (owner.group, owner.kind) not in _BETWEEN or _owned(owner, objects, depth + 1):
+        elif (owner.group, owner.kind) not in _BETWEEN or owned(owner, objects, depth + 1):
             return True
     return False
 
@@ -114,7 +114,7 @@ def generic(one: Object, objects: Objects) -> tuple[Draft, ...]:
     The template is read as it stands and the kind named as written; what the kind's controller adds is not known, so
     the reading is likely, not certain.
     """
-    if _owned(one, objects):
+    if owned(one, objects):
         return ()
     spec = one.node["spec"]
     if not isinstance(spec.value, dict):
