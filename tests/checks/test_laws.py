@@ -26,7 +26,7 @@ EXTREMES: dict[str, tuple[Value, ...]] = {
     "runtime.tensor_parallel_size": (16,),
     "runtime.max_model_len": (1, 1048576),
     "hardware.gpu.count": (0,),
-    "hardware.gpu.model": (["t4-16gb-pcie"], ["v100-16gb-sxm2", "l4-24gb-pcie"], []),
+    "hardware.gpu.model": (["t4"], ["v100-16gb", "l4"], ["no-such-gpu"], []),
     "serving.request_timeout": (0, 1),
     "serving.buffering": (True,),
     "runtime.image.tag": ("latest", "nightly"),

@@ -56,10 +56,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         if seen is not None and seen.state == "unknown" and seen.text:
             yield Needs(fact="hardware.gpu.model", reason=seen.reason)
         return
-    from askew.knowledge.gpus import supports_bf16
-
     names = [str(name) for name in models.value]
-    lacking = [name for name in names if supports_bf16(name) is False]
+    lacking = [name for name in names if _lacks_it(name)]
     if not lacking:
         return
     confidence: Confidence = "certain" if len(lacking) == len(names) else "possible"
@@ -99,6 +97,16 @@ def run(subject: Subject) -> Iterator[Outcome]:
             ),
         ),
     )
+
+
+def _lacks_it(gpu: str) -> bool:
+    """Whether the catalogue says that a GPU does not compute in bfloat16. A GPU that is not in it may."""
+    from askew.knowledge.gpus import supports_bf16
+
+    try:
+        return supports_bf16(gpu) is False
+    except ValueError:
+        return False
 
 
 _DEPLOYMENT = """\
