@@ -138,6 +138,14 @@ def test_an_object_that_does_not_say_what_it_runs_is_refused_with_the_reason():
     assert (read.id, words(read)) == ("default/InferenceService/s", ["--tp", "2"])
 
 
+def test_a_runtime_of_ome_alone_is_what_it_would_start():
+    read = one(
+        "apiVersion: ome.io/v1beta1\nkind: ClusterServingRuntime\nmetadata: {name: r}\nspec:\n"
+        "  engineConfig: {runner: {image: 'lmsysorg/sglang:v0.5', command: [python3, -m, sglang.launch_server]}}\n"
+    )
+    assert words(read)[-1] == "sglang.launch_server" and "orchestration.replicas.min" not in facts(read)
+
+
 @pytest.mark.parametrize("junk", ["null", "[]", "x", "{}", "[null]", "[{}]", "[{name: [], template: 3}]", "-1"])
 def test_malformed_groups_never_raise(junk):
     head = "apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGroup\nmetadata: {name: g}\nspec: "

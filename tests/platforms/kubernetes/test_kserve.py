@@ -300,6 +300,16 @@ def test_base_references_are_laid_below_the_service():
     assert any("gone is not in the sources" in problem for problem in read.containers[0].problems)
 
 
+def test_runtimes_and_presets_are_read_alone_but_not_beside_services():
+    assert (one(RUNTIME).kind, one(RUNTIME).name) == ("ClusterServingRuntime", "my-vllm")
+    assert words(one(RUNTIME))[-1] == "--max-model-len=4096" and facts(one(RUNTIME))["hardware.gpu.count"] == 1
+    assert [token.text for token in engine(one(PRESET))][:2] == ["vllm", "serve"]
+    assert [w.kind for w in reading(RUNTIME + SERVICE + "---\n" + PRESET + LLM).workloads] == [
+        "InferenceService",
+        "LLMInferenceService",
+    ]
+
+
 def test_data_parallel_groups_are_several_pods():
     worker = "  worker:\n    containers: [{name: main, image: 'i:1', resources: {limits: {nvidia.com/gpu: 8}}}]\n"
     text = LLM.replace("{tensor: 4}", "{data: 16, dataLocal: 8}").replace("gpu: 4", "gpu: 8")

@@ -198,9 +198,25 @@ def _llmkube_facts(spec: Node, model: Object | None) -> Iterator[Observation]:
 def ome_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
     """OME's InferenceService, where it says itself what it runs: the runner of its engine, decoder or router."""
     spec = one.node["spec"]
+    drafts = _ome_parts(one, "")
+    if drafts or not spec.is_mapping:
+        return drafts
+    reason = (
+        f"{one.label}: OME chooses the runtime and its arguments, and the object does not show them; "
+        "point at the Deployment that OME makes of it"
+    )
+    return (Draft(object=one, pod=(spec,), problems=(reason,)),)
+
+
+def ome_runtime(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """OME's runtime, where no service is beside it that might change what it says."""
+    return () if objects.of(_OME, "InferenceService") else _ome_parts(one, "Config")
+
+
+def _ome_parts(one: Object, suffix: str) -> tuple[Draft, ...]:
     drafts: list[Draft] = []
     for component in ("engine", "decoder", "router"):
-        node = spec[component]
+        node = one.node["spec"][component + suffix]
         runner = node["runner"]
         if not runner.is_mapping or not (runner["image"] or runner["command"]):
             continue
@@ -214,23 +230,18 @@ def ome_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
                 role=component,
                 pod_labels=one.labels,
                 pod_annotations=one.annotations,
-                replicas=node["minReplicas"],
+                replicas=node["minReplicas"] if node["minReplicas"].exists else None,
+                replicas_default=None if suffix else 1,
                 confidence="likely",
             )
         )
     if len(drafts) == 1:
         return (msgspec.structs.replace(drafts[0], role=""),)
-    if drafts or not spec.is_mapping:
-        return tuple(drafts)
-    reason = (
-        f"{one.label}: OME chooses the runtime and its arguments, and the object does not show them; "
-        "point at the Deployment that OME makes of it"
-    )
-    return (Draft(object=one, pod=(spec,), problems=(reason,)),)
+    return tuple(drafts)
 
 
 def _part(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """Runtimes, models, classes: they run nothing of their own."""
+    """A model: it runs nothing of its own."""
     return ()
 
 
@@ -239,6 +250,6 @@ READERS: Mapping[tuple[str, str], Reader] = {
     (_LLMKUBE, "InferenceService"): llmkube_service,
     (_LLMKUBE, "Model"): _part,
     (_OME, "InferenceService"): ome_service,
-    (_OME, "ClusterServingRuntime"): _part,
-    (_OME, "ServingRuntime"): _part,
+    (_OME, "ClusterServingRuntime"): ome_runtime,
+    (_OME, "ServingRuntime"): ome_runtime,
 }

@@ -568,15 +568,39 @@ def _go_path(node: Node, path: Sequence[str]) -> Node | None:
 # -- objects that only others refer to ---------------------------------------------------------------------
 
 
-def _part(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """Runtimes, presets, caches: they run nothing of their own."""
-    return ()
+def runtime(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A runtime among services is only read with the one that means it; alone, it is what all of them would run."""
+    spec = one.node["spec"]
+    if objects.of(GROUP, "InferenceService") or not spec["containers"].is_sequence:
+        return ()
+    return (_alone(one, spec, ""),)
+
+
+def config(one: Object, objects: Objects) -> tuple[Draft, ...]:
+    """A preset, likewise."""
+    if objects.of(GROUP, "LLMInferenceService"):
+        return ()
+    spec = one.node["spec"]
+    parts = ((spec["template"], ""), (spec["prefill"]["template"], "prefill"))
+    return tuple(_alone(one, pod, role) for pod, role in parts if pod["containers"].is_sequence)
+
+
+def _alone(one: Object, pod: Node, role: str) -> Draft:
+    return Draft(
+        object=one,
+        pod=(pod,),
+        role=role,
+        pod_labels=pod["labels"].string_map(),
+        pod_annotations=pod["annotations"].string_map(),
+        replicas_default=None,
+        confidence="likely",
+    )
 
 
 READERS: Mapping[tuple[str, str], Reader] = {
     (GROUP, "InferenceService"): inference_service,
     (GROUP, "LLMInferenceService"): llm_inference_service,
-    (GROUP, "ServingRuntime"): _part,
-    (GROUP, "ClusterServingRuntime"): _part,
-    (GROUP, _CONFIG): _part,
+    (GROUP, "ServingRuntime"): runtime,
+    (GROUP, "ClusterServingRuntime"): runtime,
+    (GROUP, _CONFIG): config,
 }
