@@ -146,6 +146,15 @@ def test_a_runtime_of_ome_alone_is_what_it_would_start():
     assert words(read)[-1] == "sglang.launch_server" and "orchestration.replicas.min" not in facts(read)
 
 
+def test_an_engine_of_ome_over_several_pods():
+    runner = "runner: {image: 'i:1', command: [serve], resources: {limits: {nvidia.com/gpu: 8}}}"
+    read = one(
+        "apiVersion: ome.io/v1beta1\nkind: ClusterServingRuntime\nmetadata: {name: r}\nspec:\n"
+        f"  engineConfig:\n    leader: {{{runner}}}\n    worker: {{size: 3, {runner}}}\n"
+    )
+    assert (facts(read)["hardware.gpu.count"], facts(read)["orchestration.hosts"]) == (32, 4)
+
+
 @pytest.mark.parametrize("junk", ["null", "[]", "x", "{}", "[null]", "[{}]", "[{name: [], template: 3}]", "-1"])
 def test_malformed_groups_never_raise(junk):
     head = "apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGroup\nmetadata: {name: g}\nspec: "

@@ -214,30 +214,46 @@ def ome_runtime(one: Object, objects: Objects) -> tuple[Draft, ...]:
 
 
 def _ome_parts(one: Object, suffix: str) -> tuple[Draft, ...]:
+    """The components that say what they run; one over several pods has a leader and workers."""
     drafts: list[Draft] = []
     for component in ("engine", "decoder", "router"):
         node = one.node["spec"][component + suffix]
-        runner = node["runner"]
+        leader, worker = node["leader"], node["worker"]
+        holder = leader if leader["runner"].is_mapping else node
+        runner = holder["runner"]
         if not runner.is_mapping or not (runner["image"] or runner["command"]):
             continue
-        name = runner["name"] if runner["name"] else scalar(runner, "ome-container")
-        fields: dict[str, Node | None] = {key: child for key, child in node.items() if key != "runner"}
-        fields["containers"] = sequence(runner, [overlaid(runner, {"name": name})])
+        groups: tuple[PodGroup, ...] = ()
+        if holder is leader and worker["runner"].is_mapping:
+            size = worker["size"].integer() if worker["size"] else 1
+            pods = size if size is not None and 0 <= size <= _MOST_PODS else None
+            unknown = "" if pods is not None else "the number of workers is no whole number"
+            if pods != 0:
+                groups = (PodGroup(role="worker", pod=(_ome_pod(worker),), pods=pods, unknown=unknown),)
         drafts.append(
             Draft(
                 object=one,
-                pod=(mapping(node, fields),),
+                pod=(_ome_pod(holder),),
                 role=component,
                 pod_labels=one.labels,
                 pod_annotations=one.annotations,
                 replicas=node["minReplicas"] if node["minReplicas"].exists else None,
                 replicas_default=None if suffix else 1,
+                groups=groups,
                 confidence="likely",
             )
         )
     if len(drafts) == 1:
         return (msgspec.structs.replace(drafts[0], role=""),)
     return tuple(drafts)
+
+
+def _ome_pod(holder: Node) -> Node:
+    runner = holder["runner"]
+    name = runner["name"] if runner["name"] else scalar(runner, "ome-container")
+    fields: dict[str, Node | None] = {key: child for key, child in holder.items() if key not in ("runner", "leader")}
+    fields["containers"] = sequence(runner, [overlaid(runner, {"name": name})])
+    return mapping(holder, fields)
 
 
 def _part(one: Object, objects: Objects) -> tuple[Draft, ...]:
