@@ -72,6 +72,9 @@ def covers(contract: Snapshot, target: Snapshot) -> bool:
     if contract.workload.name == target.workload.name:
         return True
     declared = _texts(contract, "model.id") | _texts(contract, "model.source") | _texts(contract, "model.served_names")
+    logical = contract.facts.get("model.id")
+    if logical is not None and logical.text:
+        declared.add(logical.text)
     served = _texts(target, "model.id") | _texts(target, "model.source") | _texts(target, "model.served_names")
     return bool({_plain(name) for name in declared} & {_plain(name) for name in served})
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from askew.evidence.redaction import shown
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
 from askew.resolve.observation import Confidence, Origin
@@ -115,7 +116,8 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
         # A map that is not known, or a probe that is not there: one statement about the whole says it.
         yield "", a, b
         return
-    keys = a.entries.keys() if mode == "contract" else a.entries.keys() | b.entries.keys()
+    # A contract that declares the map to be empty declares that each key is one too many.
+    keys = a.entries.keys() if mode == "contract" and a.entries else a.entries.keys() | b.entries.keys()
     for key in sorted(keys):
         yield key, _entry(a, key), _entry(b, key)
 
@@ -142,9 +144,9 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
 def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
     """same | different | possible (one side cannot be resolved) | unknown | unstated (unknown, and nobody asked)."""
     if a.state == "unknown" and b.state == "unknown":
-        if mode == "peers" and (a.text or b.text) and a.text != b.text:
+        if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
-        return "same" if a.text and a.text == b.text else "unstated"
+        return "same" if a.text and _same_text(a, b) else "unstated"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
         return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"
@@ -156,8 +158,12 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if a.state == b.state or not (_demands(a) if b.state == "unsupported" else _demands(b)):
             return "same"
         return "different"
+    if a.state == b.state == "redacted" and (a.value is None or b.value is None):
+        return "same"  # a lock keeps that there is a secret, and neither its value nor a hash of it
+    if fact.type.keyed and not a.key and not (a.value or b.value):
+        return "same"  # an empty map and none at all
     if a.value is None or b.value is None:
-        return "same" if a.value is b.value else "different"
+        return "same" if fact.type.same(a.value, b.value) else "different"  # none is a word of some enumerations
     constrained = mode == "contract" or (a.basis == "asked" and b.basis == "seen")
     if constrained and fact.type.satisfies is not None:
         met = fact.type.satisfies(a.value, b.value)
@@ -165,6 +171,11 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
             return "unknown"
         return "same" if met else "different"
     return "same" if fact.type.same(a.value, b.value) else "different"
+
+
+def _same_text(a: Resolved, b: Resolved) -> bool:
+    """Whether two unexpanded expressions are equal; a lock keeps them without the secrets that stand in them."""
+    return a.text == b.text or ("<redacted>" in a.text + b.text and shown(a.text) == shown(b.text))
 
 
 def _demands(resolved: Resolved) -> bool:
@@ -181,7 +192,9 @@ def _without_consequences(differences: list[Difference]) -> Iterator[Difference]
     changed: Mapping[str, Difference] = {d.fact.key: d for d in differences}
     for difference in differences:
         followed = difference.fact.follows
-        by_default = not is_stated(difference.reference) and not is_stated(difference.target)
+        # A contract written from a deployment states what followed there by default, and it follows in the target.
+        reference = difference.reference
+        by_default = (not is_stated(reference) or reference.origin == "contract") and not is_stated(difference.target)
         if followed in changed and by_default:
             continue
         yield difference

@@ -206,9 +206,7 @@ def _engine(node: Node) -> EngineIdentity | None:
     if not node.exists:
         return None
     version = node["version"]
-    return EngineIdentity(
-        name=_word(node, "name"), version=None if version.value is None else _word(node, "version")
-    )
+    return EngineIdentity(name=_word(node, "name"), version=None if version.value is None else _word(node, "version"))
 
 
 def _resolved(node: Node, fact: Fact) -> Resolved:
@@ -289,7 +287,9 @@ def _choice(node: Node, name: str, choices: tuple[str, ...], default: str = "") 
     if default and not child.exists:
         return default
     if child.value not in choices:
-        raise _RefusedError(child, f"expected {child.path} to be one of {', '.join(choices)}, got {str(child.value)[:40]!r}")
+        raise _RefusedError(
+            child, f"expected {child.path} to be one of {', '.join(choices)}, got {str(child.value)[:40]!r}"
+        )
     return str(child.value)
 
 

@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from askew.contract.draft import write
+from askew.contract.draft import PREFIX, UNKNOWN, write
 from askew.contract.interface import Contract, Invalid
 from askew.contract.shape import Faults, check
 from askew.contract.variables import compared
@@ -24,10 +24,6 @@ from askew.resolve.resolve import resolve
 from askew.resolve.workload import Problem, Snapshot, Workload
 
 __all__ = ["PREFIX", "UNKNOWN", "read", "write"]
-
-PREFIX = "askew.dev/"
-# The schema demands fields that a source may not show; and an annotation with this word withdraws what a field says.
-UNKNOWN = "unknown"
 
 _GIB = 2**30
 _DAY = 86400
@@ -65,9 +61,7 @@ def read(document: Document) -> tuple[tuple[Contract, ...], tuple[Invalid, ...]]
     invalid.extend(_contradictions(stated, annotated))
     own = [o for o in stated if o.fact not in withdrawn]
     facts = resolve([*own, *annotated])
-    workload = Workload(
-        namespace="", kind="ModelSpec", name=name.value, source=document.source, location=root.location
-    )
+    workload = Workload(namespace="", kind="ModelSpec", name=name.value, source=document.source, location=root.location)
     snapshot = Snapshot(workload=workload, id=f"ModelSpec/{name.value}", facts=facts, problems=tuple(problems))
     contract = Contract(kind="modelspec", snapshot=snapshot, source=document.source, recorded=dict(_recorded(root)))
     return (contract,), (*faults.found, *invalid)
@@ -94,22 +88,26 @@ def _of_schema(root: Node, faults: Faults, problems: list[Problem]) -> Iterator[
 
 def _usable(node: Node, faults: Faults) -> bool:
     path = node.path
-    return node.exists and node.value is not None and not any(
-        path == bad or path.startswith((f"{bad}.", f"{bad}[")) for bad in faults.paths
+    return (
+        node.exists
+        and node.value is not None
+        and not any(path == bad or path.startswith((f"{bad}.", f"{bad}[")) for bad in faults.paths)
     )
 
 
-def _observed(key: str, value: Value | Unknown, node: Node, *, order: int = 0, because: str = "", **more: str) -> Observation:
-    declared = FACTS[key]
+def _observed(
+    name: str, value: Value | Unknown, node: Node, *, key: str = "", order: int = 0, because: str = ""
+) -> Observation:
+    declared = FACTS[name]
     if not isinstance(value, Unknown):
-        of = declared.type.entry(more["key"]) if more.get("key") and declared.type.entry else declared.type
+        of = declared.type.entry(key) if key and declared.type.entry else declared.type
         value = of.parse(value)
     return Observation(
-        fact=key,
+        fact=name,
         value=value,
         origin="contract",
         locations=(node.location,),
-        key=more.get("key", ""),
+        key=key,
         order=order,
         because=(because,) if because else (),
         raw=node.text() or "",
@@ -157,7 +155,9 @@ _RULES: tuple[_Rule, ...] = (
     _Rule("operations.serving.protocol", "serving.protocol"),
     _Rule("operations.serving.port", "serving.port"),
     _Rule("operations.serving.readinessProbe.path", "orchestration.probe.readiness", "path"),
-    _Rule("operations.serving.readinessProbe.timeoutSeconds", "orchestration.probe.readiness", "timeout", _probe_timeout),
+    _Rule(
+        "operations.serving.readinessProbe.timeoutSeconds", "orchestration.probe.readiness", "timeout", _probe_timeout
+    ),
     _Rule("operations.serving.livenessProbe.path", "orchestration.probe.liveness", "path"),
     _Rule("operations.serving.livenessProbe.timeoutSeconds", "orchestration.probe.liveness", "timeout", _probe_timeout),
     _Rule("operations.serving.maxConcurrency", "serving.max_concurrency"),
@@ -249,9 +249,7 @@ def _promises(spec: Node, faults: Faults) -> Iterator[Observation]:
 
 
 def _unclear(node: Node, message: str, key: str) -> Problem:
-    return Problem(
-        kind="invalid-value", message=message, locations=(node.location,), value=node.text() or "", fact=key
-    )
+    return Problem(kind="invalid-value", message=message, locations=(node.location,), value=node.text() or "", fact=key)
 
 
 def _recorded(root: Node) -> Iterator[tuple[str, str]]:
@@ -337,7 +335,9 @@ def _contradictions(stated: Collection[Observation], annotated: Collection[Obser
             other = given.get((observation.fact, key))
             if other is None or isinstance(other.value, Unknown) or (not key and _a_placeholder(other)):
                 continue
-            agrees = kind.same(other.value, value) or (kind.satisfies is not None and kind.satisfies(other.value, value))
+            agrees = kind.same(other.value, value) or (
+                kind.satisfies is not None and kind.satisfies(other.value, value)
+            )
             if not agrees:
                 name = f"{observation.fact}[{key}]" if key else observation.fact
                 yield Invalid(

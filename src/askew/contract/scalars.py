@@ -13,8 +13,10 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def plain(text: str) -> str:
-    """Text as a plain scalar where that is safe, else quoted."""
-    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else quoted(text)
+    """Text as a plain scalar where that is safe, else quoted: in single quotes where it holds double ones."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return "'" + text.replace("'", "''") + "'" if '"' in text and text.isprintable() else quoted(text)
 
 
 def quoted(text: str) -> str:

@@ -166,10 +166,13 @@ def _object_faults(node: Node, field: Field) -> Iterator[tuple[Node, Invalid]]:
         child = node[name]
         if not child.exists:
             example = _example(field.fields[name])
-            yield child, Invalid(
-                location=node.key_location,
-                message=f"{child.path} is missing: expected {_expected(field.fields[name])}",
-                hint=f"add {name}: {example}" if example else f"add {name} under {node.path or 'the top level'}",
+            yield (
+                child,
+                Invalid(
+                    location=node.key_location,
+                    message=f"{child.path} is missing: expected {_expected(field.fields[name])}",
+                    hint=f"add {name}: {example}" if example else f"add {name} under {node.path or 'the top level'}",
+                ),
             )
     for name, child in node.items():
         known = field.fields.get(name)
@@ -205,7 +208,11 @@ def _expected(field: Field) -> str:
         return "a list" if field.kind == "list" else f"a mapping with {names}"
     if field.kind in ("integer", "number"):
         what = "a whole number" if field.kind == "integer" else "a number"
-        return f"{what} from {field.least} to {field.most}" if field.most is not None else f"{what} of {field.least} or more"
+        return (
+            f"{what} from {field.least} to {field.most}"
+            if field.most is not None
+            else f"{what} of {field.least} or more"
+        )
     return {"text": "text", "texts": "a mapping from names to text", "boolean": "true or false"}[field.kind]
 
 

@@ -436,6 +436,26 @@ def _gpus_satisfy(declared: Value, target: Value) -> bool | None:
     return None if shown & admitted else False
 
 
+def _sizes_satisfy(declared: Value, target: Value) -> bool | None:
+    """As many bytes, or as many GB as were declared GiB."""
+    if declared == target or not isinstance(declared, int) or not isinstance(target, int):
+        return declared == target
+    return round(declared / 2**30 * 10**9) == target
+
+
+_PATHS = ("/", "./", "../", "file:", "pvc:")
+
+
+def _sources_satisfy(declared: Value, target: Value) -> bool | None:
+    """One place in two spellings is the same. A path does not tell where its files were copied from."""
+    if not isinstance(declared, str) or not isinstance(target, str):
+        return declared == target
+    a, b = (text.removeprefix("hf://").rstrip("/") for text in (declared, target))
+    if a == b:
+        return True
+    return None if a.startswith(_PATHS) != b.startswith(_PATHS) else False
+
+
 def _all_in(declared: Value, target: Value) -> bool | None:
     """Every declared member is there; others may be."""
     if not isinstance(declared, list) or not isinstance(target, list):
@@ -475,6 +495,9 @@ def _or_unlimited(schema: dict[str, Value]) -> dict[str, Value]:
 _WHOLE: dict[str, Value] = {"type": "integer", "minimum": 0}
 
 text = _type("text", _text, {"type": "string"})
+source = ValueType(
+    name="text", parse=_text, same=same_data, show=show_data, schema={"type": "string"}, satisfies=_sources_satisfy
+)
 verbatim = _type("text", _verbatim, {"type": "string"})  # blanks and emptiness matter: environment variables
 boolean = _type("bool", _boolean, {"type": "boolean"})
 count = _type("count", _count, _WHOLE)
@@ -485,6 +508,15 @@ tokens = _type("tokens", _tokens, _WHOLE)
 tokens_or_unlimited = _type("tokens", _token_limit, _or_unlimited(_WHOLE))
 bytes_ = _type("bytes", _bytes, _WHOLE, _show_bytes)
 bytes_or_unlimited = _type("bytes", _bytes_limit, _or_unlimited(_WHOLE), _show_bytes)
+# Of a contract that says 64 GB or 64 GiB, either is meant: people and cloud consoles mix the two.
+bytes_either = ValueType(
+    name="bytes",
+    parse=_bytes,
+    same=same_data,
+    show=_show_bytes,
+    schema=_WHOLE,
+    satisfies=lambda declared, target: _sizes_satisfy(declared, target),
+)
 cores = _type("cores", _cores, {"type": "number", "minimum": 0})
 seconds = _type("seconds", _seconds, _or_unlimited({"type": "number", "minimum": 0}), _show_seconds)
 ratio = _type("ratio", _ratio, {"type": "number", "minimum": 0, "maximum": 1})

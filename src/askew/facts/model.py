@@ -502,7 +502,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         key="model.source",
-        type=k.text,
+        type=k.source,
         brief="Where the weights come from: a hub repository, a bucket, a path or a volume.",
         why="The same name in another bucket or directory may hold other weights, for example a stale fine-tune.",
         severity="high",
@@ -547,7 +547,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         key="model.tokenizer.source",
-        type=k.text,
+        type=k.source,
         brief="The tokenizer that was asked for, where it is not the model's own.",
         why="Token ids of another vocabulary make plausible but wrong text, longer prompts and broken stop conditions.",
         severity="high",

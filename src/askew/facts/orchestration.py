@@ -16,7 +16,7 @@ def _field(path: str) -> str:
 
 
 _cores_pair = k.mapping(k.cores, record=True)
-_bytes_pair = k.mapping(k.bytes_, record=True)
+_bytes_pair = k.mapping(k.bytes_either, record=True)
 
 probe = k.mapping(
     k.setting,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from askew.facts import kinds as k
 from askew.facts.later import Row, later
 from askew.facts.types import Fact
@@ -12,7 +14,7 @@ _ENV = "kubectl -n $NS exec $POD -- env"
 _IMAGE_ID = "kubectl -n $NS get pod $POD -o jsonpath='{.status.containerStatuses[*].imageID}'"
 
 # Methods of vLLM (`--quantization`), SGLang and TGI (`--quantize`); engines add to them with every release.
-quantization = k.enum(
+_method = k.enum(
     *("none", "awq", "awq_marlin", "gptq", "gptq_marlin", "marlin", "fp8", "fbgemm_fp8", "modelopt", "modelopt_fp4"),
     *("compressed-tensors", "bitsandbytes", "bitsandbytes-nf4", "bitsandbytes-fp4", "gguf", "eetq", "exl2", "hqq"),
     *("torchao", "quark", "moe_wna16", "mxfp4", "w8a8_int8", "w8a8_fp8", "qoq", "int8wo", "experts_int8", "tpu_int8"),
@@ -27,6 +29,31 @@ quantization = k.enum(
     open_=True,
     absent="none",
 )
+
+# A contract's precision (int4, fp8, awq) → the methods that are it, and those that may be it: their checkpoints decide.
+_PRECISIONS: dict[str, tuple[str, str]] = {
+    "int8": ("w8a8_int8 int8wo experts_int8 tpu_int8 eetq", "gptq gptq_marlin marlin moe_wna16"),
+    "int4": ("awq awq_marlin qoq", "gptq gptq_marlin marlin moe_wna16 exl2"),
+    "fp8": ("fbgemm_fp8 w8a8_fp8", "marlin modelopt"),
+    "nvfp4": ("modelopt_fp4", ""),
+    "mxfp4": ("", ""),
+    "awq": ("awq_marlin", "marlin moe_wna16"),
+    "gptq": ("gptq_marlin", "marlin moe_wna16"),
+}
+_ANY_BITS = frozenset("compressed-tensors bitsandbytes gguf hqq torchao quark".split())
+
+
+def _precision_met(declared: Value, target: Value) -> bool | None:
+    if declared == target or not isinstance(declared, str) or declared not in _PRECISIONS:
+        return _method.same(declared, target)
+    surely, maybe = _PRECISIONS[declared]
+    if target in surely.split():
+        return True
+    known = target in _method.schema["examples"]  # type: ignore[operator]  # the list of methods
+    return None if target in maybe.split() or target in _ANY_BITS or not known else False
+
+
+quantization = msgspec.structs.replace(_method, satisfies=_precision_met)
 
 # `_VLLM_V1` was part of the names of vLLM's backends while two generations of the engine lived side by side.
 attention_backend = k.enum(
