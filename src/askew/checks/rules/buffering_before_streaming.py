@@ -108,6 +108,18 @@ spec:
 """
 
 
+_CONTRACT = """\
+apiVersion: piqc.ai/v1alpha1
+kind: ModelSpec
+metadata:
+  name: llm
+  annotations: {{askew.dev/serving.streaming: "{streaming}"}}
+spec:
+  identity: {{model: {{id: llama, family: llama, task: text-generation, framework: transformers}}}}
+  runtime: {{accelerator: {{vendor: nvidia, type: l4, count: 1}}}}
+"""
+
+
 def _case(name: str, annotation: str, line: int = 0, *, backend: str = "llm", more: str = "") -> Case:
     source = _PATH.format(annotation=annotation, backend=backend, more=more)
     return Case(name=name, source=source, fires=bool(line), line=line)
@@ -127,6 +139,12 @@ CHECK = Check(
     cases=(
         _case("switched on", _ON, line=22),
         _case("switched on for a reasoning model", _ON, line=22, more=', "--reasoning-parser=qwen3"'),
+        Case(
+            name="the contract says that nobody streams",
+            source=_PATH.format(annotation=_ON, backend="llm", more=""),
+            contract=_CONTRACT.format(streaming="false"),
+            fires=False,
+        ),
         _case("off", 'proxy-buffering: "off"'),
         _case("nothing said: off by default", 'proxy-body-size: "8m"'),
         _case("request buffering is another setting", 'proxy-request-buffering: "on"'),

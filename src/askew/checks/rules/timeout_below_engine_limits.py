@@ -191,6 +191,18 @@ spec:
 """
 
 
+_CONTRACT = """\
+apiVersion: piqc.ai/v1alpha1
+kind: ModelSpec
+metadata:
+  name: llm
+  annotations: {{askew.dev/serving.streaming: "{streaming}"}}
+spec:
+  identity: {{model: {{id: llama, family: llama, task: text-generation, framework: transformers}}}}
+  runtime: {{accelerator: {{vendor: nvidia, type: l4, count: 1}}}}
+"""
+
+
 def _case(name: str, route: str, seconds: int, length: int, line: int = 0, *, more: str = "") -> Case:
     source = _PATH.format(length=length, more=more) + route.format(seconds=seconds)
     return Case(name=name, source=source, fires=bool(line), line=line)
@@ -215,6 +227,12 @@ CHECK = Check(
     cases=(
         _case("half a minute for 32k tokens", _ROUTE, 30, 32768, line=28),
         _case("nginx waits a minute for 32k tokens", _NGINX, 60, 32768, line=25),
+        Case(
+            name="a minute of silence, and the contract says that clients stream",
+            source=_PATH.format(length=32768, more="") + _NGINX.format(seconds=60),
+            contract=_CONTRACT.format(streaming="true"),
+            fires=False,
+        ),
         _case("an hour", _ROUTE, 3600, 32768),
         _case("a minute for short answers", _NGINX, 60, 2048),
         _case("no limit", _ROUTE, 0, 131072),
