@@ -1,4 +1,4 @@
-"""``src/askew/report/schemas``: the JSON Schemas of the report and the facts."""
+"""The JSON Schemas of the report, the facts and the lock, each beside the package that writes it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from askew.contract.schema import lock_schema
 from askew.report.schema import documents
 
-_FOLDER = Path(__file__).resolve().parents[2] / "src" / "askew" / "report" / "schemas"
+_SOURCE = Path(__file__).resolve().parents[2] / "src" / "askew"
+_FOLDER = _SOURCE / "report" / "schemas"
 
 
 def _text(name: str) -> str:
     return documents()[name]
 
 
-OUTPUTS: Mapping[Path, Callable[[], str]] = {_FOLDER / name: partial(_text, name) for name in documents()}
+OUTPUTS: Mapping[Path, Callable[[], str]] = {
+    **{_FOLDER / name: partial(_text, name) for name in documents()},
+    _SOURCE / "contract" / "schemas" / "lock.v1.json": lock_schema,
+}

@@ -295,7 +295,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             workload=target.id,
             reference=left,
             target=right,
-            remedies=remedies(difference, target, flag_for),
+            remedies=remedies(difference, target, flag_for, reference),
             playbook=fact.playbook,
         )
     )

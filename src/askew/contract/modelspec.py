@@ -29,8 +29,13 @@ _GIB = 2**30
 _DAY = 86400
 _FLOATS = ("float64", "float32", "bfloat16", "float16")
 # What people write for quantized weights, beside the names of methods.
-_BITS = {"int8": "int8", "i8": "int8", "8bit": "int8", "w8a8": "int8", "int4": "int4", "i4": "int4", "4bit": "int4",
-         "w4a16": "int4", "fp8": "fp8", "float8": "fp8", "fp8_e4m3": "fp8", "nvfp4": "nvfp4", "mxfp4": "mxfp4"}  # fmt: skip
+_BITS: Mapping[str, str] = {
+    **dict.fromkeys(("int8", "i8", "8bit", "w8a8"), "int8"),
+    **dict.fromkeys(("int4", "i4", "4bit", "w4a16"), "int4"),
+    **dict.fromkeys(("fp8", "float8", "fp8_e4m3"), "fp8"),
+    "nvfp4": "nvfp4",
+    "mxfp4": "mxfp4",
+}
 
 Meaning = Callable[[Value], "Value | Unknown"]
 

@@ -8,7 +8,7 @@ from askew.facts.types import Value
 
 # Plain where every reader agrees that it is text; anything else is quoted.
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:@+-]*[A-Za-z0-9_/]")
-_WORDS = frozenset("y n yes no on off true false null none unknown".split())
+_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "unknown"))
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from askew.facts import kinds as k
 from askew.facts.later import Row, later
-from askew.facts.types import Fact
+from askew.facts.types import Fact, Value
 
 _ARGS = "kubectl -n $NS get pod $POD -o jsonpath='{.spec.containers[*].args}'"
 _LOG = "kubectl -n $NS logs $POD | head -50 (engines print their settings at startup)"
@@ -40,7 +42,10 @@ _PRECISIONS: dict[str, tuple[str, str]] = {
     "awq": ("awq_marlin", "marlin moe_wna16"),
     "gptq": ("gptq_marlin", "marlin moe_wna16"),
 }
-_ANY_BITS = frozenset("compressed-tensors bitsandbytes gguf hqq torchao quark".split())
+_ANY_BITS = frozenset(("compressed-tensors", "bitsandbytes", "gguf", "hqq", "torchao", "quark"))
+
+
+_METHODS = cast(list[Value], _method.schema["examples"])
 
 
 def _precision_met(declared: Value, target: Value) -> bool | None:
@@ -49,7 +54,7 @@ def _precision_met(declared: Value, target: Value) -> bool | None:
     surely, maybe = _PRECISIONS[declared]
     if target in surely.split():
         return True
-    known = target in _method.schema["examples"]  # type: ignore[operator]  # the list of methods
+    known = target in _METHODS
     return None if target in maybe.split() or target in _ANY_BITS or not known else False
 
 

@@ -49,67 +49,155 @@ _FIELDS: Mapping[str, str] = {
 }
 
 
-def remedies(difference: Difference, target: Snapshot, flag_for: FlagFor) -> tuple[Remedy, ...]:
+def remedies(
+    difference: Difference, target: Snapshot, flag_for: FlagFor, reference: Snapshot | None = None
+) -> tuple[Remedy, ...]:
     """The steps that make the target's value the reference's; empty where the reference's own value is not known.
 
     ``flag_for`` names the argument that sets a fact in the target's engine and release, or None. Only arguments that it
-    names are suggested. Secrets never appear in a step.
+    names are suggested. With ``reference`` the step repeats what stands there (``--generation-config=vllm``, a label),
+    which the canonical value alone does not tell. Secrets never appear in a step.
     """
-    fact, reference, here = difference.fact, difference.reference, difference.target
-    if is_redacted(reference.value) or is_redacted(here.value):
+    fact, wanted, here = difference.fact, difference.reference, difference.target
+    if is_redacted(wanted.value) or is_redacted(here.value) or "redacted" in (wanted.state, here.state):
         return (_secret(difference),)
-    if reference.state not in ("known", "absent"):
+    if wanted.state not in ("known", "absent"):
         return ()
     if fact.key == "runtime.env":
         return (_variable(difference),)
-    flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES else None
+    flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
     if flag is not None and _can_be_argument(here):
-        return _argument(difference, flag)
-    return (_field(difference),)
+        return (_argument(difference, flag, target, reference),)
+    return (_field(difference, target, reference),)
 
 
 def _can_be_argument(here: Resolved) -> bool:
     return here.origin in ("explicit", "config-file", "env", "engine-default", "model", "derived", "assumed")
 
 
-def _argument(difference: Difference, flag: str) -> tuple[Remedy, ...]:
-    fact, reference, here = difference.fact, difference.reference, difference.target
+# -- arguments -------------------------------------------------------------------------------------------------------
+
+
+def _argument(difference: Difference, flag: str, target: Snapshot, reference: Snapshot | None) -> Remedy:
+    fact, wanted, here = difference.fact, difference.reference, difference.target
+    now = _written(target, here)
     place = _place(here)
-    verify, undo = _verify(fact), _undo(difference)
-    if reference.value is None or (reference.value is False and not is_stated(reference)):
-        if not is_stated(here):
-            return ()
-        return (
-            Remedy(
-                action=f"Remove {flag}{_key(difference)}, as the reference does without it",
-                verify=verify,
-                undo=undo,
-                location=place,
-            ),
-        )
-    text = _spelled(flag, difference.key, reference.value)
+    verify = _verify(fact)
+    undo = f"Write {now} again" if now else _undo(difference)
+    safe = difference.confidence != "possible"
+    if is_stated(here) and _removal_restores(difference, target, reference):
+        default = "" if wanted.value is None else f": {_shown(difference, wanted)} is the default"
+        action = f"Remove {now or flag + _key(difference)}{default}"
+        return Remedy(action=action, verify=verify, undo=undo, location=place, safe=safe)
+    verb = "Change it to" if is_stated(here) else "Set"
+    default = "" if is_stated(wanted) else ", which the reference has by default"
+    text = _repeated(flag, difference, target, reference) or _spelled(flag, difference)
     if text is None:
-        return ()
-    default = "" if is_stated(reference) else ", which the reference has by default"
-    verb = "Set" if not is_stated(here) else "Change it to"
-    return (Remedy(action=f"{verb} {text}{default}", text=text, verify=verify, undo=undo, location=place),)
+        # The engine's own word for the value is not certain, so none is claimed.
+        source = f" (there: {_place(wanted)})" if is_stated(wanted) and _place(wanted) else ""
+        action = f"With {flag}, set {_name(difference)} back to {_shown(difference, wanted)}{source}"
+        return Remedy(action=action, verify=verify, undo=undo, location=place, safe=safe)
+    return Remedy(action=f"{verb} {text}{default}", text=text, verify=verify, undo=undo, location=place, safe=safe)
 
 
-def _spelled(flag: str, key: str, value: Value) -> str | None:
-    """The argument as it is typed; None where one argument cannot say it."""
+def _removal_restores(difference: Difference, target: Snapshot, reference: Snapshot | None) -> bool:
+    """Whether the target without its setting has the reference's value: known where its release's default is."""
+    wanted, here = difference.reference, difference.target
+    if any(s.origin == "engine-default" and difference.fact.type.same(s.value, wanted.value) for s in here.shadowed):
+        return True
+    if is_stated(wanted):
+        return False
+    if wanted.value is None:
+        return True
+    return reference is not None and reference.engine is not None and reference.engine == target.engine
+
+
+def _repeated(flag: str, difference: Difference, target: Snapshot, reference: Snapshot | None) -> str | None:
+    """The reference's own words, where the target's engine understands them."""
+    if reference is None or reference.engine is None or target.engine is None or difference.key:
+        return None
+    if reference.engine.name != target.engine.name:
+        return None
+    words = _written(reference, difference.reference)
+    if words is None:
+        return None
+    if not words.startswith("-"):
+        # The model stands without a flag: it can stand so in the target only where it does already.
+        now = _written(target, difference.target)
+        if now is not None and not now.startswith("-"):
+            return words
+        return f"{flag} {words}"
+    name = words.partition("=")[0].split(" ", 1)[0].replace("_", "-")
+    known = reference.engine.version == target.engine.version or name in (flag, f"--no-{flag[2:]}")
+    return words if known else None
+
+
+def _written(snapshot: Snapshot, resolved: Resolved) -> str | None:
+    """The words of the command line that a value comes from, flag and all; None where it comes from elsewhere."""
+    if snapshot.launch is None:
+        return None
+    argv = snapshot.launch.argv
+    places = set(resolved.locations)
+    at = next((index for index, token in enumerate(argv) if token.location in places), None)
+    if at is None:
+        return None
+    if not argv[at].text.startswith("-") and at and argv[at - 1].text.startswith("--") and "=" not in argv[at - 1].text:
+        at -= 1
+    end = at + 1
+    if argv[at].text.startswith("-") and "=" not in argv[at].text:
+        while end < len(argv) and not argv[end].text.startswith("-"):
+            end += 1
+    tokens = argv[at:end]
+    if any(token.unknown is not None or is_redacted(token.text) for token in tokens):
+        return None
+    return " ".join(_word(token.text) for token in tokens)
+
+
+def _is_argument(snapshot: Snapshot, resolved: Resolved) -> bool:
+    """Whether a fact of serving is set on the engine's command line (its port), not on a route."""
+    return resolved.fact.startswith("serving.") and (
+        resolved.origin == "engine-default" or _written(snapshot, resolved) is not None
+    )
+
+
+def _word(text: str) -> str:
+    safe = text and all(char.isalnum() or char in "-_=./:,@%+" for char in text)
+    return text if safe else "'" + text.replace("'", "'\\''") + "'"
+
+
+def _spelled(flag: str, difference: Difference) -> str | None:
+    """The argument as it is typed; None where one argument cannot say it, or its spelling is not the canonical one.
+
+    Sizes and times have other units on the command line, and enumerations other words (``engine`` is
+    ``--generation-config vllm``).
+    """
+    fact, value, key = difference.fact, difference.reference.value, difference.key
+    if value is None:
+        return None
+    if not flag.startswith("-"):
+        return f"{flag}={value}" if isinstance(value, (str, int)) and not isinstance(value, bool) else None
     if isinstance(value, bool):
-        return flag if value else _negated(flag)
+        inverted = flag.startswith(("--disable-", "--no-"))
+        return flag if value is not inverted else None
     if key:
-        return f"{flag} '{msgspec.json.encode({key: value}).decode()}' (with the other keys it has)"
+        return f"{flag} {_word(_json({key: value}))} (with the other keys it has)"
     if isinstance(value, dict):
-        return f"{flag} '{msgspec.json.encode(value).decode()}'"
+        return f"{flag} {_word(_json(value))}" if value else None
     if isinstance(value, list):
-        return f"{flag} {' '.join(str(item) for item in value)}"
-    return f"{flag} {value}"
+        return f"{flag} {' '.join(_word(str(item)) for item in value)}"
+    if fact.type.name in ("count", "tokens", "ratio", "text", "version") or value in _FLOATS:
+        return f"{flag} {_word(str(value).removeprefix('hf://'))}"
+    return None
 
 
-def _negated(flag: str) -> str | None:
-    return f"--no-{flag[2:]}" if flag.startswith("--") and not flag.startswith("--no-") else None
+_FLOATS = ("bfloat16", "float16", "float32")
+
+
+def _json(value: Value) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# -- everything else -------------------------------------------------------------------------------------------------
 
 
 def _variable(difference: Difference) -> Remedy:
@@ -141,20 +229,97 @@ def _secret(difference: Difference) -> Remedy:
     )
 
 
-def _field(difference: Difference) -> Remedy:
-    fact, reference = difference.fact, difference.reference
-    place = _place(difference.target) if is_stated(difference.target) else None
-    where = place.path if place is not None and place.path else _FIELDS.get(fact.key, fact.key)
-    if reference.value is None:
-        action = f"Remove {where}{_key(difference)}, as the reference does without it"
-    else:
-        value = (
-            fact.type.entry(difference.key).show(reference.value)
-            if difference.key and fact.type.entry
-            else fact.type.show(reference.value)
+def _field(difference: Difference, target: Snapshot, reference: Snapshot | None) -> Remedy:
+    fact, wanted, here = difference.fact, difference.reference, difference.target
+    place = _place(here) if is_stated(here) else None
+    where = _whole(fact, place.path) if place is not None and place.path else _FIELDS.get(fact.key, fact.key)
+    now = _text_at(target, here, difference) if is_stated(here) and here.state == "known" else None
+    if difference.key == "budget" and fact.key.startswith("orchestration.probe."):
+        probe = where.rpartition(".")[0] or where
+        action = f"Restore the timings of {probe}: the budget of {_shown(difference, wanted)} follows"
+        return Remedy(action=action, verify=_verify(fact), undo="Put the timings back", location=_place(here))
+    text = None if wanted.value is None else _text_at(reference, wanted, difference)
+    by_default = not is_stated(wanted) and wanted.origin == "platform-default"
+    if wanted.value is None or (by_default and place is not None):
+        default = ", as the reference does without it" if wanted.value is None else f": the default is {text}"
+        action = f"Remove {where}{_key(difference)}{default}"
+        text = ""
+    elif place is None:
+        named = (
+            "" if fact.key.startswith("orchestration.probe.") and not difference.key else _last(fact, difference.key)
         )
-        action = f"In {where}, set {_last(fact, difference.key)} back to {value}"
-    return Remedy(action=action, verify=_verify(fact), undo=_undo(difference), location=_place(difference.target))
+        action = " ".join(part for part in ("Give", where, named, str(text)) if part)
+    else:
+        # Without the reference's own reference to an image, a tag alone is no image.
+        bare = fact.key in _IMAGE[1:] and text == str(wanted.value)
+        action = f"In {where}, set the {_last(fact, '')} to {text}" if bare else f"In {where}, write {text}"
+        if fact.key == "hardware.gpu.model" and text != _shown(difference, wanted):
+            action += f" ({_shown(difference, wanted)})"
+    return Remedy(
+        action=action,
+        text=text or "",
+        verify=_verify(fact),
+        undo=f"Write {now} there again" if now else _undo(difference),
+        location=_place(here),
+        safe=difference.confidence != "possible",
+    )
+
+
+_PROBE_FIELDS = {
+    "initial_delay": "initialDelaySeconds",
+    "period": "periodSeconds",
+    "timeout": "timeoutSeconds",
+    "success_threshold": "successThreshold",
+    "failure_threshold": "failureThreshold",
+}
+
+
+def _probe(value: dict[str, Value]) -> str:
+    """A probe as a manifest has it, on one line."""
+    asks = {"http": "httpGet", "tcp": "tcpSocket", "grpc": "grpc"}.get(str(value.get("type")))
+    inner = [f"{name}: {value[name]}" for name in ("path", "port", "service") if value.get(name) is not None]
+    if value.get("scheme") == "https":
+        inner.append("scheme: HTTPS")
+    parts = [f"{asks}: {{{', '.join(inner)}}}"] if asks else [f"exec of {value.get('command', 'its command')}"]
+    parts.extend(f"{field}: {value[name]}" for name, field in _PROBE_FIELDS.items() if value.get(name) is not None)
+    return "{" + ", ".join(parts) + "}"
+
+
+_PROBE = ("startupProbe", "readinessProbe", "livenessProbe")
+_IMAGE = ("runtime.image", "runtime.image.tag", "runtime.image.digest", "runtime.engine.version")
+
+
+def _whole(fact: Fact, path: str) -> str:
+    """The field that holds a path: of a probe that is there or not, the probe."""
+    name = next((name for name in _PROBE if f".{name}." in path), "")
+    return (
+        path[: path.index(name) + len(name)] if name and fact.type.record and path.endswith(("path", "port")) else path
+    )
+
+
+def _text_at(snapshot: Snapshot | None, resolved: Resolved, difference: Difference) -> str:
+    """What stands, or has to stand, at a place: the label or image as it is written, a size as Kubernetes writes it."""
+    fact = difference.fact
+    if snapshot is not None and fact.key in _IMAGE:
+        launch = snapshot.launch or (snapshot.container.launch if snapshot.container is not None else None)
+        if launch is not None and launch.image is not None and launch.image.unknown is None:
+            return launch.image.text
+    if snapshot is not None and fact.key.startswith("hardware.gpu."):
+        labels = snapshot.facts.get("orchestration.node_selector")
+        places = set(resolved.locations)
+        for entry in labels.entries.values() if labels is not None else ():
+            if places & set(entry.locations) and isinstance(entry.value, str) and not is_redacted(entry.value):
+                return entry.value
+    value = resolved.value
+    if fact.key.startswith("orchestration.probe.") and isinstance(value, dict):
+        return _probe(value)
+    kind = fact.type.entry(difference.key) if difference.key and fact.type.entry else fact.type
+    if kind.name == "bytes" and isinstance(value, int) and not isinstance(value, bool):
+        for unit, size in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+            if value and value % size == 0:
+                return f"{value // size}{unit}"
+        return str(value)
+    return str(value) if kind.name == "seconds" else kind.show(value)
 
 
 def _last(fact: Fact, key: str) -> str:
@@ -174,16 +339,20 @@ def _verify(fact: Fact) -> str:
     return f"run askew again with --only {fact.key}: no finding{look}"
 
 
+def _name(difference: Difference) -> str:
+    return f"{difference.fact.key}[{difference.key}]" if difference.key else difference.fact.key
+
+
+def _shown(difference: Difference, resolved: Resolved) -> str:
+    fact = difference.fact
+    of = fact.type.entry(difference.key) if difference.key and fact.type.entry else fact.type
+    return of.show(resolved.value)
+
+
 def _undo(difference: Difference) -> str:
-    fact, here = difference.fact, difference.target
-    name = f"{fact.key}[{difference.key}]" if difference.key else fact.key
+    here = difference.target
     if not is_stated(here) or here.state == "absent":
-        return f"Remove what was added; {name} is then what it was"
+        return f"Remove what was added; {_name(difference)} is then what it was"
     if here.state == "unknown":
-        return f"Put back {here.text}" if here.text else "Put back what stood there"
-    value = (
-        fact.type.entry(difference.key).show(here.value)
-        if difference.key and fact.type.entry
-        else fact.type.show(here.value)
-    )
-    return f"Set {name} back to {value}"
+        return f"Put back {here.text}" if here.text and not is_redacted(here.text) else "Put back what stood there"
+    return f"Set {_name(difference)} back to {_shown(difference, here)}"
