@@ -22,6 +22,9 @@ Outcome: TypeAlias = Literal["same", "different", "possible", "unknown", "unstat
 STATED: frozenset[Origin] = frozenset(
     ("measured", "reported", "explicit", "env", "config-file", "declared", "contract", "lock", "assumed")
 )
+# What a launch says: its arguments, its variables, its configuration file. A bare command line shows no image.
+_LAUNCHED: frozenset[Origin] = frozenset(("explicit", "env", "config-file"))
+_OF_IMAGE = ("runtime.image", "runtime.engine", "hardware.", "serving.", "orchestration.", "performance.", "governance.")
 _WEAKER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
 
@@ -73,8 +76,8 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         fact = FACTS[key]
         if not fact.compared:
             continue
-        left = reference.facts.get(key) or unseen(fact)
-        right = target.facts.get(key) or unseen(fact)
+        left = reference.facts.get(key) or _unseen(fact, reference, target.facts.get(key))
+        right = target.facts.get(key) or _unseen(fact, target, reference.facts.get(key))
         settled = bool(fact.settled_by) and _agree(
             reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by)
         )
@@ -100,6 +103,21 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         declared=declared,
         verified=verified,
         unknown=unknown,
+    )
+
+
+def _unseen(fact: Fact, here: Snapshot, there: Resolved | None) -> Resolved:
+    """A fact that only the other side has. Where its launch sets it and a launch of an engine is shown here, then it
+    is not set here: what that means is the default's to say, which is not known."""
+    shown = here.engine is not None and here.launch is not None and not fact.key.startswith(_OF_IMAGE)
+    if not shown or here.launch is None or there is None or there.origin not in _LAUNCHED:
+        return unseen(fact)
+    return Resolved(
+        fact=fact.key,
+        state="unknown",
+        locations=(here.launch.location,),
+        reason="not set, and the default is not known",
+        observe_with=fact.observe_with,
     )
 
 
