@@ -176,8 +176,9 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if a.state == b.state or not (_demands(a) if b.state == "unsupported" else _demands(b)):
             return "same"
         return "different"
-    if a.state == b.state == "redacted" and (a.value is None or b.value is None):
-        return "same"  # a lock keeps that there is a secret, and neither its value nor a hash of it
+    if "redacted" in (a.state, b.state) and (a.value is None or b.value is None):
+        # A lock keeps that there is a secret, and neither its value nor a hash of it.
+        return "same" if a.state == b.state else "different"
     if fact.type.keyed and not a.key and not (a.value or b.value):
         return "same"  # an empty map and none at all
     if a.value is None or b.value is None:
