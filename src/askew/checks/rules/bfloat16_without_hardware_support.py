@@ -32,7 +32,7 @@ When the selector admits several GPUs and the older ones do not exist in this cl
 
 - Compute capabilities: https://developer.nvidia.com/cuda-gpus
 - bfloat16 arithmetic from 8.0 on: https://docs.nvidia.com/cuda/cuda-c-programming-guide/index.html#arithmetic-instructions
-- vLLM on a T4: https://github.com/vllm-project/vllm/issues/1157
+- vLLM on a T4 and on a V100: https://github.com/vllm-project/vllm/issues/1157, https://github.com/vllm-project/vllm/issues/946
 """
 
 from __future__ import annotations

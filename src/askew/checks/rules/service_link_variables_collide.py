@@ -34,6 +34,7 @@ When the container sets the variable itself: that value wins, and is not reporte
 - vLLM's variables, with this warning: https://docs.vllm.ai/en/latest/configuration/env_vars/
 - SGLang's `get_open_port`: https://github.com/sgl-project/sglang/blob/main/python/sglang/srt/utils/network.py
 - TGI's launcher: https://github.com/huggingface/text-generation-inference/blob/main/launcher/src/main.rs
+- A report: https://github.com/vllm-project/vllm/issues/34199
 """
 
 from __future__ import annotations
