@@ -188,7 +188,8 @@ def test_governance_never_decides(tmp_path: Path) -> None:
     assert contract.snapshot.facts["governance.retention.logs"].value == 14 * 86400
     assert contract.recorded["family"] == "llama3"
     result = against(text, DEPLOYMENT, tmp_path)
-    assert result.differences == result.unverified == ()
+    assert not result.differences
+    assert not result.unverified
 
 
 def test_a_path_may_hold_what_was_copied_from_the_bucket(tmp_path: Path) -> None:
@@ -230,7 +231,8 @@ def test_what_was_written_is_silent_and_gives_no_secret_away(tmp_path: Path) -> 
     assert "redacted:" not in text
     assert "runtime.env[VLLM_DP_TOKEN]" in text
     result = against(text, DEPLOYMENT, tmp_path)
-    assert result.differences == result.unverified == ()
+    assert not result.differences
+    assert not result.unverified
 
 
 @pytest.mark.parametrize(
@@ -270,7 +272,8 @@ def test_what_was_not_seen_states_nothing(tmp_path: Path) -> None:
     contract = only(read(document(write(source))))
     assert "hardware.gpu.model" not in contract.snapshot.facts
     result = compare(contract.snapshot, source, "contract")
-    assert result.differences == result.unverified == ()
+    assert not result.differences
+    assert not result.unverified
 
 
 def test_odd_text_survives(tmp_path: Path) -> None:
@@ -279,7 +282,8 @@ def test_odd_text_survives(tmp_path: Path) -> None:
         DEPLOYMENT, ('value: "8"', f'value: "{name}"'), ("--served-model-name=llama", "--served-model-name=none")
     )
     result = against(write(snapshots(odd, tmp_path)[0]), odd, tmp_path)
-    assert result.differences == result.unverified == ()
+    assert not result.differences
+    assert not result.unverified
     assert result.verified == result.declared
 
 
@@ -292,6 +296,7 @@ def test_every_workload_of_the_corpus_meets_what_was_written_from_it(shared: Pat
         for snapshot in load(str(path), "target", redactor).snapshots:
             contract = only(read(document(write(snapshot), redactor=redactor)))
             result = compare(contract.snapshot, snapshot, "contract")
-            assert result.differences == result.unverified == (), path
+            assert not result.differences, path
+            assert not result.unverified, path
             written += 1
     assert written > 20

@@ -85,13 +85,14 @@ def _argument(difference: Difference, flag: str, target: Snapshot, reference: Sn
     verify = _verify(fact)
     undo = f"Write {now} again" if now else _undo(difference)
     safe = difference.confidence != "possible"
-    if is_stated(here) and _removal_restores(difference, target, reference):
+    repeated = _repeated(flag, difference, target, reference) if is_stated(wanted) else None
+    if repeated is None and is_stated(here) and _removal_restores(difference, target, reference):
         default = "" if wanted.value is None else f": {_shown(difference, wanted)} is the default"
         action = f"Remove {now or flag + _key(difference)}{default}"
         return Remedy(action=action, verify=verify, undo=undo, location=place, safe=safe)
     verb = "Change it to" if is_stated(here) else "Set"
     default = "" if is_stated(wanted) else ", which the reference has by default"
-    text = _repeated(flag, difference, target, reference) or _spelled(flag, difference)
+    text = repeated or _spelled(flag, difference)
     if text is None:
         # The engine's own word for the value is not certain, so none is claimed.
         source = f" (there: {_place(wanted)})" if is_stated(wanted) and _place(wanted) else ""
@@ -232,7 +233,7 @@ def _secret(difference: Difference) -> Remedy:
 def _field(difference: Difference, target: Snapshot, reference: Snapshot | None) -> Remedy:
     fact, wanted, here = difference.fact, difference.reference, difference.target
     place = _place(here) if is_stated(here) else None
-    where = _whole(fact, place.path) if place is not None and place.path else _FIELDS.get(fact.key, fact.key)
+    where = _whole(difference, place.path) if place is not None and place.path else _FIELDS.get(fact.key, fact.key)
     now = _text_at(target, here, difference) if is_stated(here) and here.state == "known" else None
     if difference.key == "budget" and fact.key.startswith("orchestration.probe."):
         probe = where.rpartition(".")[0] or where
@@ -289,12 +290,10 @@ _PROBE = ("startupProbe", "readinessProbe", "livenessProbe")
 _IMAGE = ("runtime.image", "runtime.image.tag", "runtime.image.digest", "runtime.engine.version")
 
 
-def _whole(fact: Fact, path: str) -> str:
-    """The field that holds a path: of a probe that is there or not, the probe."""
+def _whole(difference: Difference, path: str) -> str:
+    """The field that a path leads to; of a probe that is there or not, the probe."""
     name = next((name for name in _PROBE if f".{name}." in path), "")
-    return (
-        path[: path.index(name) + len(name)] if name and fact.type.record and path.endswith(("path", "port")) else path
-    )
+    return path[: path.index(name) + len(name)] if name and not difference.key else path
 
 
 def _text_at(snapshot: Snapshot | None, resolved: Resolved, difference: Difference) -> str:
