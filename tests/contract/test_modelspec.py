@@ -92,6 +92,8 @@ def test_a_precision_is_a_dtype_or_a_method(precision: str, fact: str, value: Va
     ("old", "new", "message", "hint"),
     [
         ("count: 1", "count: 0", "runtime.accelerator.count: expected a whole number of 1 or more", ""),
+        ("count: 1", "count: 99999999999999999999", "accelerator.count: ", ""),
+        ("count: 1}", "count: 1}\n    resources: {memoryGb: 1e300}", "resources.memoryGb: ", "explain"),
         ("count: 1", 'count: "two"', "got 'two'", "without quotes"),
         (", count: 1", "", "spec.runtime.accelerator.count is missing", "add count"),
         ("vendor: nvidia", "vender: nvidia", "vendor is missing", "add vendor"),

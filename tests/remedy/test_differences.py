@@ -204,3 +204,22 @@ def test_a_route_is_edited_where_its_annotation_stands() -> None:
     assert found.action == f"In {path}, write 600"
     assert found.undo == "Write 60 there again"
     assert found.location == at
+
+
+@pytest.mark.parametrize("command", ["init", "lock"])
+def test_against_a_contract_or_a_lock_it_names_the_label_and_the_image(command: str, tmp_path: Path) -> None:
+    from askew.app.load import load
+    from askew.contract import lock, modelspec
+    from askew.evidence.redaction import Redactor
+
+    (tmp_path / "a.yaml").write_text(VLLM, encoding="utf-8")
+    (source,) = load(str(tmp_path / "a.yaml"), "target", Redactor()).snapshots
+    text = lock.write((source,)) if command == "lock" else modelspec.write(source)
+    (tmp_path / "intended.yaml").write_text(text, encoding="utf-8")
+    target = changed(changed(VLLM, "NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-PCIe"), "v0.33.0", "v0.33.1")
+    (tmp_path / "b.yaml").write_text(target, encoding="utf-8")
+    report = diff(str(tmp_path / "intended.yaml"), str(tmp_path / "b.yaml"), Options())
+    found = {f.rule: f.remedies[0].text for w in report.workloads for f in w.findings}
+    assert found["hardware.gpu.model"] == "NVIDIA-H100-80GB-HBM3"
+    assert found["runtime.image.tag"] == "docker.io/vllm/vllm-openai:v0.33.0"
+    assert report.errors == ()

@@ -28,6 +28,8 @@ _WORTH = ("critical", "high", "medium")
 _PRECISIONS = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 _CPU, _MEMORY = "orchestration.resources.cpu", "orchestration.resources.memory.bytes"
 _STORAGE = "orchestration.resources.ephemeral_storage.bytes"
+# By default decided by another fact that is written: stated on its own, one change would be found twice.
+_DECIDED = frozenset(("runtime.sampling_defaults",))
 _CONFIRM = "not seen: confirm"
 
 
@@ -262,6 +264,8 @@ def _worth_writing(fact: Fact, resolved: Resolved) -> bool:
     if resolved.entries:
         return any(_worth_writing(fact, entry) for entry in resolved.entries.values())
     if not _writable(resolved):
+        return False
+    if fact.key in _DECIDED and not is_stated(resolved):
         return False
     return is_stated(resolved) or (fact.severity in _WORTH and resolved.confidence == "certain")
 

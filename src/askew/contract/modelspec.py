@@ -61,8 +61,8 @@ def read(document: Document) -> tuple[tuple[Contract, ...], tuple[Invalid, ...]]
     if not isinstance(name.value, str) or not name.value or not root["spec"].is_mapping:
         return (), faults.found
     problems: list[Problem] = []
-    stated = list(_of_schema(root, faults, problems))
     annotated, withdrawn, invalid = _of_annotations(root, faults)
+    stated = list(_of_schema(root, faults, problems, invalid))
     invalid.extend(_contradictions(stated, annotated))
     own = [o for o in stated if o.fact not in withdrawn]
     facts = resolve([*own, *annotated])
@@ -75,15 +75,19 @@ def read(document: Document) -> tuple[tuple[Contract, ...], tuple[Invalid, ...]]
 # -- what the schema says --------------------------------------------------------------------------------------------
 
 
-def _of_schema(root: Node, faults: Faults, problems: list[Problem]) -> Iterator[Observation]:
+def _of_schema(root: Node, faults: Faults, problems: list[Problem], invalid: list[Invalid]) -> Iterator[Observation]:
     spec = root["spec"]
     for rule in _RULES:
         node = spec.get(*rule.path.split("."))
-        if not _usable(node, faults) or node.value == UNKNOWN:
+        if not _usable(node, faults) or node.value in ("", UNKNOWN):
             continue
         value = cast(Value, node.value)
-        meant = rule.meaning(value) if rule.meaning is not None else value
-        yield _observed(rule.fact, meant, node, key=rule.key, because=rule.because)
+        try:
+            meant = rule.meaning(value) if rule.meaning is not None else value
+            yield _observed(rule.fact, meant, node, key=rule.key, because=rule.because)
+        except (ValueError, OverflowError) as error:
+            hint = f"`askew explain {rule.fact}` shows examples"
+            invalid.append(Invalid(location=node.location, message=f"{node.path}: {error}", hint=hint))
     yield from _accelerator(spec.get("runtime", "accelerator", "type"), faults, problems)
     yield from _precision(spec.get("identity", "model", "precision"), faults, problems)
     yield from _variables(spec.get("runtime", "environment", "variables"), faults)

@@ -254,11 +254,13 @@ def _field(difference: Difference, target: Snapshot, reference: Snapshot | None)
         # Without the reference's own reference to an image, a tag alone is no image.
         bare = fact.key in _IMAGE[1:] and text == str(wanted.value)
         action = f"In {where}, set the {_last(fact, '')} to {text}" if bare else f"In {where}, write {text}"
-        if fact.key == "hardware.gpu.model" and text != _shown(difference, wanted):
+        if fact.key == "hardware.gpu.model" and text == _shown(difference, wanted):
+            action = f"In {where}, choose {text} again"
+        elif fact.key == "hardware.gpu.model" and text != _shown(difference, wanted):
             action += f" ({_shown(difference, wanted)})"
     return Remedy(
         action=action,
-        text=text or "",
+        text="" if text is None or action.endswith(f"choose {text} again") else text,
         verify=_verify(fact),
         undo=f"Write {now} there again" if now else _undo(difference),
         location=_place(here),
@@ -303,11 +305,16 @@ def _text_at(snapshot: Snapshot | None, resolved: Resolved, difference: Differen
         launch = snapshot.launch or (snapshot.container.launch if snapshot.container is not None else None)
         if launch is not None and launch.image is not None and launch.image.unknown is None:
             return launch.image.text
+        parts = [snapshot.facts.get(key) for key in _IMAGE[:3]]
+        name, tag, digest = (str(r.value) if r is not None and r.state == "known" else "" for r in parts)
+        if name and (tag or digest):
+            return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
     if snapshot is not None and fact.key.startswith("hardware.gpu."):
         labels = snapshot.facts.get("orchestration.node_selector")
-        places = set(resolved.locations)
-        for entry in labels.entries.values() if labels is not None else ():
-            if places & set(entry.locations) and isinstance(entry.value, str) and not is_redacted(entry.value):
+        places, where = set(resolved.locations), "".join(at.path for at in difference.target.locations)
+        for label, entry in labels.entries.items() if labels is not None else ():
+            there = places & set(entry.locations) or f"['{label}']" in where
+            if there and isinstance(entry.value, str) and not is_redacted(entry.value):
                 return entry.value
     value = resolved.value
     if fact.key.startswith("orchestration.probe.") and isinstance(value, dict):
