@@ -70,7 +70,10 @@ def _verdict(injection: Injection, about: list[Finding], report: Report, place: 
 
 def _points_at(finding: Finding, injection: Injection) -> bool:
     sides = (finding.reference,) if injection.removed else (finding.reference, finding.target)
-    return all(side is not None and any(at.line in injection.lines for at in side.locations) for side in sides)
+    for side in sides:
+        if side is None or (side.state != "absent" and not any(at.line in injection.lines for at in side.locations)):
+            return False
+    return True
 
 
 def _shows(finding: Finding, injection: Injection) -> bool:

@@ -23,6 +23,7 @@ INTERRUPTED = 130
 def run(words: Sequence[str]) -> int:
     """Run one command line. Every failure becomes a message on stderr and an exit code; a traceback only with
     ASKEW_DEBUG."""
+    _write_utf8()
     try:
         arguments = parser().parse_args(words)
         if arguments.version:
@@ -55,6 +56,14 @@ def run(words: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return INTERNAL_ERROR
+
+
+def _write_utf8() -> None:
+    """Reports are UTF-8 whatever the locale says (LC_ALL=C in a container), and no name of a file can stop one."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _fail(message: str) -> int:
