@@ -302,3 +302,10 @@ def test_every_workload_of_the_corpus_meets_what_was_written_from_it(shared: Pat
             assert not result.unverified, path
             written += 1
     assert written > 20
+
+
+def test_what_looks_like_a_secret_in_the_contract_is_held_against_nobody(tmp_path: Path) -> None:
+    value = """'{"--session-key": "x-user-id", "--other": "1"}'"""
+    target = with_(DEPLOYMENT, ("--port=8000\n", "--port=8000\n            - --session-key=x-user-id\n"))
+    result = against(annotated(f"runtime.arguments.unmapped: {value}"), target, tmp_path)
+    assert keys(result) == [("runtime.arguments.unmapped", "--other")]

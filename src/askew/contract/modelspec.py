@@ -17,6 +17,7 @@ from askew.contract.interface import Contract, Invalid
 from askew.contract.shape import Faults, check
 from askew.contract.variables import compared
 from askew.evidence.document import Document, Node
+from askew.evidence.redaction import is_redacted
 from askew.facts.catalogue import FACTS, UnknownFact, fact
 from askew.facts.types import Fact, Value
 from askew.resolve.observation import Observation, Unknown
@@ -296,7 +297,15 @@ def _of_annotations(root: Node, faults: Faults) -> tuple[list[Observation], set[
             if text.strip() == UNKNOWN:
                 withdrawn.add(key)
                 continue
-            found.append(_observed(key, _annotated(declared, text), node, order=1))
+            value = _annotated(declared, text)
+            if is_redacted(value):
+                # What looks like a secret was replaced when the document was read: nothing can be held against it.
+                if not isinstance(value, dict):
+                    continue
+                value = {entry: part for entry, part in value.items() if not is_redacted(part)}
+                if not value:
+                    continue
+            found.append(_observed(key, value, node, order=1))
             if key == "model.id":
                 withdrawn.add(key)  # the exact id says more than the logical one
         except UnknownFact as error:
