@@ -7,11 +7,34 @@ nothing about the secret. Reports show ``<redacted>``, never the marker.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from askew.evidence.document import Document, Node
+
+
+class _Pattern:
+    """A regular expression that is compiled when first used: most runs need few of them, and compiling costs."""
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        self._source, self._flags = source, flags
+
+    @functools.cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self._source, self._flags)
+
+    def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
+        return self._compiled.sub(replacement, text)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return self._compiled.search(text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return self._compiled.match(text)
+
 
 MARKER = re.compile(r"redacted:[0-9a-f]{16}")
 
@@ -22,15 +45,15 @@ _SECRET_WORD = (
     r"CREDENTIALS?|AUTH|AUTHORIZATION|BEARER|COOKIE|SESSION[_-]?KEY|SAS|PAT)"
 )
 # Short words that are secrets only behind another one: DB_PASS and MYSQL_PWD, not PWD.
-_SECRET_NAME = re.compile(
+_SECRET_NAME = _Pattern(
     rf"(?:(?:^|[A-Za-z0-9_.-]*[_.-]){_SECRET_WORD}|[A-Za-z0-9][_.-](?:PASS|PWD))(?:[_.-]?[0-9]{{1,3}})?$", re.IGNORECASE
 )
-_CAMEL_SECRET = re.compile(
+_CAMEL_SECRET = _Pattern(
     r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|AccountKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
 )
 _LONGEST_NAME = 256
 # Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name.
-_NOT_SECRET = re.compile(
+_NOT_SECRET = _Pattern(
     r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT"
     r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$",
     re.IGNORECASE,
@@ -40,56 +63,56 @@ _FLAG = (
     r"--?(?!(?:[A-Za-z0-9]+[-_.])*(?:max|min|num|new|batched|per|eos|bos|pad|stop)[-_])(?:[A-Za-z0-9]+[-_.])*(?:api[-_]?keys?|token|auth[-_]token|hf[-_]token|password|passwd|secret|access[-_]key(?:[-_]id)?|"
     r"secret[-_]key|private[-_]key|master[-_]key|credentials?)"
 )
-_FLAG_ALONE = re.compile(rf"^{_FLAG}$", re.IGNORECASE)
-_FLAG_EQUALS = re.compile(rf"({_FLAG}=)(.+)\Z", re.IGNORECASE | re.DOTALL)
+_FLAG_ALONE = _Pattern(rf"^{_FLAG}$", re.IGNORECASE)
+_FLAG_EQUALS = _Pattern(rf"({_FLAG}=)(.+)\Z", re.IGNORECASE | re.DOTALL)
 _VALUE = r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\"]+)"
-_FLAG_VALUE = re.compile(rf"((?:^|[\s'\"`(]){_FLAG}(?:=|[\s\\]+|'\s*,\s*'|\"\s*,\s*\"))(?!-){_VALUE}", re.IGNORECASE)
+_FLAG_VALUE = _Pattern(rf"((?:^|[\s'\"`(]){_FLAG}(?:=|[\s\\]+|'\s*,\s*'|\"\s*,\s*\"))(?!-){_VALUE}", re.IGNORECASE)
 # Engines take several keys behind --api-key; a word with a slash is more likely the model.
-_MORE_KEYS = re.compile(
+_MORE_KEYS = _Pattern(
     r"(--api[-_]keys?(?:=|\s+)redacted:[0-9a-f]{16}['\"]?)"
     r"((?:[ \t]+(?!redacted:)[^\s'\"`/;&|<>()$\\-][^\s'\"`/;&|<>()$\\]*)+)",
     re.IGNORECASE,
 )
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = _Pattern(
     rf"(\b[A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)"
     r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\";&|]+)",
     re.IGNORECASE,
 )
 # A whole assignment in quotes: docker run -e "NAME=two words", Environment="NAME=two words".
-_QUOTED_ASSIGNMENT = re.compile(
+_QUOTED_ASSIGNMENT = _Pattern(
     rf"(['\"])([A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)([^'\"\n]+)\1", re.IGNORECASE
 )
-_SHELL_BEFORE = re.compile(r"-[a-z]*c\s*\Z")
-_COMMAND_INSIDE = re.compile(r"\s--?[A-Za-z]|[;&|]")
-_JSON_ENV = re.compile(r'(\\?"name\\?"\s*:\s*\\?"([^"\\]+)\\?"\s*,\s*\\?"value\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
-_JSON_KEY = re.compile(r'(\\?["\']([A-Za-z0-9_.-]{1,256})\\?["\']\s*:\s*\\?(["\']))((?:(?!\3)[^\\\n]|\\(?!\3).)+)')
-_YAML_KEY = re.compile(
+_SHELL_BEFORE = _Pattern(r"-[a-z]*c\s*\Z")
+_COMMAND_INSIDE = _Pattern(r"\s--?[A-Za-z]|[;&|]")
+_JSON_ENV = _Pattern(r'(\\?"name\\?"\s*:\s*\\?"([^"\\]+)\\?"\s*,\s*\\?"value\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
+_JSON_KEY = _Pattern(r'(\\?["\']([A-Za-z0-9_.-]{1,256})\\?["\']\s*:\s*\\?(["\']))((?:(?!\3)[^\\\n]|\\(?!\3).)+)')
+_YAML_KEY = _Pattern(
     r"(?m)^(\s*(?:-\s+)?([A-Za-z0-9_.-]{1,256})(?::[ \t]+|[ \t]+=[ \t]+))"
     r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"#{\[|>&*!=][^\n]*)"
 )
-_HEADER = re.compile(r"(\b([A-Za-z][A-Za-z0-9-]{0,60}):[ \t]+)([^\s'\"\\]+)")
-_TOKENS = re.compile(
+_HEADER = _Pattern(r"(\b([A-Za-z][A-Za-z0-9-]{0,60}):[ \t]+)([^\s'\"\\]+)")
+_TOKENS = _Pattern(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,4096}|\bnvapi-[A-Za-z0-9_-]{16,4096}|\bgh[pousr]_[A-Za-z0-9]{20,}"
     r"|\bgithub_pat_[A-Za-z0-9_]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,4096}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\bglpat-[A-Za-z0-9_-]{16,4096}|\bAIza[A-Za-z0-9_-]{30,4096}"
     r"|\beyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{0,4096}"
 )
-_BEARER = re.compile(r"(\b(?:bearer|basic)\s+)(?!redacted:)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
-_URL_USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@:'\"]*):([^\s/'\"]+)@")
+_BEARER = _Pattern(r"(\b(?:bearer|basic)\s+)(?!redacted:)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+_URL_USER = _Pattern(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@:'\"]*):([^\s/'\"]+)@")
 # A user without a password is a token when it is as long as one: https://0123456789abcdef0123@host/repository.
-_URL_TOKEN = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@:'\"]{20,})@")
-_URL_QUERY = re.compile(
+_URL_TOKEN = _Pattern(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@:'\"]{20,})@")
+_URL_QUERY = _Pattern(
     r"([?&](?:[A-Za-z0-9_.-]{0,60}(?:token|signature|api[-_]?key|apikey|password|secret|credential)|sig|key|auth)=)([^\s&'\"#]+)",
     re.IGNORECASE,
 )
-_PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)
+_PEM = _Pattern(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)
 # What points to a secret and is none: a variable, a command that prints it, a template, a placeholder, a marker. Lower
 # case behind a dollar may be a password; ${NAME:-default} may hold one as its default.
-_REFERENCE = re.compile(
+_REFERENCE = _Pattern(
     r"\s*(?:\$+[A-Z_][A-Z0-9_]*|\$+\{[A-Za-z_][A-Za-z0-9_]*[-:+?=]{0,2}\}|\$+\([^()]*\)|\{\{[^{}\"'`]*\}\}"
     r"|<[A-Za-z][A-Za-z _-]{0,40}>|redacted:[0-9a-f]{16})\s*\Z"
 )
-_DEFAULT = re.compile(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
+_DEFAULT = _Pattern(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
 # One cheap look that decides whether a text can hold anything of the above; most strings of a manifest cannot.
 _SUSPICIOUS = re.compile(
     r"token|secret|passw|passphrase|key|credential|auth|bearer|basic |cookie|://[^/\s]*@|hf_|sk-|nvapi-|gh[pousr]_"
@@ -119,15 +142,19 @@ class Redactor:
         flags and assignments, private keys. Idempotent."""
         if not _SUSPICIOUS.search(text):
             return text
-        out = _PEM.sub(lambda m: self.marker(m[0]), text)
+        out = _PEM.sub(lambda m: self.marker(m[0]), text) if "-----BEGIN" in text else text
         out = _TOKENS.sub(lambda m: self.marker(m[0]), out)
         if "://" in out:
             out = _URL_USER.sub(lambda m: f"{m[1]}{m[2]}:{self._once(m[3])}@", out)
             out = _URL_TOKEN.sub(lambda m: f"{m[1]}{self._once(m[2])}@", out)
-        out = _URL_QUERY.sub(lambda m: m[1] + self._once(m[2]), out)
-        out = _BEARER.sub(lambda m: m[1] + self._once(m[2]), out)
-        out = _FLAG_VALUE.sub(lambda m: m[1] + self._quoted(m[2]), out)
-        out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
+        if "=" in out and ("?" in out or "&" in out):
+            out = _URL_QUERY.sub(lambda m: m[1] + self._once(m[2]), out)
+        if not out.isidentifier():  # a bare word, such as the name of a variable, has no room for what follows
+            out = _BEARER.sub(lambda m: m[1] + self._once(m[2]), out)
+        if "-" in out:
+            out = _FLAG_VALUE.sub(lambda m: m[1] + self._quoted(m[2]), out)
+        if "redacted:" in out:
+            out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
         if "=" in out:
             out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
             out = _ASSIGNMENT.sub(lambda m: m[1] + self._quoted(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
