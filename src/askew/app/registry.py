@@ -40,17 +40,14 @@ def recognise(launch: Launch) -> str | None:
     """The name of the engine that a launch starts, or None. The program decides; the image only where it names none."""
     if launch.argv and not (launch.implicit_entrypoint and launch.argv[0].text.startswith("-")):
         words = " ".join(token.text for token in launch.argv[:12])
-        for name, programs in _programs().items():
-            if any(pattern.match(words) for pattern in programs):
+        for name in _candidates(words):
+            if any(pattern.match(words) for pattern in _programs(name)):
                 return name
         if not launch.implicit_entrypoint or _names_a_program(launch.argv[0].text):
             return None
     if launch.image is None:
         return None
-    for name, images in _images().items():
-        if any(pattern.search(launch.image.text) for pattern in images):
-            return name
-    return None
+    return engine_of_image(launch.image.text)
 
 
 def _names_a_program(word: str) -> bool:
@@ -63,7 +60,7 @@ _INTERPRETER = re.compile(r"(?:\S*/)?(?:python[0-9.]*|bash|sh)")
 
 def engine_of_image(image: str) -> str | None:
     """The engine whose image this is, or None."""
-    return next((name for name, images in _images().items() if any(pattern.search(image) for pattern in images)), None)
+    return next((name for name in _candidates(image) if any(p.search(image) for p in _images(name))), None)
 
 
 def checks() -> Iterator[Check]:
@@ -98,11 +95,16 @@ def _recognitions() -> dict[str, Recognition]:
     return {name: cast(Recognition, import_module(package).RECOGNITION) for name, package in ENGINES.items()}
 
 
-@cache
-def _programs() -> dict[str, tuple[re.Pattern[str], ...]]:
-    return {name: tuple(re.compile(p) for p in r.programs) for name, r in _recognitions().items()}
+def _candidates(text: str) -> Iterator[str]:
+    """The engines that a command line or an image may be of, by a cheap look."""
+    return (name for name, known in _recognitions().items() if any(hint in text for hint in known.hints))
 
 
 @cache
-def _images() -> dict[str, tuple[re.Pattern[str], ...]]:
-    return {name: tuple(re.compile(p) for p in r.images) for name, r in _recognitions().items()}
+def _programs(name: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in _recognitions()[name].programs)
+
+
+@cache
+def _images(name: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in _recognitions()[name].images)

@@ -23,7 +23,8 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
 
     ``programs`` are regular expressions matched against the words of the argument vector joined by a blank, from the
     start of the program (``(\\S*/)?vllm serve``, ``python\\S* -m vllm\\.entrypoints``); ``images`` against the image
-    repository, for images whose own entrypoint is the engine; ``modules`` is where the engine lives.
+    repository, for images whose own entrypoint is the engine; ``module`` is where the engine lives. ``hints`` are plain
+    texts one of which stands in everything that ``programs`` and ``images`` can match: the cheap look before them.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     programs: tuple[str, ...]
     images: tuple[str, ...]
+    hints: tuple[str, ...]
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

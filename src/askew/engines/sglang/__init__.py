@@ -17,6 +17,7 @@ RECOGNITION = Recognition(
     name="sglang",
     title="SGLang",
     module="askew.engines.sglang.engine",
+    hints=("sglang", "sgl-"),
     programs=(
         rf"{_PYTHON} -m sglang\.(?:launch_server|srt\.server|srt\.entrypoints\.\w+)(?= |$)",
         rf"{_PYTHON} \S*sglang/(?:launch_server|srt/server|srt/entrypoints/\w+)\.py(?= |$)",

@@ -9,6 +9,7 @@ RECOGNITION = Recognition(
     name="tgi",
     title="TGI",
     module="askew.engines.tgi.engine",
+    hints=("text-generation", "tgi"),
     programs=(
         r"(?:\S*/)?text-generation-launcher(?= |$)",
         r"(?:\S*/)?(?:ba)?sh (?:\S*/)?tgi-entrypoint\.sh(?= |$)",

@@ -14,6 +14,7 @@ RECOGNITION = Recognition(
     name="vllm",
     title="vLLM",
     module="askew.engines.vllm.engine",
+    hints=("vllm", "llm-d"),
     programs=(
         r"(?:\S*/)?vllm serve(?= |$)",
         r"(?:\S*/)?python[\d.]*(?: -[A-Za-z]+)* -m vllm\.entrypoints\.(?:openai\.)?api_server(?= |$)",
