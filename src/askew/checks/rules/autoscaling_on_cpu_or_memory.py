@@ -167,13 +167,13 @@ CHECK = Check(
     run=run,
     playbook="autoscaling",
     cases=(
-        _case("CPU", "cpu", line=21),
-        _case("memory", "memory", line=21),
+        _case("CPU", "cpu", line=22),
+        _case("memory", "memory", line=22),
         Case(
             name="KEDA on CPU",
             source=_KEDA.format(trigger="{type: cpu, metricType: Utilization, metadata: {value: '60'}}"),
             fires=True,
-            line=18,
+            line=19,
         ),
         _case("the queue beside CPU", "cpu", more=_PODS),
         _case("a model on the CPU", "cpu", resource="cpu"),

@@ -3,7 +3,7 @@
 ## What it finds
 
 Two or more hops that each send a request again after it may already have been worked on (timeout, 5xx, reset), so
-that their attempts multiply to four or more.
+that their attempts multiply to four or more. What a proxy does by default is not counted.
 
 ## Why it matters
 
@@ -65,6 +65,8 @@ _WORKED_ON = frozenset(
         "http_504",
     )
 )
+# nginx repeats a POST that it has sent only with non_idempotent; Kong is nginx with its defaults.
+_BY_NGINX = frozenset(("ingress-nginx", "nginx", "kong"))
 _MANY = 4
 
 
@@ -76,7 +78,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     costly = [
         (hop, attempts, entry)
         for hop, entry in retries.entries.items()
-        if hop != "product" and (attempts := _generations(hop, entry.value)) > 1
+        if hop != "product" and entry.origin == "explicit" and (attempts := _generations(hop, entry.value)) > 1
     ]
     product = 1
     for _, attempts, _ in costly:
@@ -112,7 +114,7 @@ def _generations(hop: str, value: Value) -> int:
     if not isinstance(attempts, int) or isinstance(attempts, bool) or not isinstance(conditions, list):
         return 1
     words = {str(word).lower() for word in conditions}
-    if "nginx" in hop and "non_idempotent" not in words:
+    if hop in _BY_NGINX and "non_idempotent" not in words:
         return 1
     return attempts if words & _WORKED_ON else 1
 

@@ -63,11 +63,14 @@ def run(subject: Subject) -> Iterator[Outcome]:
         return
     launch = subject.snapshot.launch
     own = launch.env if launch is not None else {}
-    for service in services.value if isinstance(services.value, list) else ():
+    names = services.value if isinstance(services.value, list) else []
+    for index, service in enumerate(names):
         name = str(service).upper().replace("-", "_") + "_PORT"
         if name not in read or name in own:
             continue
-        spots = places(subject, services)
+        shown = places(subject, services)
+        # One place for each name, in the same order; where names repeat the places are no guide.
+        spots = (shown[index],) if len(shown) == len(names) else shown
         yield found(
             CHECK,
             subject,
@@ -99,6 +102,11 @@ spec:
   clusterIP: {ip}
   selector: {{app: llm}}
   ports: [{{port: 8000}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: frontend, namespace: prod}}
+spec: {{clusterIP: 10.0.0.9, selector: {{app: web}}, ports: [{{port: 80}}]}}
 ---
 apiVersion: apps/v1
 kind: Deployment

@@ -6,7 +6,8 @@ A limit between client and engine (Ingress, route, gateway, load balancer, platf
 answer of the engine can be complete. The longest answer follows from the engine's own limits: its cap on output
 tokens, else its context length. The time it takes is counted with a speed that few single answers reach: 250 tokens
 per second gives *likely*, 100 tokens per second gives *possible*. A limit on silence (read timeout, time to the first
-byte) counts for answers that are not streamed: they send nothing until they are complete.
+byte) counts for answers that are not streamed: they send nothing until they are complete. A proxy's default that nobody
+wrote gives *possible* at most, with low severity.
 
 ## Why it matters
 
@@ -89,8 +90,10 @@ def _finding(
     subject: Subject, fact: str, resolved: Resolved, limit: int | float, tokens: int, cap: Resolved
 ) -> Outcome:
     sure = tokens / _RARE > limit
-    confidence: Confidence = "likely" if sure and fact == "serving.request_timeout" else "possible"
-    severity: Severity = "medium" if sure else "low"
+    # A proxy's default may be changed in its own configuration, which lies elsewhere.
+    stated = resolved.origin != "platform-default" and resolved.confidence == "certain"
+    confidence: Confidence = "likely" if sure and stated and fact == "serving.request_timeout" else "possible"
+    severity: Severity = "medium" if sure and stated else "low"
     speed = _RARE if sure else _QUICK
     hop = next((hop.name for hop in resolved.hops if hop.value == resolved.value), "")
     shown = _LIMITS[fact].format(limit=f"{limit:g}")
