@@ -32,7 +32,20 @@ _READER_MODULES: Mapping[str, str] = {
 }
 
 # API group of the objects that are joined → the module whose JOINS do it.
-_JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = ()
+_JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({""}), "askew.platforms.kubernetes.services"),
+    (frozenset(), "askew.platforms.kubernetes.autoscalers"),
+    (frozenset({"policy"}), "askew.platforms.kubernetes.disruption"),
+    (
+        frozenset(
+            {
+                *("networking.k8s.io", "extensions", "route.openshift.io", "traefik.io", "traefik.containo.us"),
+                *("networking.istio.io", "gateway.networking.k8s.io"),
+            }
+        ),
+        "askew.platforms.kubernetes.routes",
+    ),
+)
 
 # Kinds that hold pod templates of something else than a workload, or objects that only describe kinds.
 _NO_WORKLOADS = frozenset(

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from askew.resolve.observation import Unknown
+from tests.platforms.kubernetes.manifests import DEPLOYMENT, facts, one, reading
+
+SERVICE = """
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: llm
+  namespace: prod
+  annotations: {%s}
+spec: {selector: {app: llm}, ports: [{name: http, port: 80, targetPort: http}]}
+"""
+INGRESS = """
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: llm, namespace: prod, annotations: {%s}}
+spec:
+  ingressClassName: %s
+  rules: [{http: {paths: [{path: /, backend: {service: {name: %s, port: {number: 80}}}}]}}]
+"""
+VIRTUAL = """
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: llm, namespace: prod}
+spec:
+  hosts: [llm]
+  http: [{route: [{destination: {host: %s}}], %s}]
+"""
+ROUTE = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: llm, namespace: prod}
+spec:
+  parentRefs: [{name: gate}]
+  rules: [{backendRefs: [{name: llm, port: 80}]%s}]
+"""
+
+
+def said(text: str) -> dict[str, object]:
+    return {key: value for key, value in facts(one(text)).items() if key.startswith("serving.")}
+
+
+def ingress(annotations: str = "", chosen: str = "nginx", to: str = "llm", service: str = "") -> dict[str, object]:
+    return said(DEPLOYMENT + SERVICE % service + INGRESS % (annotations, chosen, to))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fact", "before", "after"),
+    [
+        ('proxy-read-timeout: "3600"', "serving.read_timeout", 60, 3600),
+        ('proxy-body-size: "8m"', "serving.max_body.bytes", 1 << 20, 8 << 20),
+        ('proxy-body-size: "0"', "serving.max_body.bytes", 1 << 20, "unlimited"),
+        ('proxy-buffering: "on"', "serving.buffering", False, True),
+    ],
+)
+def test_an_annotation_of_ingress_nginx_replaces_its_default(annotation, fact, before, after):
+    assert ingress()[fact] == before
+    assert ingress(f"nginx.ingress.kubernetes.io/{annotation}")[fact] == after
+
+
+def test_tries_of_ingress_nginx_count_the_first():
+    key = "serving.retries/ingress-nginx"
+    assert ingress()[key] == {"attempts": 3, "on": ["error", "timeout"]}
+    assert ingress('nginx.ingress.kubernetes.io/proxy-next-upstream: "off"')[key]["attempts"] == 1
+
+
+@pytest.mark.parametrize("text", ["60s", "soon", "", "{}"])
+def test_a_malformed_timeout_is_unknown_or_counts_as_absent(text):
+    value = ingress(f'nginx.ingress.kubernetes.io/proxy-read-timeout: "{text}"')["serving.read_timeout"]
+    assert isinstance(value, Unknown)
+
+
+def test_a_snippet_that_sets_the_timeout_makes_it_unknown():
+    snippet = 'nginx.ingress.kubernetes.io/configuration-snippet: "proxy_read_timeout 5s;"'
+    assert isinstance(ingress(snippet)["serving.read_timeout"], Unknown)
+
+
+def test_other_controllers():
+    alb = ingress('alb.ingress.kubernetes.io/load-balancer-attributes: "a=b,idle_timeout.timeout_seconds=400"', "alb")
+    assert alb["serving.read_timeout"] == 400
+    assert "serving.read_timeout" not in ingress(chosen="alb")  # its default was not read anywhere
+    assert ingress(chosen="gce")["serving.request_timeout"] == 30
+    kong = ingress(chosen="kong", service='konghq.com/read-timeout: "90000", konghq.com/retries: "1"')
+    assert kong["serving.read_timeout"] == 90
+    assert kong["serving.retries/kong"]["attempts"] == 2
+
+
+def test_the_annotations_tell_f5_from_ingress_nginx():
+    assert ingress('nginx.org/proxy-read-timeout: "90s"')["serving.read_timeout"] == 90
+
+
+def test_an_unknown_class_is_unknown():
+    assert isinstance(ingress(chosen="ours")["serving.request_timeout"], Unknown)
+
+
+def test_an_ingress_to_another_service_says_nothing():
+    assert not {key for key in ingress(to="other") if "timeout" in key}
+
+
+def test_a_backend_config_is_read_and_a_malformed_name_is_unknown():
+    config = """
+---
+apiVersion: cloud.google.com/v1
+kind: BackendConfig
+metadata: {name: slow, namespace: prod}
+spec: {timeoutSec: 900}
+"""
+    named = "cloud.google.com/backend-config: '%s'"
+    text = DEPLOYMENT + SERVICE % (named % '{"default": "slow"}') + INGRESS % ("", "gce", "llm") + config
+    assert said(text)["serving.request_timeout"] == 900
+    broken = ingress(chosen="gce", service=named % "{nonsense")
+    assert isinstance(broken["serving.request_timeout"], Unknown)
+
+
+@pytest.mark.parametrize("host", ["llm", "llm.prod", "llm.prod.svc.cluster.local"])
+def test_a_virtual_service(host):
+    rule = "timeout: 90s, retries: {attempts: 2, perTryTimeout: 20s, retryOn: '5xx,reset'}"
+    found = said(DEPLOYMENT + SERVICE % "" + VIRTUAL % (host, rule))
+    assert found["serving.request_timeout"] == 90
+    assert found["serving.retries/virtualservice"] == {"attempts": 3, "on": ["5xx", "reset"], "per_try_timeout": 20}
+
+
+@pytest.mark.parametrize("host", ["llm.example.com", "llm.staging", "other"])
+def test_a_virtual_service_for_another_host_says_nothing(host):
+    assert "serving.request_timeout" not in said(DEPLOYMENT + SERVICE % "" + VIRTUAL % (host, "timeout: 90s"))
+
+
+def test_a_mesh_without_timeout_is_unlimited():
+    found = said(DEPLOYMENT + SERVICE % "" + VIRTUAL % ("llm", "match: []"))
+    assert found["serving.request_timeout"] == "unlimited"
+
+
+def test_the_product_of_the_attempts():
+    text = DEPLOYMENT + SERVICE % "" + INGRESS % ("", "nginx", "llm") + VIRTUAL % ("llm", "retries: {attempts: 1}")
+    assert said(text)["serving.retries/product"] == 6
+
+
+def test_an_http_route():
+    base = DEPLOYMENT + SERVICE % ""
+    assert said(base + ROUTE % ", timeouts: {request: 10m}")["serving.request_timeout"] == 600
+    assert said(base + ROUTE % ", timeouts: {request: 0s}")["serving.request_timeout"] == "unlimited"
+    assert isinstance(said(base + ROUTE % "")["serving.request_timeout"], Unknown)
+
+
+def test_a_policy_of_the_gateway():
+    policy = """
+---
+apiVersion: networking.gke.io/v1
+kind: GCPBackendPolicy
+metadata: {name: llm, namespace: prod}
+spec: {default: {timeoutSec: 300}, targetRef: {group: "", kind: Service, name: llm}}
+"""
+    assert said(DEPLOYMENT + SERVICE % "" + ROUTE % "" + policy)["serving.request_timeout"] == 300
+
+
+def test_an_inference_pool_passes_requests_on():
+    pool = """
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llm, namespace: prod}
+spec: {selector: {matchLabels: {app: llm}}, targetPorts: [{number: 8000}]}
+"""
+    route = (ROUTE % ", timeouts: {request: 40s}").replace("{name: llm, port: 80}", "{kind: InferencePool, name: llm}")
+    assert said(DEPLOYMENT + pool + route)["serving.request_timeout"] == 40
+
+
+def test_an_openshift_route():
+    route = """
+---
+apiVersion: route.openshift.io/v1
+kind: Route
+metadata: {name: llm, namespace: prod, annotations: {%s}}
+spec: {to: {kind: Service, name: llm}}
+"""
+    base = DEPLOYMENT + SERVICE % ""
+    assert said(base + route % "")["serving.read_timeout"] == 30
+    assert said(base + route % "haproxy.router.openshift.io/timeout: 5m")["serving.read_timeout"] == 300
+
+
+def test_traefik_with_a_middleware():
+    text = """
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: llm, namespace: prod}
+spec: {routes: [{match: x, services: [{name: llm}], middlewares: [{name: m}]}]}
+---
+apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: m, namespace: prod}
+spec: {retry: {attempts: 4}, buffering: {maxRequestBodyBytes: 2000}}
+"""
+    found = said(DEPLOYMENT + SERVICE % "" + text)
+    assert found["serving.retries/traefik"]["attempts"] == 4
+    assert (found["serving.buffering"], found["serving.max_body.bytes"]) == (True, 2000)
+
+
+def test_the_order_of_documents_does_not_matter():
+    parts = [DEPLOYMENT, SERVICE % "", INGRESS % ("", "nginx", "llm"), VIRTUAL % ("llm", "timeout: 90s")]
+    parts = [part.strip().removeprefix("---") for part in parts]
+    seen = set()
+    for order in itertools.permutations(parts):
+        (workload,) = reading("\n---\n".join(order)).workloads
+        rows = [(o.fact, o.key, o.hop, repr(o.value)) for o in workload.observations if o.fact.startswith("serving.")]
+        seen.add(tuple(rows))
+    assert len(seen) == 1 and len(seen.pop()) == 8
+
+
+def test_a_workload_without_a_route_says_nothing():
+    assert not {key for key in said(DEPLOYMENT + SERVICE % "") if "timeout" in key or "retries" in key}
