@@ -43,6 +43,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import engine, places
+from askew.evidence.location import Location
 from askew.findings.finding import Remedy
 
 # Variables that end in one of the suffixes of service links and that the engine's start-up reads as something else.
@@ -70,7 +71,11 @@ def run(subject: Subject) -> Iterator[Outcome]:
             continue
         shown = places(subject, services)
         # One place for each name, in the same order; where names repeat the places are no guide.
-        spots = (shown[index],) if len(shown) == len(names) else shown
+        if len(shown) == len(names):
+            spots: tuple[Location, ...] = (shown[index],)
+        else:
+            home = subject.snapshot.workload.location.source
+            spots = tuple(at for at in shown if at.source == home) or shown
         yield found(
             CHECK,
             subject,
