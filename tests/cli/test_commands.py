@@ -195,7 +195,10 @@ def test_exit_codes(askew: Askew, monkeypatch: pytest.MonkeyPatch) -> None:
     assert askew().code == 2
     assert askew("--help").code == 0
     assert askew("--version").code == 0
-    assert askew("diff", "cmd:vllm serve m --dtype bfloat16", "cmd:vllm serve m --config x.yaml", "--strict").code in (1, 3)
+    assert askew("diff", "cmd:vllm serve m --dtype bfloat16", "cmd:vllm serve m --config x.yaml", "--strict").code in (
+        1,
+        3,
+    )
     monkeypatch.setattr("askew.app.pipeline.diff", None)
     broken = askew(*DIFF)
     assert broken.code == 4

@@ -298,10 +298,10 @@ _NOT_TEXT = re.compile(r"true|false|null|~|-?\d.*", re.IGNORECASE)
 def structural(side: Side, text: str) -> Iterator[Injection]:
     """Changes of the fields above in the objects that ``side`` has a workload of."""
     try:
-        documents = [node for node in yaml.compose_all(text, Loader=yaml.CSafeLoader) if node is not None]
+        documents = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError:
         return
-    by_line = {s.workload.location.line: [] for s in side.snapshots}  # type: dict[int, list[Snapshot]]
+    by_line: dict[int, list[Snapshot]] = {s.workload.location.line: [] for s in side.snapshots}
     for snapshot in side.snapshots:
         by_line[snapshot.workload.location.line].append(snapshot)
     for document in documents:
@@ -358,8 +358,8 @@ def _leaves_within(document: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode, 
         for match in re.finditer(r"\[\d+\]|\.affinity(?=\.)", path):
             for prefix in (path[: match.start()], path[: match.end()]):
                 around += [begins[name] for name in (prefix, f"{prefix} key") if name in begins]
-        deepest = [line for line in around if "containers[" not in path or "volumeMounts" in path]
-        yield path, leaf, tuple(deepest)
+        exact = "containers[" in path and "volumeMounts" not in path
+        yield path, leaf, () if exact else tuple(around)
 
 
 def _container_index(document: yaml.Node, spec: str, snapshot: Snapshot) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     other: tuple[str, ...] = ()
 
 
+def beside(path: Path, folder: Path) -> Path:
+    """A place for another version of ``path``, with the files around that it refers to (``.env``)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in os.listdir(path.parent):
+        if name.endswith((".env", ".yaml", ".yml", ".sh")) and name != path.name:
+            shutil.copyfile(path.parent / name, folder / name)
+    return folder / path.name
+
+
 def search(sample: Sample, place: Path) -> Iterator[Outcome]:
     """Inject everything into one file, written in turn to ``place``, and look for each."""
     side = load(str(sample.path), "target", Redactor())
@@ -49,7 +61,9 @@ def _outcome(sample: Sample, place: Path, injection: Injection, before: Side) ->
     place.write_text(injection.text, encoding="utf-8")
     report = diff(str(sample.path), str(place), Options())
     found = [f for w in report.workloads for f in w.findings]
-    about = [f for f in found if f.rule in injection.facts and injection.key in (None, f.key, "" if not f.key else f.key)]
+    about = [
+        f for f in found if f.rule in injection.facts and injection.key in (None, f.key, "" if not f.key else f.key)
+    ]
     other = tuple(sorted({f.rule for f in found if f.rule not in injection.facts}))
     return Outcome(
         path=sample.path, injection=injection, verdict=_verdict(injection, about, report, place, before), other=other

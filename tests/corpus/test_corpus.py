@@ -5,8 +5,6 @@ A quick run takes the same sample each time; ASKEW_CORPUS=all takes every file.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from askew.evidence.redaction import Redactor
 from askew.report.model import Report
 from tests.corpus import variants
 from tests.corpus.files import SECONDS_PER_FILE, Sample, samples, some
+from tests.corpus.search import beside
+from tests.corpus.table import INJECTED, Table, outcomes
 
 
 def test_every_file_is_read_or_refused_with_a_reason(shared: Path) -> None:
@@ -48,6 +48,15 @@ def test_spelling_changes_nothing(shared: Path, tmp_path: Path, kind: str) -> No
     assert tried > 10
 
 
+def test_what_is_changed_is_found(shared: Path, tmp_path: Path) -> None:
+    """`python -m tests.corpus.table ../shared` prints the whole table."""
+    table = Table()
+    for outcome in outcomes(some([s for s in samples(shared) if s.kind in INJECTED], 90), tmp_path):
+        table.add(outcome)
+    assert table.injected > 800
+    assert table.found / table.injected >= 0.98, str(table)
+
+
 def pairs(sample: Sample, folder: Path) -> list[tuple[str, Path, Path]]:
     """The file and every other spelling of it; none where it holds no workload or cannot be read whole."""
     side = load(str(sample.path), "target", Redactor())
@@ -60,16 +69,6 @@ def pairs(sample: Sample, folder: Path) -> list[tuple[str, Path, Path]]:
         other.write_text(spelling, encoding="utf-8")
         found.append((name, sample.path, other))
     return found
-
-
-def beside(path: Path, folder: Path) -> Path:
-    """A place for another version of ``path``, with the files around that it refers to (``.env``)."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name in os.listdir(path.parent):
-        if name.endswith((".env", ".yaml", ".yml", ".sh")) and name != path.name:
-            shutil.copyfile(path.parent / name, folder / name)
-    return folder / path.name
 
 
 def findings(report: Report) -> list[str]:

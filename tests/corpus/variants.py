@@ -45,7 +45,7 @@ _Single.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:y
 def load(text: str) -> Docs | None:
     """The documents of a text, or None where PyYAML reads none or a document is no mapping."""
     try:
-        docs = [doc for doc in yaml.load_all(text, Loader=_Loader) if doc is not None]  # noqa: S506  # a safe loader
+        docs = [doc for doc in yaml.load_all(text, Loader=_Loader) if doc is not None]
     except (yaml.YAMLError, ValueError):
         return None
     return docs if docs and all(isinstance(doc, dict) for doc in docs) else None

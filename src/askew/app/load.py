@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import cast
 
@@ -70,7 +70,17 @@ def load(
         for e in part.errors
     ]
     errors.extend(contract_errors)
-    statuses = [SourceStatus(role=role, uri=part.uri, status=part.status, reason=part.reason) for part in evidence]
+    statuses = [
+        SourceStatus(role=role, uri=redactor.text(part.uri), status=part.status, reason=part.reason)
+        for part in evidence
+    ]
+    for index, part in enumerate(evidence):
+        doubts = [error for document in part.documents for error in _doubts(document)]
+        errors.extend(doubts)
+        if doubts and statuses[index].status == "complete":
+            statuses[index] = msgspec.structs.replace(
+                statuses[index], status="partial", reason="not everything could be taken as it is written"
+            )
     notes = [f"{unread.location}: {unread.reason}" for unread in reading.unread]
     if not resolved and not contracts and not errors:
         errors.append(_nothing_to_compare(uri, documents, notes))
@@ -160,6 +170,24 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
                 workloads.extend(part.workloads)
                 unread.extend(part.unread)
     return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
+
+
+def _doubts(document: Document) -> Iterator[InputError]:
+    """What is written twice or behind a tag: which of two values is meant is not for Askew to guess. Compose has tags
+    of its own (``!reset``, ``!override``), which change nothing in a file that is read alone."""
+    compose = document.root["services"].is_mapping
+    for problem in document.problems:
+        tag = problem.message.startswith("the tag ")
+        if tag and compose:
+            continue
+        at = problem.location
+        yield InputError(
+            source=at.source,
+            line=at.line,
+            column=at.column,
+            message=problem.message,
+            hint="write the plain value" if tag else "keep one of the two",
+        )
 
 
 def _is_contract(document: Document) -> bool:

@@ -226,6 +226,12 @@ def _compared(
         for u in comparison.unverified
         if _selected((u.fact.key,), options)
     ]
+    if mode == "contract":
+        unknown.extend(
+            UnknownFact(fact=p.fact, side="reference", reason=p.message, observe_with="")
+            for p in reference.problems
+            if p.fact and _selected((p.fact,), options)
+        )
     if with_checks if with_checks is not None else options.checks:
         before = {fingerprint(f): f for f in _check_findings(reference, None)[0]} if with_checks is None else {}
         known = {(f.rule, f.key, f.facts) for f in before.values()}

@@ -22,9 +22,10 @@ Outcome: TypeAlias = Literal["same", "different", "possible", "unknown", "unstat
 STATED: frozenset[Origin] = frozenset(
     ("measured", "reported", "explicit", "env", "config-file", "declared", "contract", "lock", "assumed")
 )
-# What a launch says: its arguments, its variables, its configuration file. A bare command line shows no image.
+# What a launch says, and of what: its arguments, variables and configuration file. Its image is another's to say.
 _LAUNCHED: frozenset[Origin] = frozenset(("explicit", "env", "config-file"))
-_OF_IMAGE = ("runtime.image", "runtime.engine", "hardware.", "serving.", "orchestration.", "performance.", "governance.")
+_BY_LAUNCH = ("model.", "runtime.", "serving.port", "serving.listen_host")
+_BY_IMAGE = ("runtime.image", "runtime.engine")
 _WEAKER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
 
@@ -109,8 +110,8 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
 def _unseen(fact: Fact, here: Snapshot, there: Resolved | None) -> Resolved:
     """A fact that only the other side has. Where its launch sets it and a launch of an engine is shown here, then it
     is not set here: what that means is the default's to say, which is not known."""
-    shown = here.engine is not None and here.launch is not None and not fact.key.startswith(_OF_IMAGE)
-    if not shown or here.launch is None or there is None or there.origin not in _LAUNCHED:
+    by_launch = fact.key.startswith(_BY_LAUNCH) and not fact.key.startswith(_BY_IMAGE)
+    if here.engine is None or here.launch is None or there is None or there.origin not in _LAUNCHED or not by_launch:
         return unseen(fact)
     return Resolved(
         fact=fact.key,

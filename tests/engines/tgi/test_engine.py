@@ -328,4 +328,4 @@ def test_a_model_that_is_not_known_leaves_its_source_unknown_too() -> None:
     for fact in ("model.id", "model.source"):
         assert (found[fact].state, found[fact].reason) == ("unknown", "from ConfigMap tgi, not given")
     assert found["model.revision"].state == "unknown"
-    assert "runtime.arguments.unmapped" not in found
+    assert found["runtime.arguments.unmapped"].value == {}

@@ -49,6 +49,8 @@ _LITERAL = frozenset(
 # Absent in every release unless written; what an argument without default says by being absent.
 _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.speculative", None),
+    ("runtime.arguments.unmapped", {}),
+    ("runtime.env", {}),
     ("runtime.hf_overrides", None),
     ("serving.api_key_required", False),
     ("serving.tls", False),

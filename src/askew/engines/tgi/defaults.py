@@ -37,6 +37,8 @@ _LITERAL = frozenset(
 )
 _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.speculative", None),
+    ("runtime.arguments.unmapped", {}),
+    ("runtime.env", {}),
     ("runtime.rope_override", None),
     ("serving.api_key_required", False),
     ("serving.protocol", "http"),
