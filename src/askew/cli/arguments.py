@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from askew.facts.types import SEVERITIES
@@ -28,9 +29,17 @@ class _Parser(argparse.ArgumentParser):
         super().error(shown(Redactor().text(message)))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(only: str = "", width: int = 100) -> argparse.ArgumentParser:
+    """The whole command line; with the name of a command in ``only`` just that one, as building all costs cold start.
+
+    ``width`` is what help is wrapped to, in columns.
+    """
     name = "kubectl askew" if os.environ.get("KUBECTL_PLUGINS_CALLER") else "askew"
+
+    # Without a width, argparse asks for the terminal's for every argument, through shutil.
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(prog, width=width - 2)
+
     top = _Parser(
         prog=name,
         description="Find training-serving configuration skew, and show the difference that proves it.",
@@ -43,16 +52,21 @@ examples:
   {name} demo                                      a bundled incident, end to end
 
 {_EXIT}""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=formatter,
     )
     top.add_argument("-V", "--version", action="store_true", help="print the version and exit")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog=name)
+    for command, (brief, build) in COMMANDS.items():
+        if only in (command, ""):
+            inner = commands.add_parser(
+                command, help=brief, description=brief[0].upper() + brief[1:] + ".", formatter_class=formatter
+            )
+            build(inner, name)
+    return top
 
-    diff = _command(
-        commands,
-        "diff",
-        "compare two sources: last-good and current, staging and production",
-        f"""\
+
+def _diff(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
 examples:
   {name} diff last-good.yaml current.yaml
   {name} diff git:HEAD~1:deploy.yaml deploy.yaml
@@ -62,27 +76,24 @@ examples:
 
 {_SOURCES}
 
-{_EXIT}""",
-    )
-    diff.add_argument("reference", metavar="REFERENCE", help="what was good or intended")
-    diff.add_argument("target", metavar="TARGET", help="what is there now")
-    diff.add_argument(
+{_EXIT}"""
+    command.add_argument("reference", metavar="REFERENCE", help="what was good or intended")
+    command.add_argument("target", metavar="TARGET", help="what is there now")
+    command.add_argument(
         "--map",
         action="append",
         default=[],
         metavar="A=B",
         help="compare workload A of the reference with B of the target (repeatable)",
     )
-    diff.add_argument(
+    command.add_argument(
         "--checks", action="store_true", help="add the checks that fail in the target and did not in the reference"
     )
-    _judging(diff)
+    _judging(command)
 
-    check = _command(
-        commands,
-        "check",
-        "run every check, and compare with what was intended",
-        f"""\
+
+def _check(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
 examples:
   {name} check deploy.yaml
   {name} check manifests/ --fail-on high
@@ -94,94 +105,67 @@ and named on stderr.
 
 {_SOURCES}
 
-{_EXIT}""",
-    )
-    check.add_argument("target", metavar="TARGET", help="what to check")
-    check.add_argument(
+{_EXIT}"""
+    command.add_argument("target", metavar="TARGET", help="what to check")
+    command.add_argument(
         "--against", metavar="SOURCE", help="a contract, a lock, or any source that says what was intended"
     )
-    check.add_argument(
+    command.add_argument(
         "--map",
         action="append",
         default=[],
         metavar="A=B",
         help="compare A of --against with workload B of the target (repeatable)",
     )
-    _judging(check)
+    _judging(command)
 
-    facts = _command(
-        commands,
-        "facts",
-        "show what is known about a source, how, and what cannot be known",
-        f"examples:\n  {name} facts deploy.yaml\n  {name} facts deploy.yaml --only runtime --format json\n\n{_SOURCES}",
+
+def _facts(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = (
+        f"examples:\n  {name} facts deploy.yaml\n  {name} facts deploy.yaml --only runtime --format json\n\n{_SOURCES}"
     )
-    facts.add_argument("source", metavar="SOURCE")
-    _selecting(facts)
-    facts.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    facts.add_argument("-o", "--output", metavar="FILE", help="write there instead of stdout")
+    command.add_argument("source", metavar="SOURCE")
+    _selecting(command)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    command.add_argument("-o", "--output", metavar="FILE", help="write there instead of stdout")
 
-    init = _command(
-        commands,
-        "init",
-        "write a ModelSpec contract from a known-good deployment",
-        f"""\
+
+def _init(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
 examples:
   {name} init deploy.yaml                  writes modelspec.yaml
   {name} init deploy.yaml -o -             to stdout
 
-{_SOURCES}""",
-    )
-    init.add_argument("source", metavar="SOURCE")
-    init.add_argument("--workload", metavar="NAME", help="which workload, where the source has several")
-    _writing(init, "modelspec.yaml")
+{_SOURCES}"""
+    command.add_argument("source", metavar="SOURCE")
+    command.add_argument("--workload", metavar="NAME", help="which workload, where the source has several")
+    _writing(command, "modelspec.yaml")
 
-    lock = _command(
-        commands,
-        "lock",
-        "write askew.lock: every resolved fact of a known-good deployment",
-        f"""\
+
+def _lock(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
 examples:
   {name} lock manifests/                   writes askew.lock
   {name} check manifests/                  later: is it still that?
 
-{_SOURCES}""",
-    )
-    lock.add_argument("source", metavar="SOURCE")
-    _writing(lock, "askew.lock")
+{_SOURCES}"""
+    command.add_argument("source", metavar="SOURCE")
+    _writing(command, "askew.lock")
 
-    explain = _command(
-        commands,
-        "explain",
-        "explain a fact, a check or a category",
-        f"""\
+
+def _explain(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
 examples:
   {name} explain runtime.dtype
   {name} explain floating-image-tag
   {name} explain serving
-  {name} explain                          lists everything""",
-    )
-    explain.add_argument("name", metavar="NAME", nargs="?", help="a fact, a check or a category")
-
-    demo = _command(
-        commands,
-        "demo",
-        "a bundled incident, end to end: no arguments, no network, no cluster",
-        f"examples:\n  {name} demo",
-    )
-    demo.add_argument("--keep", metavar="DIR", help="also write the incident's files there, to play with")
-    return top
+  {name} explain                          lists everything"""
+    command.add_argument("name", metavar="NAME", nargs="?", help="a fact, a check or a category")
 
 
-def _command(
-    commands: argparse._SubParsersAction[_Parser], name: str, brief: str, epilog: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=brief,
-        description=brief[0].upper() + brief[1:] + ".",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _demo(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"examples:\n  {name} demo"
+    command.add_argument("--keep", metavar="DIR", help="also write the incident's files there, to play with")
 
 
 def _selecting(command: argparse.ArgumentParser) -> None:
@@ -227,3 +211,14 @@ def _writing(command: argparse.ArgumentParser, default: str) -> None:
     command.add_argument(
         "--assume", action="append", default=[], metavar="FACT=VALUE", help="supply what no source shows"
     )
+
+
+COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser, str], None]]] = {
+    "diff": ("compare two sources: last-good and current, staging and production", _diff),
+    "check": ("run every check, and compare with what was intended", _check),
+    "facts": ("show what is known about a source, how, and what cannot be known", _facts),
+    "init": ("write a ModelSpec contract from a known-good deployment", _init),
+    "lock": ("write askew.lock: every resolved fact of a known-good deployment", _lock),
+    "explain": ("explain a fact, a check or a category", _explain),
+    "demo": ("a bundled incident, end to end: no arguments, no network, no cluster", _demo),
+}

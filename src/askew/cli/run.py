@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from askew.app.errors import UsageError
-from askew.cli.arguments import parser
+from askew.cli.arguments import COMMANDS, parser
 
 if TYPE_CHECKING:
     from askew.app.pipeline import Options
@@ -25,14 +25,14 @@ def run(words: Sequence[str]) -> int:
     ASKEW_DEBUG."""
     _write_utf8()
     try:
-        arguments = parser().parse_args(words)
+        arguments = parser(words[0] if words and words[0] in COMMANDS else "", _width()).parse_args(words)
         if arguments.version:
             from askew import __version__
 
             print(f"askew {__version__}")
             return 0
         if arguments.command is None:
-            parser().print_help(sys.stderr)
+            parser(width=_width()).print_help(sys.stderr)
             return 2
         code = _COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
