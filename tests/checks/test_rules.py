@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from askew.app.pipeline import Options, check
+from askew.checks.loading import weights_of
 from askew.checks.rules.floating_image_tag import moves
-from askew.checks.rules.liveness_without_startup_probe import weights_of
 
 # Tags as publishers write them: vLLM, SGLang, TGI, Ollama, LocalAI, Ray, NVIDIA.
 MOVING = (

@@ -48,22 +48,14 @@ nothing of loading and are not reported.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, number, places, whole
+from askew.checks.loading import at_least, downloaded, downloads, weights
+from askew.checks.reading import engine, places, whole
 from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
 from askew.resolve.workload import Resolved
-
-_START, _FAST = 30, 2e9
-_FIRST_START, _DOWNLOAD = 60, 250e6
-# Volumes that outlive the container's node, or at least the container.
-_KEPT = frozenset(("emptyDir", "configMap", "secret", "downwardAPI", "projected"))
-_PARAMETERS = r"(?<![a-z0-9.])(?:(\d{1,3})x)?(\d{1,4}(?:\.\d{1,2})?)b(?![a-z])"
-# Bytes per parameter by words in the model's name; 16 bits otherwise.
-_WIDTHS = ((r"awq|gptq|int4|4bit|w4a16|bnb|nvfp4|mxfp4|fp4|q4", 0.6), (r"fp8|int8|8bit|w8a8|q8", 1.1))
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -76,11 +68,11 @@ def run(subject: Subject) -> Iterator[Outcome]:
     budget = liveness.value.get("budget")
     if not isinstance(budget, (int, float)):
         return
-    size, stated = _weights(subject)
-    at_least = _START + size / _FAST
-    downloaded = _FIRST_START + size / _DOWNLOAD if size and _downloads(subject) else 0.0
-    confidence: Confidence = "likely" if budget < at_least else "possible"
-    needed = at_least if confidence == "likely" else downloaded
+    size, stated = weights(subject)
+    shortest = at_least(size)
+    first = downloaded(size) if size and downloads(subject) else 0.0
+    confidence: Confidence = "likely" if budget < shortest else "possible"
+    needed = shortest if confidence == "likely" else first
     if budget >= needed:
         return
     why = f"{size / 1e9:.0f} GB of weights{'' if stated else ', by its name'}" if size else "any engine"
@@ -117,36 +109,6 @@ def _asks_the_engine(subject: Subject, liveness: Resolved) -> bool:
         return False
     asked, port = liveness.value.get("port"), whole(subject, "serving.port")
     return asked is not None and (port is None or asked == port)
-
-
-def _weights(subject: Subject) -> tuple[float, bool]:
-    """Bytes of the weights, and whether a source states them; by the parameters in the model's name otherwise."""
-    stated = number(subject, "model.weights.bytes")
-    if stated:
-        return float(stated), True
-    model = subject.known("model.id")
-    return weights_of(str(model.value) if model is not None and model.value else ""), False
-
-
-def weights_of(name: str) -> float:
-    """Bytes of the weights by the parameters and the precision in a model's name; zero where it tells none."""
-    lower = name.lower()
-    match = re.search(_PARAMETERS, lower)
-    if match is None:
-        return 0.0
-    width = next((width for words, width in _WIDTHS if re.search(words, lower)), 2.0)
-    # The experts of a mixture share their attention layers: an 8x7B model has 47, not 56.
-    experts = int(match[1]) * 0.8 if match[1] else 1
-    return experts * float(match[2]) * 1e9 * width
-
-
-def _downloads(subject: Subject) -> bool:
-    """Whether the weights come over the network into a place that a new pod does not have."""
-    source, volumes = subject.known("model.source"), subject.known("orchestration.volumes")
-    if source is None or not str(source.value).startswith("hf://") or volumes is None:
-        return False
-    mounted = volumes.value.values() if isinstance(volumes.value, dict) else ()
-    return all(isinstance(volume, dict) and volume.get("type") in _KEPT for volume in mounted)
 
 
 _DEPLOYMENT = """\
