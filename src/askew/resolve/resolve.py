@@ -142,13 +142,16 @@ def _combine(fact: Fact, observations: list[Observation]) -> Resolved:
 
 
 def _winner(fact: Fact, observations: list[Observation], key: str = "") -> Resolved:
-    ordered = sorted(observations, key=_precedence)
+    # Most facts have one observation: nothing to sort, and places are hashed only where some may be the same.
+    ordered = sorted(observations, key=_precedence) if len(observations) > 1 else observations
     best = ordered[0]
     if isinstance(best.value, Unknown):
         # What the user assumes fills what nobody could see; it never overrules what was seen.
         best = next((o for o in ordered if o.origin == "assumed" and not isinstance(o.value, Unknown)), best)
     agreeing = [o for o in ordered if o is not best and _rank(o) == _rank(best) and o.value == best.value]
-    locations = tuple(dict.fromkeys(at for o in (best, *agreeing) for at in o.locations))
+    locations = best.locations
+    if agreeing or len(locations) > 1:
+        locations = tuple(dict.fromkeys(at for o in (best, *agreeing) for at in o.locations))
     shadowed = tuple(
         Shadowed(value=o.value, origin=o.origin, locations=o.locations)
         for o in ordered
