@@ -8,10 +8,11 @@ from askew.app import registry
 from askew.engines.interface import Reading
 from askew.engines.unrecognised import read as read_unrecognised
 from askew.evidence.launch import Launch
+from askew.facts.catalogue import FACTS
 from askew.knowledge.rules import RULES
 from askew.resolve.observation import Observation
 from askew.resolve.resolve import resolve
-from askew.resolve.workload import Container, EngineIdentity, Snapshot, Workload
+from askew.resolve.workload import Container, EngineIdentity, Resolved, Snapshot, Workload
 
 
 def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Snapshot, ...]:
@@ -81,7 +82,11 @@ def _resolved(
     suffix: str,
     observations: Sequence[Observation],
 ) -> Snapshot:
-    facts = resolve(observations, (*RULES, *(reading.rules if reading else ())))
+    facts = dict(resolve(observations, (*RULES, *(reading.rules if reading else ()))))
+    if name in registry.engine_names() and launch is not None:
+        for key, why in registry.engine(name).unsupported.items():
+            if key not in facts and FACTS[key].milestone == 1:
+                facts[key] = Resolved(fact=key, state="unsupported", reason=why, locations=(launch.location,))
     version = facts.get("runtime.engine.version")
     known = str(version.value) if version is not None and version.state == "known" else None
     return Snapshot(

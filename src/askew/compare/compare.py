@@ -84,7 +84,7 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         )
         for part, a, b in _parts(fact, left, right, mode):
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
-            counts = a.state != "unknown"
+            counts = a.state not in ("unknown", "unsupported")
             declared += counts
             if outcome in ("different", "possible"):
                 verified += counts and b.state != "unknown"

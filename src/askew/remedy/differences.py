@@ -61,7 +61,7 @@ def remedies(
     fact, wanted, here = difference.fact, difference.reference, difference.target
     if is_redacted(wanted.value) or is_redacted(here.value) or "redacted" in (wanted.state, here.state):
         return (_secret(difference),)
-    if wanted.state not in ("known", "absent"):
+    if wanted.state not in ("known", "absent") or here.state == "unsupported":
         return ()
     if fact.key == "runtime.env":
         return (_variable(difference),)

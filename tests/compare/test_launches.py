@@ -1,0 +1,57 @@
+"""What one launch sets and the other does not, and what an engine has no setting for."""
+
+from __future__ import annotations
+
+import pytest
+
+from askew.app.pipeline import Options, diff
+
+
+VLLM = "vllm serve m"
+SGLANG = "python3 -m sglang.launch_server --model-path m"
+
+
+def findings(reference: str, target: str) -> list[tuple[str, str, str]]:
+    """Fact, confidence and the target's state of every finding between two command lines."""
+    report = diff(f"cmd:{reference}", f"cmd:{target}", Options())
+    assert not report.errors
+    return [
+        (f.rule, f.confidence, f.target.state) for w in report.workloads for f in w.findings if f.target is not None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "argument", "fact"),
+    [
+        (VLLM, "--dtype bfloat16", "runtime.dtype"),
+        (VLLM, "--max-model-len 4096", "runtime.max_model_len"),
+        (VLLM, "--quantization awq", "runtime.quantization"),
+        (VLLM, "--attention-backend FLASHINFER", "runtime.attention_backend"),
+        (SGLANG, "--dtype bfloat16", "runtime.dtype"),
+        (SGLANG, "--context-length 4096", "runtime.max_model_len"),
+        (SGLANG, "--quantization awq", "runtime.quantization"),
+        (SGLANG, "--attention-backend flashinfer", "runtime.attention_backend"),
+    ],
+)
+def test_what_is_no_longer_set_is_a_possible_difference(program: str, argument: str, fact: str) -> None:
+    """Nobody knows the default of an unknown release, but that it decides now is known."""
+    assert findings(f"{program} {argument}", program) == [(fact, "possible", "unknown")]
+    assert [rule for rule, *_ in findings(program, f"{program} {argument}")] == [fact]
+
+
+def test_an_unknown_argument_that_is_gone_is_gone() -> None:
+    for program in (VLLM, SGLANG):
+        found = findings(f"{program} --no-such-thing 1", program)
+        assert found == [("runtime.arguments.unmapped", "certain", "absent")]
+
+
+def test_what_the_other_engine_has_no_setting_for_is_said() -> None:
+    launcher = "text-generation-launcher --model-id a/b"
+    with_limit = f"{launcher} --max-input-tokens 4096"
+    assert ("runtime.max_input_tokens", "certain", "unsupported") in findings(with_limit, "vllm serve a/b")
+    # Where nobody asked for it, an engine without the setting differs in nothing.
+    assert "runtime.max_input_tokens" not in [rule for rule, *_ in findings(launcher, "vllm serve a/b")]
+
+
+def test_two_command_lines_show_no_image() -> None:
+    assert findings(VLLM, VLLM) == []
