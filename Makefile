@@ -19,10 +19,10 @@ RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 DOCS := $(VENV)/.stamp-docs
 
-.PHONY: help demo test check lint format types imports generated generate bench docs wheel lock clean
+.PHONY: help demo test check lint format types imports generated generate refresh-engines bench docs wheel lock clean
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	@for python in $(PYTHON); do \
@@ -41,6 +41,7 @@ $(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing the runtime requirements" >&2
 	@$(PIP) install --require-hashes -r requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src/askew  # Python writes none itself where PYTHONDONTWRITEBYTECODE is set
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUNTIME)
@@ -81,6 +82,9 @@ generated: $(DEV) ## Generated docs and schemas are what `make generate` writes
 
 generate: $(DEV) ## Write the generated docs pages and JSON Schemas
 	@$(BIN)/python -m tools.generate
+
+refresh-engines: $(DEV) ## Read releases of engines that the index has anew, and write their histories
+	@$(BIN)/python -m tools.engines.releases --engine vllm --cache .cache/releases
 
 bench: $(DEV) ## Measure: cold start, diff, directories
 	@$(BIN)/python -m benchmarks

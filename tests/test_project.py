@@ -121,7 +121,6 @@ HEAVY = {
     "pathlib",
     "subprocess",
     "tomllib",
-    "tree_sitter",
     "typing_extensions",
     "unittest",
     "urllib.request",
