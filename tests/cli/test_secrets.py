@@ -149,7 +149,7 @@ def test_the_difference_of_two_secrets_is_still_found(askew: Askew, tmp_path: Pa
         old = "            - name: HF_TOKEN\n"
         assert old in text
         (tmp_path / f"{name}.yaml").write_text(
-            text.replace(old, f"            - {{name: VLLM_PLUGIN_TOKEN, value: {key}}}\n")
+            text.replace(old, f"            - {{name: VLLM_PLUGIN_TOKEN, value: {key}}}\n{old}")
         )
     ran = askew("diff", str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"), "--fail-on", "info")
     assert "secret-value" not in ran.everything

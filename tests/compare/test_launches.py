@@ -6,7 +6,6 @@ import pytest
 
 from askew.app.pipeline import Options, diff
 
-
 VLLM = "vllm serve m"
 SGLANG = "python3 -m sglang.launch_server --model-path m"
 
