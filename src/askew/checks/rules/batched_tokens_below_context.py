@@ -2,7 +2,8 @@
 
 ## What it finds
 
-vLLM with chunked prefill switched off and `--max-num-batched-tokens` smaller than the context length.
+vLLM with chunked prefill switched off and `--max-num-batched-tokens` smaller than the context length. Judged for
+releases before 0.8 and from 0.15 on; *possible* where the release is not known.
 
 ## Why it matters
 
@@ -23,22 +24,29 @@ Raise `--max-num-batched-tokens` to the context length, or let vLLM split prompt
 ## When it is fine
 
 With chunked prefill, the default of current releases, a smaller step is a choice about latency and not reported.
-Releases that ignore the switch for a model start all the same.
+The first releases of the V1 engine split prompts whatever the switch says: releases from 0.8 to 0.14 are not judged,
+unless `VLLM_USE_V1=0` is set.
 
 ## References
 
 - Chunked prefill: https://docs.vllm.ai/en/latest/configuration/optimization.html#chunked-prefill
 - The validation: https://github.com/vllm-project/vllm/blob/main/vllm/config/scheduler.py
+- The same in every release from 0.15.0 to 0.29.0: https://github.com/unslothai/unsloth-zoo/issues/1211
+- V1 switched it on always: https://github.com/vllm-project/vllm/pull/11061
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Needs, Outcome, Subject, found
-from askew.checks.reading import engine, places, whole, written
+from askew.checks.reading import engine, places, variable, whole, written
 from askew.findings.finding import Remedy
+from askew.resolve.observation import Confidence
 
+# V1 became the default with 0.8; the validation is reported the same from 0.15 on.
+_FIRST_V1, _VERIFIED = (0, 8), (0, 15)
 _STEP, _LENGTH, _CHUNKED = "runtime.max_num_batched_tokens", "runtime.max_model_len", "runtime.chunked_prefill"
 
 
@@ -48,6 +56,9 @@ def run(subject: Subject) -> Iterator[Outcome]:
     if engine(subject) != "vllm" or step is None or chunked is None or chunked.value is not False:
         return
     if not written(subject.known(_STEP)) and not written(chunked):
+        return
+    confidence = _judged(subject)
+    if confidence is None:
         return
     if length is None:
         if written(subject.known(_STEP)):
@@ -60,6 +71,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         CHECK,
         subject,
         at=spots,
+        confidence=confidence,
         summary=f"a step holds {step} tokens and the context {length}, with chunked prefill off",
         impact="vLLM refuses the combination at the start, or prompts longer than a step.",
         facts=(_LENGTH, _CHUNKED),
@@ -84,6 +96,18 @@ def run(subject: Subject) -> Iterator[Outcome]:
     )
 
 
+def _judged(subject: Subject) -> Confidence | None:
+    """How sure it is that the release refuses the combination; None for those that may split prompts all the same."""
+    identity = subject.snapshot.engine
+    numbers = re.match(r"v?(\d+)\.(\d+)", identity.version or "") if identity is not None else None
+    if variable(subject, "VLLM_USE_V1") == "0":
+        return "likely"
+    if numbers is None:
+        return "possible"
+    release = (int(numbers[1]), int(numbers[2]))
+    return None if _FIRST_V1 <= release < _VERIFIED else "likely"
+
+
 _DEPLOYMENT = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -93,7 +117,7 @@ spec:
     spec:
       containers:
         - name: engine
-          image: vllm/vllm-openai:v0.8.5
+          image: vllm/vllm-openai:{tag}
           args:
             - --model=/models/qwen
             - --max-num-batched-tokens={step}
@@ -102,8 +126,8 @@ spec:
 """
 
 
-def _case(name: str, step: int, length: int, switch: str, line: int = 0) -> Case:
-    source = _DEPLOYMENT.format(step=step, length=length, switch=switch)
+def _case(name: str, step: int, length: int, switch: str, line: int = 0, tag: str = "v0.20.0") -> Case:
+    source = _DEPLOYMENT.format(step=step, length=length, switch=switch, tag=tag)
     return Case(name=name, source=source, fires=bool(line), line=line)
 
 
@@ -119,6 +143,7 @@ CHECK = Check(
     cases=(
         _case("a step of a quarter", 8192, 32768, "--no-enable-chunked-prefill", line=12),
         _case("one token short", 8191, 8192, "--no-enable-chunked-prefill", line=12),
+        _case("split whatever the switch says", 8192, 32768, "--no-enable-chunked-prefill", tag="v0.8.5"),
         _case("in chunks", 2048, 32768, "--enable-chunked-prefill"),
         _case("as long", 8192, 8192, "--no-enable-chunked-prefill"),
         _case("in chunks by default", 2048, 8192, "--disable-log-requests"),

@@ -6,9 +6,9 @@ Tensor or pipeline parallelism larger than one, on GPUs that the deployment gets
 
 ## Why it matters
 
-A CUDA process sees one MIG slice at most, and slices cannot reach each other's memory: NVIDIA lists peer-to-peer
-transfers and NCCL between slices as not supported. The engine fails when it sets up its communication, or never gets
-its second device.
+Slices have no CUDA IPC and no NVLink: what their workers exchange goes through the memory of the host. Depending on
+the releases of the engine, NCCL and the driver, the engine is slow, or fails when it sets up its workers: vLLM stumbled
+over the names of slices, older NCCL over two ranks on one device.
 
 ## Example
 
@@ -24,12 +24,14 @@ Use one larger slice without parallelism, or whole GPUs.
 
 ## When it is fine
 
-When the driver and NCCL of the nodes are new enough for your way of sharing and you have seen it run: then waive the
-rule. Data parallelism over slices, one engine process for each, is fine and not reported.
+When you have seen it run, fast enough, with the releases in use: newer NCCL documents communicators over slices. Then
+waive the rule. Data parallelism over slices, one engine process for each, is fine and not reported.
 
 ## References
 
-- MIG, application considerations: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/
+- Communication between slices: https://docs.rapids.ai/deployment/stable/guides/mig
+- vLLM with two slices: https://github.com/vllm-project/vllm/issues/7211
+- NCCL's guide: https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/index.html
 - Parallelism in vLLM: https://docs.vllm.ai/en/latest/serving/parallelism_scaling/
 """
 
@@ -65,7 +67,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             fact=size,
             at=spots,
             summary=f"the model is split over {value} devices, which are MIG slices ({profile.value})",
-            impact="Slices cannot exchange data: the engine fails when it sets up communication between its workers.",
+            impact="What the workers exchange goes through host memory; some releases fail to set it up at all.",
             facts=("hardware.gpu.mig_profile",),
             remedies=(
                 Remedy(
@@ -106,8 +108,8 @@ CHECK = Check(
     id="tensor-parallel-across-mig",
     title="The engine splits the model over MIG slices",
     category="hardware",
-    severity="high",
-    confidence="likely",
+    severity="medium",
+    confidence="possible",
     facts=(*_SIZES, "hardware.gpu.mig_profile"),
     run=run,
     playbook="hardware-mismatch",
