@@ -31,11 +31,12 @@ _READER_MODULES: Mapping[str, str] = {
     "ome.io": "askew.platforms.kubernetes.generic",
 }
 
-# API group of the objects that are joined → the module whose JOINS do it.
+# API group (or group/Kind) of the objects that are joined → the module whose JOINS do it.
 _JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({""}), "askew.platforms.kubernetes.services"),
     (frozenset(), "askew.platforms.kubernetes.autoscalers"),
     (frozenset({"policy"}), "askew.platforms.kubernetes.disruption"),
+    (frozenset({"/Node"}), "askew.platforms.kubernetes.nodes"),
     (
         frozenset(
             {
@@ -123,7 +124,7 @@ _CORE_GROUPS = frozenset(
 
 
 def _joins(objects: Objects) -> tuple[Join, ...]:
-    groups = {one.group for one in objects}
+    groups = {one.group for one in objects} | {f"{one.group}/{one.kind}" for one in objects}
     joins: list[Join] = []
     for wanted, module in _JOIN_MODULES:
         if not wanted or groups & wanted:

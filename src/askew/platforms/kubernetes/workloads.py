@@ -292,7 +292,8 @@ def _observations(draft: Draft, objects: Objects, joins: Sequence[Join]) -> tupl
     joined = [observation for join in joins for observation in join(draft, objects)]
     said = {observation.fact for observation in draft.observations}
     joined = [observation for observation in joined if observation.fact not in said or observation.hop]
-    known = said | {observation.fact for observation in joined}
+    # What was seen beats what was asked for in resolution, which then shows both.
+    known = said | {observation.fact for observation in joined if observation.basis != "seen"}
     found: list[Observation] = []
     found.append(observed("orchestration.kind", draft.workload_kind, draft.object.node["kind"].location))
     found.extend(_replicas(draft))
