@@ -1,28 +1,71 @@
-"""Read the arguments, variables and defaults of one vLLM release from its unpacked source, as text.
+"""Read arguments, variables, metrics and defaults of one vLLM release from its unpacked source, as text.
 
-Nothing is imported or run: the source is parsed with ``ast``. Get the source with the ordinary pip client
-(``pip download --no-deps --no-binary :all: vllm==X``), unpack it, then::
+Nothing is imported or run: the source is parsed with ``ast``. ``tools.engines.releases`` calls this for every release;
+for one alone::
 
-    python tools/engines/extract_vllm.py --source vllm-0.33.0 --version 0.33.0 \
-        --out src/askew/engines/vllm/versions/0.33.0.json
+    python -m tools.engines.extract_vllm --source vllm-0.33.0
 
-Reads the structure of releases since 0.29: ``EngineArgs.add_cli_args`` takes its arguments from fields of config
-classes (``get_kwargs``), the front end from ``FrontendArgs``, variables from the dict in ``envs.py``.
+Reads every structure since 0.2.7: ``EngineArgs.add_cli_args`` names defaults of its own class or, since 0.8.4, fields
+of config classes (``get_kwargs``); the front end has a parser of its own and, since 0.10, ``FrontendArgs``; variables
+are in the dict of ``envs.py`` since 0.4.2; metrics are the names given to the Prometheus client.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
+import io
 import json
 import pathlib
+import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from typing import Any
 
 MISSING = object()
-FRONT_ENDS = ("vllm/entrypoints/common/cli_args.py", "vllm/entrypoints/openai/cli_args.py")
+FRONT_ENDS = (
+    "vllm/entrypoints/common/cli_args.py",
+    "vllm/entrypoints/launchers/cli_args.py",
+    "vllm/entrypoints/openai/cli_args.py",
+    "vllm/entrypoints/openai/api_server.py",
+)
+COMMANDS = ("vllm/entrypoints/cli/serve.py", "vllm/scripts.py")  # where `vllm serve` has arguments of its own
+PARSERS = ("make_arg_parser", "parse_args")
+# Functions that compute defaults: a digest of each says in which release a rule may have changed.
+RULES = {
+    "vllm/engine/arg_utils.py": (
+        "create_engine_config",
+        "create_scheduler_config",
+        "get_batch_defaults",
+        "_set_default_args",
+        "_set_default_args_v0",
+        "_set_default_args_v1",
+        "_set_default_chunked_prefill_and_prefix_caching_args",
+        "_set_default_max_num_seqs_and_batched_tokens_args",
+        "_is_v1_supported_oracle",
+    ),
+}
+GETENV = (
+    *("os.getenv", "os.environ.get", "env_with_choices", "env_list_with_choices", "env_set_with_choices"),
+    *("maybe_convert_bool", "maybe_convert_int", "env_bool", "env_int", "get_env_or_set_default"),
+)
+METRIC = re.compile(r"vllm:[a-z0-9_]*[a-z0-9]")
+OFF: tuple[object, ...] = (None, False, 0, "", "0", "false")
 SENTINELS: tuple[object, ...] = (None, "auto", -1)
+
+
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, also those that hold on some platforms only."""
+    for node in body:
+        if isinstance(node, ast.If):
+            yield from top_level(node.body)
+            yield from top_level(node.orelse)
+        elif isinstance(node, ast.Try):
+            yield from top_level(node.body)
+        else:
+            yield node
 
 
 class Module:
@@ -30,7 +73,8 @@ class Module:
 
     def __init__(self, root: pathlib.Path, path: str) -> None:
         self.path = path
-        self.tree = ast.parse((root / path).read_text(encoding="utf-8"))
+        self.text = (root / path).read_text(encoding="utf-8")
+        self.tree = ast.parse(self.text)
         self.classes: dict[str, ast.ClassDef] = {}
         self.constants: dict[str, ast.expr] = {}
         self.imports: dict[str, tuple[str, str]] = {}
@@ -40,7 +84,7 @@ class Module:
                 dotted = ".".join([*parts[: len(parts) - node.level], node.module]) if node.level else node.module
                 for alias in node.names:
                     self.imports.setdefault(alias.asname or alias.name, (dotted, alias.name))
-        for node in self.tree.body:
+        for node in top_level(self.tree.body):
             if isinstance(node, ast.ClassDef):
                 self.classes[node.name] = node
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -111,6 +155,8 @@ class Source:
         if isinstance(node, ast.Name):
             found = self.find(module, node.id)
             return self.value(found[0], found[1], depth + 1) if found and isinstance(found[1], ast.expr) else MISSING
+        if isinstance(node, ast.Attribute) and node.attr == "value" and isinstance(node.value, ast.Attribute):
+            return self.value(module, node.value, depth + 1)  # of a member of an enumeration
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if node.value.id == "envs":
                 return variables(self).get(node.attr, {}).get("value", MISSING)
@@ -118,6 +164,15 @@ class Source:
             return self.value(field.module, field.value, depth + 1) if field else self.member(module, node, depth)
         if isinstance(node, ast.Call):
             return self.called(module, node, depth)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.value(module, node.operand, depth + 1)
+            return inner if inner is MISSING else not inner
+        if isinstance(node, ast.IfExp) and ast.unparse(node.test).startswith("envs."):
+            on = self.value(module, node.test, depth + 1)
+            return MISSING if on is MISSING else self.value(module, node.orelse if on in OFF else node.body, depth + 1)
+        if isinstance(node, (ast.List, ast.Tuple)):
+            parts = [self.value(module, part, depth + 1) for part in node.elts]
+            return MISSING if any(part is MISSING for part in parts) else parts
         if isinstance(node, ast.BinOp):
             left, right = self.value(module, node.left, depth + 1), self.value(module, node.right, depth + 1)
             if isinstance(left, int) and isinstance(right, int):
@@ -149,16 +204,25 @@ class Source:
             if isinstance(factory, ast.Lambda):
                 return self.value(module, factory.body, depth + 1)
             if factory is not None:
-                return {"list": [], "dict": {}, "set": []}.get(ast.unparse(factory), {})
+                empties: dict[str, object] = {"list": [], "dict": {}, "set": []}
+                made = empties.get(ast.unparse(factory))
+                owner = self.find(module, ast.unparse(factory)) if made is None else None
+                return {} if owner and isinstance(owner[1], ast.ClassDef) else MISSING if made is None else made
             return self.value(module, node.args[0], depth + 1) if node.args else MISSING
         if name == "get_field" and len(node.args) == 2:
             field = self.fields(module, ast.unparse(node.args[0])).get(str(self.value(module, node.args[1])))
             return self.value(field.module, field.value, depth + 1) if field else MISSING
+        if name == "cast" and len(node.args) == 2:
+            return self.value(module, node.args[1], depth + 1)
+        if name == "str" and len(node.args) == 1:
+            inner = self.value(module, node.args[0], depth + 1)
+            return str(inner) if isinstance(inner, (int, float, str)) else MISSING
         if name in ("int", "float", "bool") and len(node.args) == 1:
             inner = self.value(module, node.args[0], depth + 1)
             return inner if isinstance(inner, (int, float)) else MISSING
         found = self.find(module, name)
-        return {} if found and isinstance(found[1], ast.ClassDef) and not node.args and not node.keywords else MISSING
+        empty = not node.args and not node.keywords and not name.startswith("_")
+        return {} if empty and found and isinstance(found[1], ast.ClassDef) else MISSING
 
 
 def takes(source: Source, module: Module, annotation: ast.expr) -> str:
@@ -224,28 +288,107 @@ def variables(source: Source) -> dict[str, dict[str, object]]:
     for key, value in zip(table.keys, table.values, strict=True):
         if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
             continue
-        default: object = MISSING
-        for call in ast.walk(value):
-            if isinstance(call, ast.Call) and len(call.args) > 1 and "env" in ast.unparse(call.func):
-                try:
-                    default = ast.literal_eval(call.args[1])
-                except (ValueError, TypeError):
-                    default = MISSING
-                break
         entry: dict[str, object] = {"at": f"{module.path}:{key.lineno}"}
-        if default is not MISSING and default is not None:
+        default = getenv_default(source, module, value)
+        if default is MISSING:
+            entry["kind"] = "rule"
+        elif default is not None:
             entry["value"] = default
         found[key.value] = entry
     return found
 
 
+def getenv_default(source: Source, module: Module, reader: ast.expr) -> object:
+    """What a variable is taken for where it is not set; None where the reader makes nothing of it."""
+    body = reader.body if isinstance(reader, ast.Lambda) else reader
+    if isinstance(body, ast.IfExp) and isinstance(body.test, ast.Compare) and "environ" in ast.unparse(body.test):
+        unset = body.body if isinstance(body.test.ops[0], ast.NotIn) else body.orelse
+        return source.value(module, unset)
+    for call in ast.walk(body):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in GETENV and call.args:
+            given = [*call.args[1:2], *(one.value for one in call.keywords if one.arg == "default")]
+            default = source.value(module, given[0]) if given else None
+            otherwise = body.values[-1] if isinstance(body, ast.BoolOp) and isinstance(body.op, ast.Or) else None
+            if default in (None, "") and isinstance(otherwise, ast.Constant):
+                return otherwise.value
+            return default
+    return MISSING
+
+
+def metrics(source: Source) -> dict[str, dict[str, object]]:
+    """The metrics that a release may emit.
+
+    ``hidden``: only with ``--show-hidden-metrics-for-version``. ``core``: only by that generation of the engine, in
+    releases that have both.
+    """
+    found: dict[str, dict[str, object]] = {}
+    cores: dict[str, set[str]] = {}
+    old, new = ((source.root / path).exists() for path in ("vllm/core/scheduler.py", "vllm/v1/metrics/loggers.py"))
+    for file in sorted((source.root / "vllm").rglob("*.py")):
+        text = file.read_bytes()
+        path = file.relative_to(source.root).as_posix()
+        first = path.startswith("vllm/engine/")
+        if b"vllm:" not in text or b"prom" not in text.lower() or (first and not old):
+            continue  # after the old engine went, its metrics stayed in the source for a release
+        module = source.module(path)
+        for name, line, hidden in named_metrics(module.tree, False) if module else ():
+            cores.setdefault(name, set()).add("v0" if first else "v1" if path.startswith("vllm/v1/") else "")
+            before = found.get(name)
+            if before is None or (before.get("hidden") and not hidden):
+                found[name] = {"at": f"{path}:{line}"}
+                if hidden:
+                    found[name]["hidden"] = True
+    for name, among in cores.items():
+        if old and new and len(among) == 1 and "" not in among:
+            found[name]["core"] = next(iter(among))
+    return found
+
+
+def named_metrics(node: ast.AST, hidden: bool) -> Iterator[tuple[str, int, bool]]:
+    """Names of metrics below ``node`` with their line, and whether a switch must be on for them."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and METRIC.fullmatch(node.value):
+        yield node.value, node.lineno, hidden
+    if isinstance(node, ast.If) and re.search(r"(?<!not )(?:self\.)?show_hidden_metrics$", ast.unparse(node.test)):
+        for child in node.body:
+            yield from named_metrics(child, True)
+        for child in node.orelse:
+            yield from named_metrics(child, hidden)
+        return
+    for below in ast.iter_child_nodes(node):
+        yield from named_metrics(below, hidden)
+
+
+def rules(source: Source) -> dict[str, dict[str, object]]:
+    """A digest of each function that computes defaults, without comments and layout."""
+    found: dict[str, dict[str, object]] = {}
+    for path, names in RULES.items():
+        module = source.module(path)
+        for node in ast.walk(module.tree) if module else ():
+            if isinstance(node, ast.FunctionDef) and node.name in names and module is not None:
+                segment = ast.get_source_segment(module.text, node, padded=True) or ""
+                found[node.name] = {"at": f"{path}:{node.lineno}", "digest": digest(segment)}
+    return found
+
+
+def digest(text: str) -> str:
+    """Twelve hex digits of the words of a function."""
+    import textwrap
+
+    kept = (tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING)
+    words = tokenize.generate_tokens(io.StringIO(textwrap.dedent(text)).readline)
+    return hashlib.sha256(" ".join(word.string for word in words if word.type in kept).encode()).hexdigest()[:12]
+
+
 def ruled(source: Source) -> set[str]:
     """Fields that the start-up code sets itself: a sentinel default of such a field is a rule, not a value."""
     names: set[str] = set()
-    paths = ["vllm/engine/arg_utils.py", *(f"vllm/config/{p.name}" for p in (source.root / "vllm/config").glob("*.py"))]
+    paths = ["vllm/engine/arg_utils.py", "vllm/config.py"]
+    paths += [*(f"vllm/config/{p.name}" for p in sorted((source.root / "vllm/config").glob("*.py")))]
     for path in paths:
         module = source.module(path)
         for node in ast.walk(module.tree) if module else ():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                continue  # a constructor that keeps what it was given
             targets = (
                 node.targets
                 if isinstance(node, ast.Assign)
@@ -272,16 +415,21 @@ def arguments(source: Source) -> dict[str, dict[str, object]]:
         raise SystemExit(f"{source.root}: no vllm/engine/arg_utils.py. Hint: give the unpacked sdist")
     for name in ("EngineArgs", "AsyncEngineArgs"):
         for function in engine.classes[name].body:
-            if isinstance(function, ast.FunctionDef) and function.name == "add_cli_args":
+            if isinstance(function, ast.FunctionDef) and function.name.startswith("add_cli_args"):
                 declared(source, engine, function, rules, found)
-    front = next((module for path in FRONT_ENDS if (module := source.module(path))), None)
+    front = next((module for path in FRONT_ENDS if (module := source.module(path)) and parses(module)), None)
     if front is None:
         raise SystemExit(
             f"{source.root}: no front end in {' or '.join(FRONT_ENDS)}. Hint: add the new place to FRONT_ENDS"
         )
     for item in front.tree.body:
-        if isinstance(item, ast.FunctionDef) and item.name == "make_arg_parser":
+        if isinstance(item, ast.FunctionDef) and item.name in PARSERS:
             declared(source, front, item, rules, found)
+    for path in COMMANDS:
+        command = source.module(path)
+        for part in ast.walk(command.tree) if command else ():
+            if isinstance(part, ast.FunctionDef) and command is not None:
+                declared(source, command, part, rules, found, of="serve_parser")
     special = {
         "middleware": "append",
         "allowed_origins": "value",
@@ -296,14 +444,30 @@ def arguments(source: Source) -> dict[str, dict[str, object]]:
     return found
 
 
+def parses(module: Module) -> bool:
+    """Whether a file declares arguments of the front end."""
+    functions = any(isinstance(item, ast.FunctionDef) and item.name in PARSERS for item in module.tree.body)
+    return functions or "FrontendArgs" in module.classes
+
+
 def declared(
-    source: Source, module: Module, function: ast.FunctionDef, rules: set[str], found: dict[str, dict[str, object]]
+    source: Source,
+    module: Module,
+    function: ast.FunctionDef,
+    rules: set[str],
+    found: dict[str, dict[str, object]],
+    of: str = "",
 ) -> None:
-    """Collect the ``add_argument`` calls of one function."""
+    """Collect the ``add_argument`` calls of one function; with ``of`` those on the parser of that name."""
     classes: dict[str, str] = {}
     shorthands: dict[str, ast.expr] = {}
+    looped: dict[str, list[str]] = {}
     overrides: dict[tuple[str, str], ast.expr] = {}
     for node in ast.walk(function):
+        if isinstance(node, ast.For):
+            constants = [one.value for one in ast.walk(node.iter) if isinstance(one, ast.Constant)]
+            several = [one for one in constants if isinstance(one, str) and one.startswith("--")]
+            looped.update((one.id, several) for one in ast.walk(node.target) if isinstance(one, ast.Name))
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, value = node.targets[0], node.value
             if isinstance(target, ast.Name) and isinstance(value, ast.Call) and ast.unparse(value.func) == "get_kwargs":
@@ -319,9 +483,12 @@ def declared(
     for node in ast.walk(function):
         if not (
             isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument"
-        ):
+        ) or (of and ast.unparse(node.func.value) != of):
             continue
         names = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+        if not names and node.args and isinstance(node.args[0], ast.Name):
+            for one in looped.get(node.args[0].id, ()):
+                put(found, [one], "value", None, f"{module.path}:{node.lineno}", False)
         if not any(name.startswith("--") for name in names):
             continue
         keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
@@ -358,7 +525,7 @@ def declared(
                 at = f"{field.module.path}:{field.line}"
         action = source.value(module, keywords["action"]) if "action" in keywords else ""
         if action in ("store_true", "store_false"):
-            kind, known = "switch", action == "store_false"
+            kind, known = "switch", known if "default" in keywords else action == "store_false"
         elif "action" in keywords and ast.unparse(keywords["action"]).endswith("BooleanOptionalAction"):
             kind = "toggle"
         elif "nargs" in keywords:
@@ -381,26 +548,19 @@ def put(found: dict[str, dict[str, object]], names: list[str], kind: str, value:
     found[names[0]] = entry
 
 
+def release(root: pathlib.Path) -> dict[str, dict[str, dict[str, object]]]:
+    """What one release has: ``arguments``, ``variables``, ``metrics`` and ``rules``, each by name in sorted order."""
+    source = Source(root)
+    kinds = {"arguments": arguments, "variables": variables, "metrics": metrics, "rules": rules}
+    return {kind: dict(sorted(read(source).items())) for kind, read in kinds.items()}
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Write the data file of one release, or print it."""
+    """Print what one release has."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True, help="folder of the unpacked source")
-    parser.add_argument("--version", required=True, help="the release, as published")
-    parser.add_argument("--out", help="file to write; standard output where it is not given")
     options = parser.parse_args(argv)
-    source = Source(pathlib.Path(options.source))
-    record = {
-        "engine": "vllm",
-        "version": options.version,
-        "source": f"https://pypi.org/project/vllm/{options.version}/",
-        "arguments": dict(sorted(arguments(source).items())),
-        "variables": dict(sorted(variables(source).items())),
-    }
-    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    if options.out:
-        pathlib.Path(options.out).write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    sys.stdout.write(json.dumps(release(pathlib.Path(options.source)), ensure_ascii=False, indent=1) + "\n")
     return 0
 
 

@@ -1,8 +1,10 @@
 """What is known of the releases of engines: their defaults, as data beside each engine.
 
-``engines/<engine>/versions/<release>.json`` holds one release, written by ``tools/engines`` from the published source
-read as text. ``versions/stable.json`` names the releases that were looked at and the defaults that were the same in
-every one of them: those hold even where the release is not known.
+``engines/<engine>/versions/history.json`` holds all releases of an engine as changes: for every argument, variable and
+metric the releases in which its state began. Engines of which few releases were read have ``<release>.json`` instead,
+one for each. Both are written by ``tools/engines`` from the published sources read as text. ``stable.json`` names
+the releases that were looked at and the defaults that were the same in every one of them: those hold even where the
+release is not known.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import functools
 import os.path
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -40,14 +42,37 @@ class VersionsError(Exception):
 class Default(msgspec.Struct, frozen=True, omit_defaults=True):
     """The default of one argument or variable: its value as the engine's source has it, and where that stands.
 
-    ``at`` is ``path/in/the/source.py:line``. ``value`` is None both for "none" and for a rule's placeholder; ``kind``
-    tells them apart.
+    ``at`` is ``path/in/the/source.py:line`` in the release ``since``, the first with this state (empty: the release
+    that was asked for). ``value`` is None both for "none" and for a rule's placeholder; ``kind`` tells them apart.
+    ``takes`` is what the argument takes, as ``Flag.takes`` has it.
     """
 
     value: JsonData = None
     kind: DefaultKind = "literal"
     at: str = ""
     names: tuple[str, ...] = ()
+    takes: str = "value"
+    since: str = ""
+
+
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A metric that a release may emit.
+
+    ``hidden`` when only a switch brings it back; ``core`` the generation of the engine that alone emits it, in releases
+    that have two. ``at`` and ``since`` as for a default.
+    """
+
+    hidden: bool = False
+    core: str = ""
+    at: str = ""
+    since: str = ""
+
+
+class Computed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A function of the engine that computes defaults; its ``digest`` changes when its words do."""
+
+    digest: str = ""
+    at: str = ""
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +83,71 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     arguments: Mapping[str, Default]
     variables: Mapping[str, Default] = {}
+    metrics: Mapping[str, Metric] = {}
     notes: str = ""
 
-    def where(self, default: Default) -> Location:
-        """The place of a default in the published source of the release."""
+    def where(self, default: Default | Metric) -> Location:
+        """The place of a default in the published source: of the first release that has it in this state."""
         path, _, line = default.at.rpartition(":")
-        return Location(f"{self.engine} {self.version} {path}", line=int(line) if line.isdigit() else 0)
+        release = default.since or self.version
+        return Location(f"{self.engine} {release} {path}", line=int(line) if line.isdigit() else 0)
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """All releases of one engine, oldest first, and when each thing changed.
+
+    A name maps to ``(index of the first release with this state, state)``; the state is None from the release on that
+    no longer has it. ``source`` is the public address of the releases.
+    """
+
+    engine: str
+    source: str
+    releases: tuple[str, ...]
+    arguments: Mapping[str, tuple[tuple[int, Default | None], ...]]
+    variables: Mapping[str, tuple[tuple[int, Default | None], ...]] = {}
+    metrics: Mapping[str, tuple[tuple[int, Metric | None], ...]] = {}
+    rules: Mapping[str, tuple[tuple[int, Computed | None], ...]] = {}
+
+    def at(self, index: int) -> Release:
+        """The release with this index, whole."""
+        names = self.releases
+        return Release(
+            engine=self.engine,
+            version=names[index],
+            source=self.source,
+            arguments=_standing(self.arguments, index, names),
+            variables=_standing(self.variables, index, names),
+            metrics=_standing(self.metrics, index, names),
+        )
+
+    def spans(self, argument: str) -> tuple[tuple[str, str], ...]:
+        """When the releases had an argument: pairs of the first with it and the first without, empty at the ends."""
+        found: list[tuple[str, str]] = []
+        for index, state in self.arguments.get(argument, ()):
+            if state is None:
+                found[-1] = (found[-1][0], self.releases[index])
+            elif not found or found[-1][1]:
+                found.append((self.releases[index] if index else "", ""))
+        return tuple(found)
+
+
+_State = TypeVar("_State", Default, Metric)
+
+
+def _standing(
+    changes: Mapping[str, tuple[tuple[int, _State | None], ...]], index: int, names: Sequence[str]
+) -> dict[str, _State]:
+    """The states that hold in one release, each with the release in which it began."""
+    found: dict[str, _State] = {}
+    for name, steps in changes.items():
+        began, state = -1, None
+        for first, following in steps:
+            if first > index:
+                break
+            began, state = first, following
+        if state is not None:
+            found[name] = msgspec.structs.replace(state, since=names[began])
+    return found
 
 
 class Stable(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +182,31 @@ def _read(path: str) -> bytes | None:
 
 
 @functools.lru_cache(maxsize=8)
+def history(engine: str) -> History | None:
+    """All releases of ``engine`` with their changes, or None where this build has them one by one, or none."""
+    path = os.path.join(_folder(engine), "history.json")
+    data = _read(path)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=History)
+    except msgspec.DecodeError as error:
+        raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
+
+
+@functools.lru_cache(maxsize=32)
 def load(engine: str, version: str | None) -> Release | None:
     """The data of exactly this release (``0.33.0``, with or without ``v``), or None when this build has none.
 
-    Never the data of a neighbour: a default of another release is a guess.
+    Never the data of a neighbour: a default of another release is a guess. ``nearest`` says so where it gives one.
     """
     if not version or not version.removeprefix("v")[:1].isdigit() or not _NAME.issuperset(version):
         return None
-    path = os.path.join(_folder(engine), version.removeprefix("v") + ".json")
+    plain = version.removeprefix("v")
+    past = history(engine)
+    if past is not None:
+        return past.at(past.releases.index(plain)) if plain in past.releases else None
+    path = os.path.join(_folder(engine), plain + ".json")
     data = _read(path)
     if data is None:
         return None
@@ -115,8 +216,25 @@ def load(engine: str, version: str | None) -> Release | None:
         raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
 
 
+def nearest(engine: str, version: str | None) -> tuple[Release, bool] | None:
+    """The release that tells most about ``version``, and whether it is that release.
+
+    For a release that this build does not have (a nightly, a build with a patch, one that came later), the newest that
+    is not newer, else the oldest. None where ``version`` is no release or nothing of the engine is known.
+    """
+    exact = load(engine, version)
+    if exact is not None:
+        return exact, True
+    near = neighbours(version, releases(engine)) if version else ()
+    found = load(engine, near[0]) if near else None
+    return (found, False) if found is not None else None
+
+
 def releases(engine: str) -> tuple[str, ...]:
     """The releases of ``engine`` whose defaults are in this build, oldest first."""
+    past = history(engine)
+    if past is not None:
+        return past.releases
     try:
         names = os.listdir(_folder(engine))
     except FileNotFoundError:

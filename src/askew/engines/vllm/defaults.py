@@ -1,21 +1,22 @@
 """What vLLM does where nobody says: defaults as data of the release, and those that depend on other facts as rules.
 
-Source of the rules: ``EngineArgs.create_engine_config``, ``EngineArgs.get_batch_defaults`` and
-``vllm/config/model.py`` of vLLM 0.33.0, https://pypi.org/project/vllm/0.33.0/
+What the generation of the engine decides is in ``generations``. Source of the rules here: ``vllm/config`` and
+``vllm/v1`` of the releases named beside each, https://pypi.org/project/vllm/#history
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from askew.engines.versions import Release, Stable
-from askew.evidence.location import Location
+from askew.engines.versions import Release, Stable, release_key
+from askew.engines.vllm import generations
+from askew.engines.vllm.generations import GIB, Setting
+from askew.engines.vllm.readers import OTHER, as_text
 from askew.facts.types import Value
-from askew.resolve.observation import Unknown
+from askew.resolve.observation import Observation, Unknown
 from askew.resolve.rule import Rule
 
-GIB = 2**30
-GPU = "hardware.gpu.model"
+_ENV = "runtime.env"
 
 # Facts whose default is what the argument's default says, as it stands.
 LITERAL: dict[str, str] = {
@@ -44,6 +45,14 @@ LITERAL: dict[str, str] = {
     "serving.api_key_required": "--api-key",
     "serving.tls": "--ssl-certfile",
 }
+# What releases did before they had the argument, where that is not "nothing".
+_BEFORE: dict[str, Value] = {
+    "runtime.data_parallel_size": 1,
+    "runtime.expert_parallel": False,
+    "runtime.generation_config": "engine",
+    "runtime.load_format": "auto",
+}
+_NOT_YET: frozenset[str] = frozenset({"runtime.lora.max_rank", "runtime.lora.max_adapters"})
 # None in these means "off" or "no", not "none known".
 _OFF: frozenset[str] = frozenset({"runtime.lora.enabled", "serving.api_key_required", "serving.tls"})
 
@@ -70,8 +79,14 @@ RULED: tuple[str, ...] = (
 def literal(fact: str, argument: str, release: Release) -> Value | Unknown:
     """The default of ``fact`` in a release of this build. An argument that the release lacks is off, or none."""
     entry = release.arguments.get(argument)
+    if entry is None and fact in _NOT_YET:
+        return Unknown(f"vLLM {release.version} has no {argument}", missing=True)
     if entry is None:
-        return 0 if fact.endswith(".bytes") else None
+        return 0 if fact.endswith(".bytes") else False if fact in _OFF else _BEFORE.get(fact)
+    if fact == "runtime.seed" and entry.kind == "rule":
+        return 0  # V1 sets it where nobody does (ModelConfig.__post_init__, 0.9.0 to 0.11.2)
+    if fact == "runtime.generation_config" and entry.value is None:
+        return "engine"
     return spelled(fact, entry.value)
 
 
@@ -91,47 +106,141 @@ def why_unknown(version: str | None, tag: str, stable: Stable | None) -> str:
     return f"defaults of vLLM {version} are not in this build"
 
 
-def rules(release: Release | None, *, throughput: bool, longest: bool, pooling: bool) -> tuple[Rule, ...]:
-    """The computed defaults.
+def rules(setting: Setting | None, *, longest: bool) -> tuple[Rule, ...]:
+    """The computed defaults; of an unknown release those that hold in all.
 
-    ``throughput``: ``--performance-mode throughput`` doubles the batch. ``longest``: the launch asks for the longest
-    context that fits. ``pooling``: the launch asks for a pooling model, of which some can do neither chunked prefill
-    nor prefix caching.
+    ``longest``: the launch asks for the longest context that fits.
     """
     found = [*_ANY, _context(longest)]
-    if release is not None:
-        found.append(_dtype(release))
-        if not pooling:
-            found += _batch(release, throughput)
+    if setting is not None:
+        found += generations.rules(setting)
+        found += [_graphs(setting), _api_servers(setting)]
+        if "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS" in setting.release.variables:
+            found.append(_graph_memory(setting))
     return tuple(found)
 
 
-def _dtype(release: Release) -> Rule:
-    def compute(facts: Mapping[str, Value]) -> Value | Unknown:
-        stored = facts["model.config.dtype"]
-        gpus = facts.get(GPU)
-        bfloat16 = None
-        if isinstance(gpus, list) and gpus:
-            from askew.knowledge.gpus import supports_bf16
+def options(release: Release) -> tuple[Observation, ...]:
+    """Defaults of options without a fact of their own that changed between releases, so that a change can be seen.
 
-            bfloat16 = supports_bf16(str(gpus[0]))
-        if stored == "float16":
-            return "float16"
-        if stored in ("bfloat16", "float32"):
-            if bfloat16 is None and stored == "bfloat16":
-                return "bfloat16"
-            if bfloat16 is None:
-                return Unknown("a float32 checkpoint runs in bfloat16 or float16, whichever the GPU prefers")
-            return "bfloat16" if bfloat16 else "float16"
-        return Unknown(f"vLLM decides by the GPU for a checkpoint in {stored}")
+    What a release does not have is unknown, and nobody left it open.
+    """
+    found: list[Observation] = []
+
+    def say(fact: str, key: str, value: Value | Unknown, argument: str = "", because: str = "") -> None:
+        entry = release.arguments.get(argument or key) or release.variables.get(argument or key)
+        found.append(
+            Observation(
+                fact=fact,
+                key=key,
+                value=value,
+                origin="engine-default",
+                locations=(release.where(entry),) if entry is not None else (),
+                because=(because,) if because else (),
+            )
+        )
+
+    key = release_key(release.version)
+    for argument in ("--disable-cascade-attn", "--allowed-origins"):
+        entry = release.arguments.get(argument)
+        if entry is None:
+            say(OTHER, argument, Unknown(f"vLLM {release.version} has no {argument}", missing=True))
+        elif entry.value is None:
+            say(OTHER, argument, Unknown("vLLM decides it at start"))
+        else:
+            say(OTHER, argument, _text(entry.value))
+    logged = "--enable-log-requests" if "--enable-log-requests" in release.arguments else "--disable-log-requests"
+    say(OTHER, "--enable-log-requests", "true" if logged.startswith("--disable") else "false", logged)
+    sampler = "VLLM_USE_FLASHINFER_SAMPLER"
+    if sampler not in release.variables:
+        say(_ENV, sampler, Unknown(f"vLLM {release.version} does not read {sampler}", missing=True))
+    elif (0, 8) <= key < (0, 11, 1):
+        # topk_topp_sampler.py asks "is not False" in these, and whether it is true in later ones.
+        say(_ENV, sampler, "auto", because="unset, V1 samples with FlashInfer where it is installed")
+    else:
+        say(_ENV, sampler, "1" if release.variables[sampler].value is True else "0")
+    return tuple(found)
+
+
+def _text(value: Value) -> str:
+    """A default as the text of an option reads it."""
+    import msgspec
+
+    return as_text((value if isinstance(value, str) else msgspec.json.encode(value).decode(),))  # type: ignore[return-value]
+
+
+def guided(release: Release) -> Value:
+    """The back end of guided decoding: an argument of its own until 0.11, then a part of a configuration."""
+    entry = release.arguments.get("--guided-decoding-backend")
+    if entry is not None and isinstance(entry.value, str):
+        return entry.value
+    return "auto" if release_key(release.version) >= (0, 11) else None
+
+
+def asynchronous(release: Release) -> Value | Unknown:
+    """Whether scheduling overlaps with execution: off until 0.14, then by what else is used."""
+    if release_key(release.version) < (0, 14):
+        return False
+    return Unknown("vLLM overlaps scheduling unless another setting forbids it")
+
+
+def _graphs(setting: Setting) -> Rule:
+    """``VllmConfig.__post_init__`` of 0.10.1 to 0.11.2, ``OPTIMIZATION_LEVEL_02`` since 0.12.0."""
+    key = setting.key
+
+    def compute(facts: Mapping[str, Value]) -> Value | Unknown:
+        if key < (0, 10, 1):
+            return Unknown(f"vLLM {setting.release.version} has no cudagraph_mode", missing=True)
+        found = generations.core(setting, facts)
+        if isinstance(found, Unknown):
+            return found
+        if found == "v0" or facts.get("runtime.enforce_eager"):
+            return None
+        return "FULL_AND_PIECEWISE" if key >= (0, 11) else "PIECEWISE"
 
     return Rule(
-        fact="runtime.dtype",
-        needs=("model.config.dtype",),
-        uses=(GPU,),
+        fact="runtime.compilation",
+        key="cudagraph_mode",
+        needs=(),
+        uses=(generations.GPU, "runtime.enforce_eager"),
         compute=compute,
-        because="--dtype auto follows the model's configuration, and the GPU where it lacks that dtype",
-        location=_at(release, "--dtype"),
+        because="CUDA graphs of models that generate text, where no other level of compilation is asked for",
+        confidence="likely",
+        location=setting.at("--compilation-config"),
+    )
+
+
+def _api_servers(setting: Setting) -> Rule:
+    """``vllm/entrypoints/cli/serve.py``: since 0.15.0 as many as data parallel ranks."""
+
+    def compute(facts: Mapping[str, Value]) -> Value | Unknown:
+        ranks = facts.get("runtime.data_parallel_size")
+        if not isinstance(ranks, int) or ranks <= 1:
+            return None
+        return str(ranks) if setting.key >= (0, 15) else "1"
+
+    return Rule(
+        fact=OTHER,
+        key="--api-server-count",
+        needs=(),
+        uses=("runtime.data_parallel_size",),
+        compute=compute,
+        because="one process answers for each data parallel rank since 0.15.0, one for all before",
+        location=setting.at("--api-server-count"),
+    )
+
+
+def _graph_memory(setting: Setting) -> Rule:
+    name = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
+    entry = setting.release.variables[name]
+    return Rule(
+        fact=_ENV,
+        key=name,
+        needs=(),
+        uses=("runtime.enforce_eager",),
+        compute=lambda facts: None if facts.get("runtime.enforce_eager") else _text(entry.value),
+        because="whether the memory of CUDA graphs is taken off the KV cache",
+        location=setting.release.where(entry),
     )
 
 
@@ -150,75 +259,6 @@ def _context(longest: bool) -> Rule:
         compute=compute,
         because="without --max-model-len the model's own context length holds",
     )
-
-
-def _batch(release: Release, throughput: bool) -> list[Rule]:
-    """``get_batch_defaults`` for the OpenAI server: by the memory of one GPU, the A100 and GB10 excepted."""
-
-    def tier(facts: Mapping[str, Value]) -> tuple[int, int] | Unknown:
-        from askew.knowledge.gpus import info
-
-        gpus = facts[GPU]
-        if not isinstance(gpus, list) or not gpus:
-            return Unknown("the GPU is not known")
-        gpu = info(str(gpus[0]))
-        if gpu.vendor not in ("nvidia", "amd"):
-            return Unknown(f"vLLM decides by the platform on {gpu.vendor}")
-        if facts.get("hardware.gpu.mig_profile"):
-            return Unknown("it depends on the memory of the MIG slice")
-        memory = gpu.memory_bytes or (gpu.memory_gb or 0) * 10**9
-        if not memory:
-            return Unknown(f"the memory of {gpu.id} is not known")
-        if facts.get("runtime.expert_parallel") and facts.get("runtime.data_parallel_size", 1) != 1:
-            return Unknown("it depends on the all-to-all back end of expert parallelism")
-        seqs, tokens = 256, 2048
-        if memory >= 160 * GIB:
-            seqs, tokens = 1024, 16384
-        elif memory >= 70 * GIB and "a100" not in gpu.id and "gb10" not in gpu.id.split("-"):
-            seqs, tokens = 1024, 8192
-        return (seqs * 2, tokens * 2) if throughput else (seqs, tokens)
-
-    def tokens(facts: Mapping[str, Value]) -> Value | Unknown:
-        found = tier(facts)
-        if isinstance(found, Unknown):
-            return found
-        length, chunked = facts.get("runtime.max_model_len"), facts.get("runtime.chunked_prefill")
-        budget = found[1]
-        if chunked is False:
-            if not isinstance(length, int):
-                return Unknown("without chunked prefill it follows the context length, which is not known")
-            budget = max(budget, length)
-        return min(budget, found[0] * length) if isinstance(length, int) else budget
-
-    def seqs(facts: Mapping[str, Value]) -> Value | Unknown:
-        found = tier(facts)
-        if isinstance(found, Unknown):
-            return found
-        budget = facts.get("runtime.max_num_batched_tokens")
-        return min(found[0], budget) if isinstance(budget, int) and not isinstance(budget, bool) else found[0]
-
-    shared = ("hardware.gpu.mig_profile", "runtime.expert_parallel", "runtime.data_parallel_size")
-    where = _at(release, "--max-num-seqs")
-    return [
-        Rule(
-            fact="runtime.max_num_batched_tokens",
-            needs=(GPU,),
-            uses=(*shared, "runtime.max_model_len", "runtime.chunked_prefill"),
-            compute=tokens,
-            because="vLLM's server sets it by the memory of the GPU",
-            confidence="likely",
-            location=where,
-        ),
-        Rule(
-            fact="runtime.max_num_seqs",
-            needs=(GPU,),
-            uses=(*shared, "runtime.max_num_batched_tokens"),
-            compute=seqs,
-            because="vLLM's server sets it by the memory of the GPU",
-            confidence="likely",
-            location=where,
-        ),
-    ]
 
 
 def _quantization(facts: Mapping[str, Value]) -> Value | Unknown:
@@ -303,8 +343,3 @@ _ANY: tuple[Rule, ...] = (
         because="only max_new_tokens of the generation configuration caps an answer",
     ),
 )
-
-
-def _at(release: Release, argument: str) -> Location | None:
-    entry = release.arguments.get(argument)
-    return release.where(entry) if entry is not None else None

@@ -14,12 +14,14 @@ from askew.engines.observe import environment, identity, observe, read_arguments
 from askew.engines.vllm import config_file, defaults
 from askew.engines.vllm.environment import EXPRESSED, INERT
 from askew.engines.vllm.flags import CACHE_LAYOUTS, DEFERRED, FLAGS
+from askew.engines.vllm.generations import OBSTACLES, Setting
 from askew.engines.vllm.readers import OTHER, source
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
-from askew.resolve.observation import Observation, Origin, Unknown
+from askew.resolve.observation import Confidence, Observation, Origin, Unknown
+from askew.resolve.rule import Rule
 from askew.resolve.workload import Problem
 
 NAME, TITLE = "vllm", "vLLM"
@@ -59,7 +61,9 @@ class Vllm:
     def read(self, launch: Launch) -> Reading:
         """Read one launch of vLLM: its arguments, config file, environment, image and the defaults of its release."""
         said, version = identity(NAME, launch.image, title=TITLE, states=stated_release)
-        release = versions.load(NAME, version)
+        near = versions.nearest(NAME, version)
+        release, exact = near if near is not None else (None, False)
+        own = release if exact else None
         flags = _table(version)
         words = arguments_of(launch)
         parsed = parse(words, flags)
@@ -85,30 +89,29 @@ class Vllm:
         everything = (*(filed.parsed.given if filed.parsed else ()), *parsed.given)
         observations, refused = _cache_layouts(observations, everything)
         problems = [one for one in problems if one.fact != "runtime.kv_cache.dtype" or one.value not in refused]
-        observations = _without_own_defaults(observations, release)
+        observations = _without_own_defaults(observations, own)
         model, more = _model(parsed, launch, observations, release)
         observations.extend(model)
         problems.extend(more)
         observations.extend(_revision(observations))
-        variables, more = _environment(launch, release)
+        variables, more = _environment(launch, release, exact=exact)
         observations.extend(variables)
         problems.extend(more)
         observations.extend(_fixed(launch))
         pooling = not _POOLING.isdisjoint(_last(everything, name) for name in ("--runner", "--task", "--convert"))
+        setting = _setting(launch, release, everything, pooling=pooling)
         observations.extend(_defaults(launch, version, release, pooling=pooling))
-        rules = defaults.rules(
-            release,
-            throughput=_last(everything, "--performance-mode") == "throughput",
-            longest=_last(everything, "--max-model-len") in ("auto", "-1"),
-            pooling=pooling,
-        )
+        rules = defaults.rules(setting, longest=_last(everything, "--max-model-len") in ("auto", "-1"))
+        if any(one.fact == "runtime.compilation" for one in observations):
+            rules = tuple(one for one in rules if one.fact != "runtime.compilation")
         hidden = next((one for one in parsed.unmapped if one.reason), None)
         if hidden is not None:
             doubt = f"unless {hidden.name} holds an argument that says otherwise"
-            observations = [_doubted(one, doubt) if one.origin == "engine-default" else one for one in observations]
-            rules = tuple(
-                msgspec.structs.replace(one, confidence="possible", because=f"{one.because}, {doubt}") for one in rules
-            )
+            observations, rules = _doubted(observations, rules, "possible", doubt, cited=False)
+        if release is not None and not exact:
+            alike = versions.release_key(version or "")[:2] == versions.release_key(release.version)[:2]
+            doubt = f"vLLM {version} is not in this build; {release.version}, the nearest release that is, does so"
+            observations, rules = _doubted(observations, rules, "likely" if alike else "possible", doubt, cited=True)
         return Reading(
             observations=tuple(_without_key(one) for one in observations),
             rules=rules,
@@ -139,13 +142,54 @@ class Vllm:
 ENGINE = Vllm()
 
 
-def _doubted(one: Observation, doubt: str) -> Observation:
-    return msgspec.structs.replace(one, confidence="possible", because=(*one.because, doubt))
+def _doubted(
+    observations: list[Observation], rules: tuple[Rule, ...], confidence: Confidence, doubt: str, *, cited: bool
+) -> tuple[list[Observation], tuple[Rule, ...]]:
+    """Defaults with a lower confidence, and why. ``cited``: only those that cite a release."""
+
+    def weaker(held: Confidence) -> Confidence:
+        return held if held == "possible" else confidence
+
+    seen = [
+        msgspec.structs.replace(one, confidence=weaker(one.confidence), because=(*one.because, doubt))
+        if one.origin == "engine-default" and (one.locations or not cited)
+        else one
+        for one in observations
+    ]
+    ruled = tuple(
+        msgspec.structs.replace(one, confidence=weaker(one.confidence), because=f"{one.because}; {doubt}")
+        for one in rules
+    )
+    return seen, ruled
 
 
 def _without_key(one: Observation) -> Observation:
     """No text of a key is kept, not even its marker: that one is required is all that a fact says."""
     return msgspec.structs.replace(one, raw="") if one.fact.startswith(("serving.api_key", "serving.secrets")) else one
+
+
+def _setting(
+    launch: Launch, release: versions.Release | None, given: tuple[Given, ...], *, pooling: bool
+) -> Setting | None:
+    if release is None:
+        return None
+    variable = launch.env.get("VLLM_USE_V1")
+    asked = None if variable is None else {"0": False, "1": True}.get((variable.value or "").strip())
+    obstacle = next((one.flag.names[0] for one in given if one.flag.names[0] in OBSTACLES), "")
+    if not obstacle and "VLLM_ATTENTION_BACKEND" in launch.env:
+        obstacle = "VLLM_ATTENTION_BACKEND"
+    if not obstacle and variable is not None and asked is None:
+        obstacle = "VLLM_USE_V1"
+    if not obstacle and pooling:
+        obstacle = "a pooling model"
+    return Setting(
+        release=release,
+        asked=asked,
+        obstacle=obstacle,
+        throughput=_last(given, "--performance-mode") == "throughput",
+        pooling=pooling,
+        steps=_last(given, "--num-scheduler-steps") not in ("", "1"),
+    )
 
 
 class _Filed(msgspec.Struct, frozen=True):
@@ -411,7 +455,9 @@ def _revision(observations: list[Observation]) -> list[Observation]:
     return found
 
 
-def _environment(launch: Launch, release: versions.Release | None) -> tuple[list[Observation], list[Problem]]:
+def _environment(
+    launch: Launch, release: versions.Release | None, *, exact: bool
+) -> tuple[list[Observation], list[Problem]]:
     found = list(environment(launch, expressed=EXPRESSED, inert=INERT))
     problems: list[Problem] = []
     backend = launch.env.get("VLLM_ATTENTION_BACKEND")
@@ -431,7 +477,7 @@ def _environment(launch: Launch, release: versions.Release | None) -> tuple[list
         found.append(
             Observation(fact="serving.api_key_required", value=True, origin="env", locations=(key.location, *key.via))
         )
-    if release is not None:
+    if release is not None and exact and release.variables:
         problems.extend(_unknown_variables(launch, release))
     return found, problems
 
@@ -447,7 +493,7 @@ def _unknown_variables(launch: Launch, release: versions.Release) -> list[Proble
     for name, variable in launch.env.items():
         if not name.startswith("VLLM_") or name in release.variables or name in INERT:
             continue
-        if name in before:
+        if name in before and not _came_later(name, release.version):
             problems.append(
                 Problem(
                     kind="removed-argument",
@@ -474,6 +520,15 @@ def _unknown_variables(launch: Launch, release: versions.Release) -> list[Proble
                 )
             )
     return problems
+
+
+def _came_later(name: str, version: str) -> bool:
+    """Whether releases read a variable only after this one."""
+    past = versions.history(NAME)
+    steps = past.variables.get(name, ()) if past is not None else ()
+    if past is None or not steps:
+        return False
+    return versions.release_key(past.releases[steps[0][0]]) > versions.release_key(version)
 
 
 def _fixed(launch: Launch) -> list[Observation]:
@@ -506,7 +561,9 @@ def _defaults(
             raw = defaults.literal(fact, argument, release)
             if raw is None:
                 found.append(Observation(fact=fact, value=None, origin="engine-default", locations=where))
-            elif not isinstance(raw, Unknown):
+            elif isinstance(raw, Unknown):
+                found.append(Observation(fact=fact, value=raw, origin="engine-default", locations=where))
+            else:
                 found.extend(observe(fact, raw, origin="engine-default", locations=where).observations)
         elif stable is not None and argument in stable.defaults:
             raw = defaults.spelled(fact, stable.defaults[argument])
@@ -527,22 +584,20 @@ def _defaults(
     if release is None:
         for fact in defaults.RULED:
             found.append(Observation(fact=fact, value=Unknown(why), origin="engine-default"))
-    elif pooling:
-        depends = Unknown("it depends on the pooling of the model, which no source shows")
-        for fact in defaults.RULED:
-            found.append(Observation(fact=fact, value=depends, origin="engine-default"))
     else:
-        model = ("what vLLM does for text generation models",)
-        for fact, argument in (
-            ("runtime.chunked_prefill", "--enable-chunked-prefill"),
-            ("runtime.prefix_caching", "--enable-prefix-caching"),
+        found.extend(defaults.options(release))
+        back_end, overlap = defaults.guided(release), defaults.asynchronous(release)
+        for fact, argument, value in (
+            ("runtime.structured_output_backend", "--guided-decoding-backend", back_end),
+            ("runtime.async_scheduling", "--async-scheduling", overlap),
         ):
-            where = (release.where(release.arguments[argument]),)
-            found.append(
-                Observation(
-                    fact=fact, value=True, origin="engine-default", locations=where, confidence="likely", because=model
-                )
-            )
+            entry = release.arguments.get(argument)
+            where = (release.where(entry),) if entry is not None else ()
+            found.append(Observation(fact=fact, value=value, origin="engine-default", locations=where))
+        if pooling:
+            depends = Unknown("it depends on the pooling of the model, which no source shows")
+            for fact in defaults.RULED:
+                found.append(Observation(fact=fact, value=depends, origin="engine-default"))
     chosen = Unknown(
         "vLLM chooses it by GPU, model and dtype", observe_with="kubectl -n $NS logs $POD | grep -i 'attention backend'"
     )
