@@ -121,7 +121,6 @@ HEAVY = {
     "pathlib",
     "subprocess",
     "tomllib",
-    "typing_extensions",
     "unittest",
     "urllib.request",
 }
@@ -163,7 +162,7 @@ def imported(code: str, *arguments: str, cwd: Path) -> set[str]:
 
 
 RUN = "import sys; from askew.cli.main import main; sys.exit(main())"
-# Users have no typing_extensions, which development tools install; msgspec imports it where it is.
+# Users have no typing_extensions, which development tools install; msgspec imports it where it is. Here it cannot be.
 AS_INSTALLED = "import sys; sys.modules['typing_extensions'] = None\n" + RUN
 
 
