@@ -9,7 +9,7 @@ def test_every_default_cites_a_public_source():
     assert catalogue()
     for row in catalogue().values():
         assert row.source.startswith("https://")
-        assert row.citation.object == f"cite {row.component} {row.setting}"
+        assert row.citation.source == row.source
 
 
 def test_what_nobody_has_read_is_an_error_and_not_a_guess():

@@ -312,7 +312,7 @@ def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
     ``because``."""
     here = snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location
     cites = resolved.origin in _CITING
-    places = tuple(at for at in resolved.locations if not cites or at.source == here.source)
+    places = tuple(at for at in resolved.locations if not cites or at.object or at.column)
     if places == resolved.locations and places:
         return resolved
     cited = tuple(f"see {at}" for at in resolved.locations if at not in places)

@@ -74,7 +74,7 @@ _MORE_KEYS = _Pattern(
     re.IGNORECASE,
 )
 _ASSIGNMENT = _Pattern(
-    rf"(\b[A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)"
+    rf"((?<![A-Za-z0-9_-])[A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)"
     r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\";&|]+)",
     re.IGNORECASE,
 )

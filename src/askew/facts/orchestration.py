@@ -271,6 +271,7 @@ FACTS: tuple[Fact, ...] = (
         examples=({"cloud.google.com/gke-accelerator": "nvidia-l4"}, {}),
         observe_with=_field(".spec.nodeSelector"),
         playbook="scheduling",
+        follows="hardware.gpu.model",
     ),
     Fact(
         key="orchestration.affinity",

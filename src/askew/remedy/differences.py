@@ -245,6 +245,8 @@ def _field(difference: Difference, target: Snapshot, reference: Snapshot | None)
         default = ", as the reference does without it" if wanted.value is None else f": the default is {text}"
         action = f"Remove {where}{_key(difference)}{default}"
         text = ""
+    elif place is None and (there := _place(wanted)) is not None and there.object and there.path:
+        action = f"In {there.object}, set {there.path} to {text}"
     elif place is None:
         named = (
             "" if fact.key.startswith("orchestration.probe.") and not difference.key else _last(fact, difference.key)

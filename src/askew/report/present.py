@@ -260,7 +260,8 @@ def _one_change(finding: Finding) -> object:
         return None
     fact = FACTS[finding.rule]
     family = fact.settled_by or fact.follows or fact.key
-    return (family, finding.key, places(left), places(right))
+    key = finding.key if family == fact.key else ""  # a GPU label among node selectors follows a fact without keys
+    return (family, key, places(left), places(right))
 
 
 def _written(side: Resolved) -> bool:

@@ -195,7 +195,9 @@ def _where(finding: Finding, side: Resolved) -> str:
 
 def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose: bool) -> Iterator[str]:
     """What else tells how the side came about: hops, values that lost, and with -v the reasons."""
-    if len(side.hops) > 1:
+    if len(side.hops) == 1 and finding.kind == "difference":
+        yield from wrap(f"at {clean(side.hops[0].name)}", width, "          ", style, "2")
+    elif len(side.hops) > 1:
         cells = [
             (f"{clean(hop.name)}: {_shown(side, hop.value)}", ORIGINS.get(hop.origin, hop.origin), _at(hop))
             for hop in side.hops

@@ -27,7 +27,7 @@ class PlatformDefault(msgspec.Struct, frozen=True):
     @property
     def citation(self) -> Location:
         """The public source as the place of an observation."""
-        return Location(self.source, object=f"cite {self.component} {self.setting}")
+        return Location(self.source)
 
 
 @lru_cache(maxsize=1)

@@ -62,6 +62,7 @@ class Hop(msgspec.Struct, frozen=True):
         return observed(
             fact,
             value,
+            self.object.node["metadata"].location,
             row.citation,
             origin="platform-default",
             confidence="likely",
