@@ -162,6 +162,16 @@ def test_a_marker_makes_a_value_redacted():
     )
 
 
+def test_a_fact_that_one_hop_decides_names_the_hop():
+    found = resolve(
+        [
+            observed("serving.buffering", True, "explicit", 3, hop="Ingress llm"),
+            observed("serving.buffering", False, "platform-default", 1, hop="Route llm"),
+        ]
+    )["serving.buffering"]
+    assert [(hop.name, hop.value) for hop in found.hops] == [("Ingress llm", True)]
+
+
 OBSERVATIONS = st.lists(
     st.builds(
         observed,

@@ -126,9 +126,9 @@ def _rank(observation: Observation) -> int:
     return _RANK[observation.origin] if observation.rank is None else observation.rank
 
 
-def _precedence(observation: Observation) -> tuple[int, int, tuple[tuple[str, str, int, int], ...], str]:
+def _precedence(observation: Observation) -> tuple[int, int, tuple[tuple[str, str, int, int], ...], str, str]:
     places = tuple((at.source, at.path, -at.line, -at.column) for at in observation.locations)
-    return (_rank(observation), -observation.order, places, repr(observation.value))
+    return (_rank(observation), -observation.order, places, repr(observation.value), observation.hop)
 
 
 def _combine(fact: Fact, observations: list[Observation]) -> Resolved:
@@ -174,6 +174,7 @@ def _winner(fact: Fact, observations: list[Observation], key: str = "") -> Resol
             missing=best.value.missing,
         )
     state = "absent" if best.value is None else "redacted" if is_redacted(best.value) else "known"
+    hop = Hop(name=best.hop, value=best.value, origin=best.origin, locations=best.locations)
     return Resolved(
         fact=fact.key,
         key=key,
@@ -184,6 +185,7 @@ def _winner(fact: Fact, observations: list[Observation], key: str = "") -> Resol
         basis=best.basis,
         locations=locations,
         shadowed=shadowed,
+        hops=(hop,) if best.hop and not key else (),
         because=best.because,
     )
 

@@ -403,3 +403,8 @@ def test_the_corpus_is_read_with_canonical_facts_and_reasons(shared):
                         kind = kind.entry(seen_fact.key) if seen_fact.key and kind.entry else kind
                         assert kind.parse(value) == value, (path, seen_fact)
     assert seen > 150
+
+
+def test_a_preset_that_is_not_there_may_mount_memory_and_one_that_is_there_says():
+    assert "may mount memory at /dev/shm" in facts(one(LLM))["orchestration.shm.bytes"].reason
+    assert facts(one(PRESET + LLM))["orchestration.shm.bytes"] == 64 * 2**20

@@ -78,3 +78,7 @@ def test_a_profile_without_a_count_is_unknown(profile):
 
 def test_an_engine_that_kubeai_has_not_is_said():
     assert any("has no engine SGLANG" in problem for problem in one(model(engine="SGLANG")).containers[0].problems)
+
+
+def test_memory_that_the_controller_may_mount_is_not_the_runtimes_default():
+    assert "KubeAI may mount memory" in facts(one(model()))["orchestration.shm.bytes"].reason

@@ -72,3 +72,7 @@ def test_a_pipeline_is_its_services():
 
 def test_a_cache_runs_nothing():
     assert reading("apiVersion: apps.nvidia.com/v1alpha1\nkind: NIMCache\nmetadata: {name: c}\n").workloads == ()
+
+
+def test_memory_that_the_controller_may_mount_is_not_the_runtimes_default():
+    assert "NIM operator may mount memory" in facts(one(NIM))["orchestration.shm.bytes"].reason

@@ -205,3 +205,17 @@ def reading_or_error(text: str) -> None:
     # Where the file itself is no YAML any more, that is said where it is read.
     with suppress(EvidenceError):
         reading(text)
+
+
+def test_memory_that_the_controller_may_mount_is_not_the_runtimes_default():
+    assert "KubeRay may mount memory" in facts(one(LLM))["orchestration.shm.bytes"].reason
+    mounted = CLUSTER.replace(
+        "            image: rayproject/ray-llm:2.52.0\n            env",
+        "            image: rayproject/ray-llm:2.52.0\n"
+        "            volumeMounts: [{name: shm, mountPath: /dev/shm}]\n            env",
+    ).replace(
+        "          containers:\n          - name: worker",
+        "          volumes: [{name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}]\n"
+        "          containers:\n          - name: worker",
+    )
+    assert facts(one(LLM.replace(CLUSTER, mounted)))["orchestration.shm.bytes"] == 8 * 2**30

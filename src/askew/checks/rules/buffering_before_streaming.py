@@ -57,7 +57,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         stated = snapshot.facts.get("serving.streaming") if snapshot is not None else None
         if stated is not None and stated.state == "known" and stated.value is False:
             return
-    hop = next((hop.name for hop in buffering.hops if hop.value is True), "a hop")
+    hop = next((hop.name for hop in buffering.hops if hop.value is True), "a hop between client and engine")
     spots = places(subject, buffering)
     yield found(
         CHECK,

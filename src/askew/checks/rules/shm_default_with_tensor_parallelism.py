@@ -31,8 +31,9 @@ The memory counts towards the container's limit once it is used. With Docker: `-
 ## When it is fine
 
 On nodes whose GPUs have peer access, with an engine release that needs little for its own messages, and where the
-runtime's default was raised (`default-shm-size` of Docker). Hence *likely*, not *certain*. Kinds whose controllers
-mount memory at `/dev/shm` themselves (KubeRay's, KubeAI's Model, NIMService) are not reported.
+runtime's default was raised (`default-shm-size` of Docker). Hence *likely*, not *certain*. Where a controller
+may mount memory at `/dev/shm` itself (KubeRay's kinds, KubeAI's Model, NIMService, KServe's presets), the size is
+unknown and nothing is reported.
 
 ## References
 
@@ -52,11 +53,6 @@ from askew.checks.reading import engine, places, whole
 from askew.findings.finding import Remedy
 
 _ENOUGH = 256 * 2**20
-# Their controllers mount memory at /dev/shm themselves, or take pods from templates that do and that no source shows.
-# https://github.com/ray-project/kuberay/blob/master/ray-operator/controllers/ray/common/pod.go (SharedMemoryVolumeName)
-_MOUNTED = frozenset(
-    ("RayService", "RayCluster", "RayJob", "LLMInferenceService", "Model", "NIMService", "NIMPipeline")
-)
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -65,7 +61,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     size, ranks = whole(subject, "orchestration.shm.bytes"), whole(subject, "runtime.tensor_parallel_size")
     if not engine(subject) or shm is None or size is None or tensor is None or ranks is None or ranks < 2:
         return
-    if subject.snapshot.workload.kind in _MOUNTED or shm.origin != "platform-default" or size >= _ENOUGH:
+    if shm.origin != "platform-default" or size >= _ENOUGH:
         return
     hosts, gpus = whole(subject, "orchestration.hosts") or 1, whole(subject, "hardware.gpu.count")
     if gpus is not None and gpus <= hosts:

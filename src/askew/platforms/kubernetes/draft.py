@@ -63,6 +63,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     workload; what stands there is not worked out again from the pod (a reader that knows ``orchestration.replicas.min``
     better than ``replicas`` says so there). ``container_observations`` are facts about the engine's container, by
     container name ("" for all). ``engine`` is the engine's name where the platform declares it, else "".
+    ``shm`` is why /dev/shm may be larger than its default although the pod's fields mount nothing there.
     ``targets`` are further (group, kind, name) under which autoscalers, routes and services may refer to this workload.
     """
 
@@ -83,6 +84,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     observations: tuple[Observation, ...] = ()
     container_observations: Mapping[str, tuple[Observation, ...]] = {}
     engine: str = ""
+    shm: str = ""
     confidence: Confidence = "certain"
     targets: tuple[tuple[str, str, str], ...] = ()
     problems: tuple[str, ...] = ()

@@ -491,6 +491,7 @@ def _llm(one: Object, objects: Objects, bases: tuple[Node, ...], role: str, shar
         groups=_llm_workers(part, layers_of("worker")),
         additions=tuple(additions),
         container_observations={main: tuple(facts)},
+        shm="" if preset is not None else f"KServe's preset {preset_name} may mount memory at /dev/shm",
         confidence="certain" if preset is not None or not additions else "likely",
         problems=tuple(problems),
     )

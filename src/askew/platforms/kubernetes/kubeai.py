@@ -58,6 +58,7 @@ def model(one: Object, objects: Objects) -> tuple[Draft, ...]:
             container_observations={_CONTAINER: tuple(_container_facts(spec))},
             additions=(_program(one, text_of(engine), url, spec),),
             engine=_ENGINES.get(text_of(engine), text_of(engine).lower()),
+            shm="KubeAI may mount memory at /dev/shm of its engines",
             confidence="likely",
             problems=_problems(spec, text_of(engine)),
         ),

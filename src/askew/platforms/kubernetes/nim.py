@@ -55,6 +55,7 @@ def _draft(one: Object, spec: Node, name: str, role: str) -> Draft:
         observations=tuple(_scaling(spec["scale"])),
         container_observations={"": tuple(_source(spec["storage"]))},
         engine="nim",
+        shm="the NIM operator may mount memory at /dev/shm",
     )
 
 

@@ -30,6 +30,8 @@ from askew.resolve.observation import Observation, Unknown
 
 GROUP = "ray.io"
 _SERVE = Location("https://docs.ray.io/en/latest/serve/api/doc/ray.serve.config.AutoscalingConfig.html")
+# ray-operator/controllers/ray/common/pod.go: SharedMemoryVolumeName, added to the containers that run Ray.
+_SHM = "KubeRay may mount memory at /dev/shm of Ray's containers"
 _LLM_IMPORT = "ray.serve.llm"
 _MOST_PODS = 10_000
 _MOST_MODELS = 200
@@ -124,6 +126,7 @@ def _draft(one: Object, cluster: _Cluster, started: Addition | None = None) -> D
         additions=(started,) if started is not None else _ray_start(cluster.pod),
         observations=found,
         container_observations=of_container,
+        shm=_SHM,
         confidence="likely",
     )
 

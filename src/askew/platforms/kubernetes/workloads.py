@@ -19,6 +19,7 @@ from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.workload import Container, Member, Problem, Workload
 
+_SHM = "orchestration.shm.bytes"
 _IGNORE = "askew.dev/ignore"
 _MOST_PODS = 100_000
 
@@ -271,11 +272,19 @@ def _finish(
     finished = container.with_devices(total, unknown, tuple(dict.fromkeys(places)))
     given = (*more[0].get("", ()), *more[0].get(container.name, ()))
     better = {o.fact for o in given}
+    plain = (_shared_memory(o, draft.shm) if o.fact == _SHM else o for o in finished.observations)
     return msgspec.structs.replace(
         finished,
-        observations=(*(o for o in finished.observations if o.fact not in better), *given),
+        observations=(*(o for o in plain if o.fact not in better), *given),
         problems=(*finished.problems, *more[1]),
     )
+
+
+def _shared_memory(observation: Observation, controller: str) -> Observation:
+    """The size of /dev/shm: not its default where the kind's controller may mount memory there."""
+    if not controller or observation.origin != "platform-default":
+        return observation
+    return msgspec.structs.replace(observation, value=Unknown(controller, "df -h /dev/shm in the container"))
 
 
 def _member(draft: Draft, group: PodGroup, around: Surroundings) -> Member:
