@@ -1,0 +1,180 @@
+"""What Ollama does where nothing is written: literal defaults as observations, computed ones as rules.
+
+Sources: ``versions/``; ``Serve`` and ``modelOptions`` of ``server/routes.go`` (context), ``server/sched.go`` (slots)
+and ``Dockerfile`` (address) at the tags of https://github.com/ollama/ollama.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from askew.engines import versions
+from askew.engines.ollama.flags import PARAMETERS, address
+from askew.engines.versions import Default, Release
+from askew.evidence.location import Location
+from askew.facts.types import Value
+from askew.resolve.observation import Confidence, Observation, Unknown
+from askew.resolve.rule import Rule
+
+_GIB = 1 << 30
+_ABSENT: tuple[tuple[str, Value], ...] = (
+    ("serving.api_key_required", False),
+    ("serving.tls", False),
+    ("serving.protocol", "http"),
+    ("runtime.seed", None),
+    ("runtime.max_input_tokens", None),
+    ("runtime.max_output_tokens", None),
+)
+_SAMPLING = frozenset(
+    ("temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+)
+_PS = "curl -s $URL/api/ps"
+_SHOW = 'curl -s $URL/api/show -d \'{"model": "…"}\''
+# The first release that sizes the context by the memory of all GPUs.
+_BY_MEMORY = (0, 15, 5)
+
+
+@functools.lru_cache(maxsize=16)
+def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
+    """The literal defaults of a release; where it is not in this build of Askew, those that never changed.
+
+    ``official``: the image of the project, which sets OLLAMA_HOST.
+    """
+    release, stable = versions.load("ollama", version), versions.stable("ollama")
+    found: list[Observation] = []
+    for flag in PARAMETERS:
+        name = flag.names[0]
+        if flag.fact == "runtime.sampling_defaults" and flag.key in _SAMPLING:
+            confidence: Confidence = "likely"
+        elif flag.fact == "runtime.default_output_tokens":
+            confidence = "likely"
+        else:
+            continue
+        if release is not None and name in release.arguments:
+            raw, where = release.arguments[name].value, release.where(release.arguments[name])
+        elif release is None and stable is not None and name in stable.defaults:
+            raw, where = stable.defaults[name], stable.where
+        else:
+            continue
+        value: Value = "unlimited" if flag.key == "" and isinstance(raw, int) and raw < 0 else raw
+        because = ("a model's own parameters win over it",)
+        found.append(_default(flag.fact, flag.key, value, where, confidence, because))
+    cited = Location("ollama server/routes.go")
+    found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
+    found.extend(_server(release, official))
+    return tuple(found)
+
+
+def _server(release: Release | None, official: bool) -> list[Observation]:
+    found: list[Observation] = []
+    image = release.arguments.get("image OLLAMA_HOST") if release is not None else None
+    if official:
+        # Every Dockerfile that was read sets this address.
+        where = release.where(image) if release is not None and image is not None else Location("ollama Dockerfile")
+        parts = address(("0.0.0.0:11434",))
+    else:
+        where, parts = Location("ollama envconfig/config.go"), address(("",))
+    found.extend(_default(fact, key, value, where) for fact, key, value in parts)
+    if release is None:
+        return found
+    slots = release.variables.get("OLLAMA_NUM_PARALLEL")
+    if slots is not None and slots.value:
+        because = ("some models are held to one request at a time",)
+        found.append(_default("runtime.max_num_seqs", "", _plain(slots), release.where(slots), "likely", because))
+    queue = release.variables.get("OLLAMA_MAX_QUEUE")
+    if queue is not None and queue.value:
+        found.append(_default("serving.queue", "max_requests", _plain(queue), release.where(queue)))
+    length = release.variables.get("OLLAMA_CONTEXT_LENGTH")
+    if length is None or (not length.value and length.kind == "rule"):
+        length = release.arguments.get("num_ctx")
+    if length is not None and length.value:
+        because = ("a few model families get more, and no model more than it was trained for",)
+        found.append(_default("runtime.max_model_len", "", _plain(length), release.where(length), "likely", because))
+    cache = release.variables.get("OLLAMA_KV_CACHE_TYPE")
+    for part in ("dtype", "key_dtype", "value_dtype"):
+        where = release.where(cache) if cache is not None else Location(f"ollama {release.version} api/types.go")
+        found.append(_default(f"runtime.kv_cache.{part}", "", "float16", where))
+    return found
+
+
+def _plain(default: Default) -> Value:
+    return default.value
+
+
+def _default(
+    fact: str,
+    key: str,
+    value: Value | Unknown,
+    where: Location,
+    confidence: Confidence = "certain",
+    because: tuple[str, ...] = (),
+) -> Observation:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return Observation(
+        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence,
+        because=because,
+    )  # fmt: skip
+
+
+def _by_memory(known: Mapping[str, Value]) -> Value | Unknown:
+    """``Serve``: 256 Ki tokens from 47 GiB over all GPUs, 32 Ki from 23 GiB, else 4 Ki; at most the model's own."""
+    memory, count = known.get("hardware.gpu.memory.bytes"), known.get("hardware.gpu.count")
+    if count == 0:
+        length = 4096
+    elif isinstance(memory, int) and isinstance(count, int):
+        total = memory * count
+        length = 262144 if total >= 47 * _GIB else 32768 if total >= 23 * _GIB else 4096
+    else:
+        return Unknown("4096, 32768 or 262144 by the memory of all GPUs, which no source shows", _PS)
+    trained = known.get("model.context_length")
+    return min(length, trained) if isinstance(trained, int) else length
+
+
+def _tokens(known: Mapping[str, Value]) -> Value | Unknown:
+    length, slots = known["runtime.max_model_len"], known["runtime.max_num_seqs"]
+    if isinstance(length, int) and isinstance(slots, int):
+        return length * slots
+    return Unknown("the length or the number of slots is not known", _PS)
+
+
+def _undecided(fact: str, reason: str, look: str) -> Rule:
+    return Rule(
+        fact=fact, needs=(), compute=lambda known: Unknown(reason, look), because="decided when a model is loaded"
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def default_rules(version: str | None) -> tuple[Rule, ...]:
+    """The computed defaults of a release."""
+    found = [
+        Rule(
+            fact="runtime.kv_cache.tokens", needs=("runtime.max_model_len", "runtime.max_num_seqs"), compute=_tokens,
+            because="each slot has the whole length", confidence="likely",
+        ),
+        _undecided("model.id", "a request names the model; no source shows which", _PS),
+        _undecided("model.source", "a request names the model; no source shows which", _PS),
+        _undecided("model.served_names", "every model that was pulled or created", "curl -s $URL/api/tags"),
+        _undecided("model.chat_template.source", "part of the model, or of its Modelfile", _SHOW),
+        _undecided("runtime.dtype", "each tensor is computed in the type that the model file stores it in", _SHOW),
+        _undecided("runtime.quantization", "stored in the model file, which no source shows", _SHOW),
+        _undecided("runtime.attention_backend", "flash attention by release, device and model", "the server's log"),
+        _undecided("runtime.max_num_batched_tokens", "512, and more where memory allows in newer releases", _PS),
+        _undecided("runtime.speculative", "part of the model", _SHOW),
+        _undecided("runtime.lora.enabled", "adapters are part of the model", _SHOW),
+        _undecided("runtime.max_num_seqs", "one slot or four by free memory", _PS),
+    ]  # fmt: skip
+    key = versions.release_key(version) if version else ()
+    if versions.load("ollama", version) is not None and key[:3] >= _BY_MEMORY:
+        found.append(
+            Rule(
+                fact="runtime.max_model_len", needs=(),
+                uses=("hardware.gpu.memory.bytes", "hardware.gpu.count", "model.context_length"), compute=_by_memory,
+                because="by the memory of all GPUs, and less where a model does not fit", confidence="likely",
+                location=Location(f"ollama {version} server/routes.go"),
+            )
+        )  # fmt: skip
+    else:
+        found.append(_undecided("runtime.max_model_len", "the default changed between releases", _PS))
+    return tuple(found)
