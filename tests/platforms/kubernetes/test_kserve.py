@@ -408,3 +408,36 @@ def test_the_corpus_is_read_with_canonical_facts_and_reasons(shared):
 def test_a_preset_that_is_not_there_may_mount_memory_and_one_that_is_there_says():
     assert "may mount memory at /dev/shm" in facts(one(LLM))["orchestration.shm.bytes"].reason
     assert facts(one(PRESET + LLM))["orchestration.shm.bytes"] == 64 * 2**20
+
+
+HUB = """\
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: chat}
+spec:
+  predictor:
+    model:
+      modelFormat: {name: huggingface}
+      args: [%s]
+      storageUri: %s
+"""
+
+
+@pytest.mark.parametrize("text", [HUB % ("--model_dir=/mnt/models", "%s"), LLM.replace("'hf://org/m'", "%s")])
+def test_the_commit_behind_an_address_of_the_hub_is_the_revision(text):
+    read = one(text % '"hf://org/model:0123abcd"')
+    assert facts(read)["model.source"] == "hf://org/model"
+    revision = observation(read, "model.revision")
+    assert (revision.value, revision.origin, revision.rank) == ("0123abcd", "explicit", 0)
+    assert revision.locations == observation(read, "model.source").locations
+    assert facts(one(text % '"hf://org/model:main"'))["model.revision"].text == "main"
+    unpinned = observation(one(text % "hf://org/model"), "model.revision")
+    assert isinstance(unpinned.value, Unknown)
+    assert unpinned.origin == "platform-default"
+    assert "model.revision" not in facts(one(text % "s3://bucket/model:1"))
+
+
+def test_the_address_says_no_revision_of_a_model_that_the_arguments_name():
+    found = facts(one(HUB % ("--model=other/model", '"hf://org/model:0123abcd"')))
+    assert found["model.source"] == "hf://org/model"
+    assert "model.revision" not in found

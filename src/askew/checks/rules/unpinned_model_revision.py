@@ -55,9 +55,8 @@ def unpinned(subject: Subject) -> Resolved | None:
     source, revision = subject.known("model.source"), subject.snapshot.facts.get("model.revision")
     if source is None or not isinstance(source.value, str) or not source.value.startswith(_HUBS):
         return None
-    name, _, commit = source.value.partition("://")[2].partition(":")
-    if "/" not in name or (commit and commit.lower() not in _MOVING):
-        return None  # a folder in the working directory, as far as one can tell; or KServe's hf://repository:commit
+    if "/" not in source.value.partition("://")[2]:
+        return None  # a folder in the working directory, as far as one can tell
     if revision is not None and revision.state in ("known", "redacted"):
         return None
     if revision is not None and revision.text and revision.text.lower() not in _MOVING:
@@ -166,6 +165,7 @@ CHECK = Check(
             line=1,
         ),
         Case(name="an address in KServe", source=_KSERVE.format(commit=""), fires=True, line=5),
+        Case(name="an address at a branch in KServe", source=_KSERVE.format(commit=":main"), fires=True, line=5),
         Case(name="an address with its commit in KServe", source=_KSERVE.format(commit=":a09a3545"), fires=False),
         _case(
             "a commit", "Qwen/Qwen2.5-7B-Instruct", "\n            - --revision=a09a35458c702b33eeacc393d103063234e8"

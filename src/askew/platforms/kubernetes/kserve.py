@@ -42,6 +42,8 @@ _OF_COMPONENT = frozenset(
     }
 )
 _MODEL_WORDS = ("--model", "--model_id", "--model-id", "--model-path", "--model_dir", "--model-dir")
+_HUB = "hf://"
+_MOVING = frozenset(("main", "master", "head", "latest"))
 _IMAGE_FACTS = ("runtime.image", "runtime.image.tag", "runtime.image.digest")
 # What a runtime that no source shows may say of its container.
 _RUNTIME_FACTS = (
@@ -233,10 +235,36 @@ def _source(uri: Node, layers: Layers, container: str) -> Iterator[Observation]:
     """Where the weights come from. The engine itself sees only the directory they are put into."""
     if not text_of(uri):
         return
-    source = observed("model.source", text_of(uri), uri.location, origin="declared")
-    if not _names_a_model(containers_by_name(layers).get(container, ())):
-        source = msgspec.structs.replace(source, rank=0)
-    yield source
+    if _names_a_model(containers_by_name(layers).get(container, ())):
+        yield observed("model.source", _repository(text_of(uri))[0], uri.location, origin="declared")
+    else:
+        yield from _weights(uri)
+
+
+def _weights(uri: Node) -> Iterator[Observation]:
+    """What KServe downloads, and at which revision: the directory that the engine is given tells neither."""
+    source, commit = _repository(text_of(uri))
+    yield msgspec.structs.replace(observed("model.source", source, uri.location, origin="declared"), rank=0)
+    if not source.startswith(_HUB) or "{{" in source:
+        return
+    value: Value | Unknown = commit
+    if not commit:
+        value = Unknown("no revision is pinned: KServe downloads the default branch", "write hf://REPOSITORY:COMMIT")
+    elif commit.lower() in _MOVING:
+        value = Unknown(f"{commit} moves: it is whatever its author pushed last", text=commit)
+    revision = observed("model.revision", value, uri.location, origin="explicit" if commit else "platform-default")
+    yield msgspec.structs.replace(revision, rank=0)
+
+
+def _repository(uri: str) -> tuple[str, str]:
+    """A Hub address without its commit, and the commit: ``hf://org/model:COMMIT``. Others stay as they are.
+
+    Source: https://kserve.github.io/website/docs/model-serving/storage/providers/hf
+    """
+    if not uri.startswith(_HUB):
+        return uri, ""
+    name, _, commit = uri.removeprefix(_HUB).partition(":")
+    return _HUB + name, commit
 
 
 def _names_a_model(container: Layers) -> bool:
@@ -474,8 +502,7 @@ def _llm(one: Object, objects: Objects, bases: tuple[Node, ...], role: str, shar
             )
             facts.extend(observed(fact, unknown, spec.location) for fact in _IMAGE_FACTS)
     if text_of(uri):
-        source = observed("model.source", text_of(uri), uri.location, origin="declared")
-        facts.append(msgspec.structs.replace(source, rank=0))
+        facts.extend(_weights(uri))
     problems.extend(f"{one.label}: the preset's {text} is not known" for text in dict.fromkeys(noted))
     return Draft(
         object=one,
