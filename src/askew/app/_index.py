@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 ENGINES: Mapping[str, str] = {
     "llama.cpp": "askew.engines.llama_cpp",
+    "ollama": "askew.engines.ollama",
     "sglang": "askew.engines.sglang",
     "tgi": "askew.engines.tgi",
     "vllm": "askew.engines.vllm",
