@@ -110,6 +110,14 @@ def test_what_is_left_is_added_or_removed():
     )
 
 
+def test_one_that_went_and_one_that_came_are_not_the_same_workload():
+    got = pairs(
+        [workload("a", "one"), workload("a", "gone", model="llama")],
+        [workload("a", "one"), workload("a", "new", model="qwen")],
+    )
+    assert got == ([("a/Deployment/one", "a/Deployment/one")], ["a/Deployment/gone"], ["a/Deployment/new"])
+
+
 def test_prefill_is_never_compared_with_decode():
     got = pairs(
         [workload("a", "llm", role="prefill"), workload("a", "llm", role="decode")],
