@@ -145,7 +145,7 @@ def test_what_is_changed_beside_a_workload_is_found(shared: Path, tmp_path: Path
                 sides.append(str(folder))
             assert old in companion
             line = beside(doc, companion).split(old)[0].count("\n") + 1
-            report = diff(*sides, Options())
+            report = diff(sides[0], sides[1], Options())
             found = [f for w in report.workloads for f in w.findings]
             about = [f for f in found if f.rule == fact]
             right = [
