@@ -30,6 +30,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     fail_on: Severity | None = None
     ignore: tuple[str, ...] = ()
     against: str = ""
+    plugins: bool = False
     path: str = ""
 
 
@@ -47,6 +48,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, rename="kebab"):
     fail_on: str = ""
     ignore: list[str] = []
     against: str = ""
+    plugins: bool = False
 
 
 def load(directory: str = ".") -> Config:
@@ -74,7 +76,7 @@ def load(directory: str = ".") -> Config:
     except msgspec.ValidationError as error:
         raise UsageError(
             f"{shown}: {error}",
-            "known are: [[waiver]] with rule, reason, workload, fact, owner, expires; fail-on; ignore; against",
+            "known are: fail-on; ignore; against; plugins; [[waiver]] with rule, reason, workload, fact, owner, expires",
         ) from None
     if parsed.fail_on and parsed.fail_on not in SEVERITIES:
         raise UsageError(f"{shown}: fail-on is '{parsed.fail_on}'", f"use one of: {', '.join(SEVERITIES)}")
@@ -85,6 +87,7 @@ def load(directory: str = ".") -> Config:
         fail_on=parsed.fail_on if parsed.fail_on in SEVERITIES else None,
         ignore=tuple(parsed.ignore),
         against=parsed.against,
+        plugins=parsed.plugins,
         path=shown,
     )
 

@@ -8,12 +8,14 @@ its, a check when checks run. Third parties come in by entry points (groups ``as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import cast
 
 from askew.app._index import CHECKS, COLLECTORS, ENGINES
+from askew.app.config import load as configuration
+from askew.app.errors import UsageError
 from askew.checks.interface import Check
 from askew.collectors.interface import Collector
 from askew.engines.interface import Engine, Recognition
@@ -23,7 +25,7 @@ from askew.evidence.launch import Launch
 @cache
 def engine(name: str) -> Engine:
     """The engine of this name, loaded. Raises KeyError for a name that is not installed."""
-    return cast(Engine, import_module(_recognitions()[name].module).ENGINE)
+    return cast(Engine, _held(_recognitions()[name].module, "ENGINE"))
 
 
 def engine_names() -> tuple[str, ...]:
@@ -65,34 +67,69 @@ def engine_of_image(image: str) -> str | None:
 
 def checks() -> Iterator[Check]:
     """Every installed check, in the order of their names."""
-    for module in CHECKS.values():
-        yield cast(Check, import_module(module).CHECK)
+    for module in _modules("checks").values():
+        yield cast(Check, _held(module, "CHECK"))
 
 
 def check(rule: str) -> Check:
     """The check of this name. Raises KeyError."""
-    return cast(Check, import_module(CHECKS[rule]).CHECK)
+    return cast(Check, _held(_modules("checks")[rule], "CHECK"))
 
 
 def check_names() -> tuple[str, ...]:
     """The names of all installed checks."""
-    return tuple(CHECKS)
+    return tuple(_modules("checks"))
 
 
 @cache
 def collector(scheme: str) -> Collector:
     """The collector that answers a URI scheme; the empty scheme is a plain path. Raises KeyError."""
-    return cast(Collector, import_module(COLLECTORS[scheme]).COLLECTOR)
+    return cast(Collector, _held(_modules("collectors")[scheme], "COLLECTOR"))
 
 
 def schemes() -> tuple[str, ...]:
     """Every URI scheme that some collector answers."""
-    return tuple(scheme for scheme in COLLECTORS if scheme)
+    return tuple(scheme for scheme in _modules("collectors") if scheme)
+
+
+_BUILT_IN: Mapping[str, Mapping[str, str]] = {"engines": ENGINES, "checks": CHECKS, "collectors": COLLECTORS}
+
+
+@cache
+def _modules(group: str) -> Mapping[str, str]:
+    """The module behind each name of a group: ours and, where ``askew.toml`` asks for them, those of entry points.
+
+    Raises UsageError when two of one name are installed.
+    """
+    if not configuration(".").plugins:
+        return _BUILT_IN[group]
+    from importlib.metadata import entry_points
+
+    modules = dict(_BUILT_IN[group])
+    for point in sorted(entry_points(group=f"askew.{group}")):
+        if modules.setdefault(point.name, point.value) != point.value:
+            raise UsageError(
+                f"two of askew.{group} are called '{point.name}': {modules[point.name]} and {point.value}",
+                "uninstall one of the plug-ins, or rename its entry point",
+            )
+    return modules
+
+
+def _held(module: str, name: str) -> object:
+    """What a module holds under a name. Raises UsageError where a plug-in cannot be imported or lacks it."""
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        if module.startswith("askew."):
+            raise
+        raise UsageError(
+            f"the plug-in {module} cannot be used: {error}", "repair or uninstall it, or set plugins = false"
+        ) from error
 
 
 @cache
 def _recognitions() -> dict[str, Recognition]:
-    return {name: cast(Recognition, import_module(package).RECOGNITION) for name, package in ENGINES.items()}
+    return {name: cast(Recognition, _held(module, "RECOGNITION")) for name, module in _modules("engines").items()}
 
 
 def _candidates(text: str) -> Iterator[str]:
