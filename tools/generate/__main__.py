@@ -6,9 +6,17 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.generate import index, schemas
+from tools.generate import checks, cli, engines, facts, index, readme, schemas
 
-OUTPUTS: Mapping[Path, Callable[[], str]] = {index.PATH: index.render, **schemas.OUTPUTS}
+OUTPUTS: Mapping[Path, Callable[[], str]] = {
+    index.PATH: index.render,
+    **facts.OUTPUTS,
+    **checks.OUTPUTS,
+    **engines.OUTPUTS,
+    **cli.OUTPUTS,
+    **schemas.OUTPUTS,
+    **readme.OUTPUTS,
+}
 
 
 def main() -> int:

@@ -76,7 +76,8 @@ def load(directory: str = ".") -> Config:
     except msgspec.ValidationError as error:
         raise UsageError(
             f"{shown}: {error}",
-            "known are: fail-on; ignore; against; plugins; [[waiver]] with rule, reason, workload, fact, owner, expires",
+            "known are: fail-on; ignore; against; plugins; "
+            "[[waiver]] with rule, reason, workload, fact, owner, expires",
         ) from None
     if parsed.fail_on and parsed.fail_on not in SEVERITIES:
         raise UsageError(f"{shown}: fail-on is '{parsed.fail_on}'", f"use one of: {', '.join(SEVERITIES)}")
