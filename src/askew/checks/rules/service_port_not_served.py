@@ -89,7 +89,9 @@ def run(subject: Subject) -> Iterator[Outcome]:
     if port is None:
         return
     for service, ports in sorted(targets.items()):
-        if any(target is None or target == port or _named(subject, target) for target in ports):
+        if any(
+            target is None or target == port or _sidecar(subject, target) or _named(subject, target) for target in ports
+        ):
             continue
         shown = ", ".join(str(target) for target in ports)
         spots = places(subject, services, subject.known("serving.port"))
@@ -129,6 +131,19 @@ def _target(subject: Subject, entry: dict[str, Value]) -> int | str | None:
     return target
 
 
+def _sidecar(subject: Subject, target: int | str) -> bool:
+    """Whether another container of the pod declares the port: a proxy beside the engine passes requests on."""
+    declared, own = subject.known(_CONTAINER), subject.snapshot.container
+    entries = declared.value if declared is not None and isinstance(declared.value, list) else []
+    return any(
+        isinstance(entry, dict)
+        and entry.get("port") == target
+        and own is not None
+        and entry.get("container") != own.name
+        for entry in entries
+    )
+
+
 def _named(subject: Subject, target: int | str) -> bool:
     """Whether the launch names the port for something: rendezvous, a side channel, a second server."""
     launch = subject.snapshot.launch
@@ -163,6 +178,35 @@ spec:
 """
 
 
+_PROXY = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: llm}
+spec:
+  selector: {matchLabels: {app: llm}}
+  template:
+    metadata: {labels: {app: llm}}
+    spec:
+      initContainers:
+        - name: routing-proxy
+          image: example.com/routing-proxy:v1
+          restartPolicy: Always
+          ports: [{containerPort: 8000}]
+      containers:
+        - name: engine
+          image: vllm/vllm-openai:v0.8.5
+          args: [--model=/models/qwen, --port=8200]
+          ports: [{containerPort: 8200}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: llm}
+spec:
+  selector: {app: llm}
+  ports: [{port: 80, targetPort: 8000}]
+"""
+
+
 def _case(
     name: str,
     target: str,
@@ -191,6 +235,8 @@ CHECK = Check(
         _case("a port that was left behind", "8000", args="[--model=/models/qwen, --port=9000]", line=21),
         _case("the engine's port", "8000"),
         _case("a name for the engine's port", "http"),
+        _case("a name for another port", "http", line=21, declared=9000),
+        Case(name="a proxy beside the engine", source=_PROXY, fires=False),
         _case("the engine was moved there", "8080", args="[--model=/models/qwen, --port=8080]"),
         _case("a Service of other pods", "8080", app="other"),
         _case("listens to itself", "http", 12, args="[--model=/models/qwen, --host=127.0.0.1]"),

@@ -139,6 +139,7 @@ def _container(
         found.append(_pull_policy(layers, launch.image))
         found.extend(_running_image(name, launch.image, around))
     found.extend(_resources(layers))
+    found.extend(_declared_ports(pods))
     found.extend(probes(layers, _named_ports(layers), originals))
     found.append(shared_memory(layers, pods, volumes))
     found.extend(volume_observations(layers, volumes, templates))
@@ -238,6 +239,22 @@ def _named_ports(layers: Layers) -> dict[str, int]:
             if number is not None and name:
                 found[name] = number
     return found
+
+
+def _declared_ports(pods: Layers) -> list[Observation]:
+    """Every port that the pod's containers declare: a Service may aim at a sidecar that passes requests on."""
+    declared: list[Value] = []
+    places: list[Location] = []
+    for layer in pods:
+        for field in ("containers", "initContainers"):
+            for container in layer[field].each():
+                for port in container["ports"].each():
+                    number = port["containerPort"].integer()
+                    if number is not None:
+                        name, inside = text_of(port["name"]), text_of(container["name"])
+                        declared.append({"container": inside, "name": name or None, "port": number})
+                        places.append(port["containerPort"].location)
+    return [observed("serving.container.ports", declared, *places)] if declared else []
 
 
 def _pull_policy(layers: Layers, image: Token) -> Observation:
