@@ -246,16 +246,21 @@ def environment(
     *,
     expressed: Collection[str] = (),
     inert: Collection[str] = (),
+    reads: Collection[str] = (),
     prefixes: Iterable[str] = RELEVANT_PREFIXES,
 ) -> tuple[Observation, ...]:
     """``runtime.env``, one observation for each variable that can change what an engine does.
 
     Without those in ``expressed`` (another fact says the same) and without what changes nothing: ``inert``, ``INERT``.
+    ``reads`` are the engine's own variables, where all of them are known: another one that a script or a manifest put
+    into the arguments is said by these.
     """
     starts = tuple(prefixes)
     found = []
     for name, variable in launch.env.items():
         if not name.startswith(starts) or name in expressed or name in inert or is_inert(name):
+            continue
+        if _only_arguments(name, reads) and _is_in_arguments(variable, launch.argv):
             continue
         found.append(
             _observation(
@@ -269,6 +274,43 @@ def environment(
             )
         )
     return tuple(found)
+
+
+# Prefixes that scripts around an engine use, too; what begins otherwise (NCCL_, CUDA_) a library may read as well.
+_ENGINES_OWN = ("VLLM_", "SGLANG_", "SGL_", "TGI_")
+_ARGUMENTS = ("_ARGS", "_ARGUMENTS", "_FLAGS", "_OPTS", "_OPTIONS")
+
+
+def _only_arguments(name: str, reads: Collection[str]) -> bool:
+    """Whether the engine itself does not read a variable: it has no such one, or, as far as nobody knows them all, the
+    name says that it holds arguments."""
+    if not name.startswith(_ENGINES_OWN) or name in reads:
+        return False
+    return bool(reads) or name.endswith(_ARGUMENTS)
+
+
+def _is_in_arguments(variable: Variable, argv: tuple[Token, ...]) -> bool:
+    """Whether all that the variable holds stands in words that came from it."""
+    if not variable.value or variable.unknown is not None:
+        return False
+    homes = {_home(at) for at in (variable.location, *variable.via)}
+    # A word that stands where the variable does, and came from nowhere, is another one of the same script.
+    expanded = [token for token in argv if token.via]
+    supplied = [token.text for token in expanded if any(_home(at) in homes for at in (token.location, *token.via))]
+    if any(variable.value in text for text in supplied):
+        return True
+    import shlex
+
+    try:
+        words = shlex.split(variable.value)
+    except ValueError:
+        return False
+    return bool(words) and all(word in supplied for word in words)
+
+
+def _home(at: Location) -> tuple[object, ...]:
+    """The field in which a place lies; the place itself where it lies in none."""
+    return (at.source, at.object, at.path) if at.path else (at.source, at.line, at.column)
 
 
 def identity(

@@ -458,7 +458,8 @@ def _revision(observations: list[Observation]) -> list[Observation]:
 def _environment(
     launch: Launch, release: versions.Release | None, *, exact: bool
 ) -> tuple[list[Observation], list[Problem]]:
-    found = list(environment(launch, expressed=EXPRESSED, inert=INERT))
+    reads = release.variables if release is not None else ()
+    found = list(environment(launch, expressed=EXPRESSED, inert=INERT, reads=reads))
     problems: list[Problem] = []
     backend = launch.env.get("VLLM_ATTENTION_BACKEND")
     if backend is not None and (release is None or "VLLM_ATTENTION_BACKEND" in release.variables):
