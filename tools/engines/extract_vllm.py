@@ -344,18 +344,27 @@ def metrics(source: Source) -> dict[str, dict[str, object]]:
     return found
 
 
-def named_metrics(node: ast.AST, hidden: bool) -> Iterator[tuple[str, int, bool]]:
-    """Names of metrics below ``node`` with their line, and whether a switch must be on for them."""
+def named_metrics(node: ast.AST, hidden: bool, suffix: str = "") -> Iterator[tuple[str, int, bool]]:
+    """Names of metrics below ``node`` with their line, and whether a switch must be on for them.
+
+    Counters have the name under which the Prometheus client shows them, with ``_total``.
+    """
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and METRIC.fullmatch(node.value):
-        yield node.value, node.lineno, hidden
+        yield node.value.removesuffix(suffix) + suffix, node.lineno, hidden
     if isinstance(node, ast.If) and re.search(r"(?<!not )(?:self\.)?show_hidden_metrics$", ast.unparse(node.test)):
         for child in node.body:
-            yield from named_metrics(child, True)
+            yield from named_metrics(child, True, suffix)
         for child in node.orelse:
-            yield from named_metrics(child, hidden)
+            yield from named_metrics(child, hidden, suffix)
         return
+    if isinstance(node, ast.Compare):
+        return  # asks for a name that something else gives
+    if isinstance(node, ast.Assign) and "counter" in ast.unparse(node.targets[0]).lower():
+        suffix = "_total"
+    elif isinstance(node, ast.Call):
+        suffix = "_total" if re.search(r"counter(?:_cls)?$", ast.unparse(node.func).lower()) else ""
     for below in ast.iter_child_nodes(node):
-        yield from named_metrics(below, hidden)
+        yield from named_metrics(below, hidden, suffix)
 
 
 def rules(source: Source) -> dict[str, dict[str, object]]:

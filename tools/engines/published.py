@@ -85,7 +85,7 @@ def fetch(package: str, version: str, cache: pathlib.Path) -> pathlib.Path:
         archive = _source(package, version, cache, target) or _wheel(package, version, target)
         text = target / "text"
         text.mkdir()
-        _unpack(archive, text)
+        unpack(archive, text)
         shutil.move(text, folder)
     return folder
 
@@ -139,7 +139,8 @@ def _stand_in(cache: pathlib.Path) -> pathlib.Path:
     return python
 
 
-def _unpack(archive: pathlib.Path, into: pathlib.Path) -> None:
+def unpack(archive: pathlib.Path, into: pathlib.Path) -> None:
+    """Write the text of the package that an archive holds; names that lead outside ``into`` are left out."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             members = ((info.filename, info.file_size, _reader(wheel, info)) for info in wheel.infolist())

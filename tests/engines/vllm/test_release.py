@@ -13,12 +13,14 @@ from askew.engines.vllm import RECOGNITION
 from askew.engines.vllm.defaults import LITERAL, rules
 from askew.engines.vllm.engine import ENGINE, stated_release
 from askew.engines.vllm.flags import DEFERRED, FLAGS
+from askew.engines.vllm.generations import Setting
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
 from askew.facts.values.image import image
 from askew.resolve.observation import Unknown
+from askew.resolve.rule import Rule
 
 HERE = Location("x", line=1)
 
@@ -128,63 +130,96 @@ def test_the_table_is_sound() -> None:
 
 
 def test_what_arguments_take_is_what_the_release_says() -> None:
-    data = json.loads((Path(versions.__file__).parent / "vllm/versions/0.33.0.json").read_text())["arguments"]
+    release = versions.load("vllm", "0.33.0")
+    assert release is not None
     takes = {name: flag.takes for flag in FLAGS if not flag.until for name in flag.names}
-    wrong = {name: (takes[name], entry["takes"]) for name, entry in data.items() if takes[name] != entry["takes"]}
+    wrong = {n: (takes[n], entry.takes) for n, entry in release.arguments.items() if takes[n] != entry.takes}
     # --pt-load-map-location also takes one plain word, --lora-modules its own forms; both are read.
     assert not wrong
 
 
-def test_history_of_the_arguments(shared: Path) -> None:
-    history = json.loads((shared / "knowledge/defaults/vllm_defaults.json").read_text())
-    releases = list(history)
-    assert tuple(releases) == versions.stable("vllm").releases  # type: ignore[union-attr]  # the file is part of the build
-    spans: dict[str, tuple[str, str]] = {}
-    for name in {name for arguments in history.values() for name in arguments}:
-        seen = [index for index, release in enumerate(releases) if name in history[release]]
-        until = releases[seen[-1] + 1] if seen[-1] + 1 < len(releases) else ""
-        spans[name] = ("" if seen[0] == 0 else releases[seen[0]], until)
+def test_since_and_until_are_those_of_the_releases() -> None:
+    history = versions.history("vllm")
+    assert history is not None
     mine: dict[str, list[tuple[str, str]]] = {}
     for flag in FLAGS:
-        for name in flag.names[:1]:
-            mine.setdefault(name, []).append((flag.since, flag.until))
+        mine.setdefault(flag.names[0], []).append((flag.since, flag.until))
     odd = {"--max-seq_len-to-capture", "--preemption_mode"}  # one release spelled them so; underscores equal dashes
-    for name, span in spans.items():
-        if name not in odd:
-            assert name in mine, name
-            assert (mine[name][0][0], mine[name][-1][1]) == span, name
+    for name in history.arguments.keys() - odd:
+        spans = history.spans(name)
+        assert name in mine, name
+        assert (mine[name][0][0], mine[name][-1][1]) == (spans[0][0], spans[-1][1]), name
+    assert mine.keys() <= history.arguments.keys()
 
 
-def test_defaults_agree_with_the_research(shared: Path) -> None:
-    release = versions.load("vllm", "0.33.0")
-    assert release is not None
-    table = json.loads((shared / "knowledge/defaults/vllm_defaults.json").read_text())["0.33.0"]
-    for name, entry in release.arguments.items():
-        theirs = table[name]["default"]
-        if isinstance(theirs, str) and re.search(r"[.(*]", theirs):
-            continue  # an expression that the research kept as text
-        assert entry.value == (theirs.strip("'") if isinstance(theirs, str) else theirs), name
+def test_arguments_and_defaults_agree_with_the_research(shared: Path) -> None:
+    table = json.loads((shared / "knowledge/defaults/vllm_defaults.json").read_text())
+    compared = 0
+    for name, arguments in table.items():
+        release = versions.load("vllm", name)
+        assert release is not None, name
+        assert release.arguments.keys() == arguments.keys(), name
+        for argument, entry in release.arguments.items():
+            theirs = arguments[argument]["default"]
+            if isinstance(theirs, dict) and "if" in theirs:
+                continue  # a choice between two that the research kept as it stands
+            if isinstance(theirs, str) and re.search(r"[.(*:]", theirs):
+                continue  # an expression that the research kept as text
+            if arguments[argument]["kind"] == "env" or entry.kind == "rule":
+                continue
+            expected = theirs.strip("'") if isinstance(theirs, str) else theirs
+            assert entry.value == expected, (name, argument)
+            compared += 1
+    assert compared > 9000
+
+
+def test_variables_and_metrics_agree_with_the_research(shared: Path) -> None:
+    variables = json.loads((shared / "knowledge/defaults/vllm_envs.json").read_text())
+    metrics = json.loads((shared / "knowledge/defaults/vllm_metrics.json").read_text())
+    for name, known in variables.items():
+        release = versions.load("vllm", name)
+        assert release is not None, name
+        assert release.variables.keys() == known.keys(), name
+        # The research has the names in the source, here are those that the Prometheus client shows.
+        shown = {one.removesuffix("_total") for one in release.metrics}
+        assert {one for one in metrics[name] if one.removesuffix("_total") not in shown} == set(), name
+
+
+def _rules(release: str) -> dict[str, Rule]:
+    loaded = versions.load("vllm", release)
+    assert loaded is not None
+    return {rule.fact: rule for rule in rules(Setting(release=loaded), longest=False) if not rule.key}
+
+
+GPUS = {
+    "L4-24GB": "l4",
+    "A100-80GB": "a100-80gb-sxm",
+    "H100-80GB": "h100-80gb-sxm",
+    "H200-141GB": "h200-141gb-sxm",
+    "B200-180GB": "b200",
+}
 
 
 def test_batch_defaults_agree_with_the_research(shared: Path) -> None:
-    release = versions.load("vllm", "0.33.0")
-    assert release is not None
-    found = {rule.fact: rule for rule in rules(release, throughput=False, longest=False, pooling=False)}
-    effective = json.loads((shared / "knowledge/defaults/vllm_effective.json").read_text())["0.33.0"]
-    ids = {"L4-24GB": "l4", "A100-80GB": "a100-80gb-sxm", "H100-80GB": "h100-80gb-sxm", "H200-141GB": "h200-141gb-sxm"}
-    checked = 0
     from askew.knowledge.gpus import gpu
 
-    for label, name in ids.items():
-        for one in gpu(name):
-            facts: dict[str, Value] = {"hardware.gpu.model": [one]}
-            tokens = found["runtime.max_num_batched_tokens"].compute(facts)
-            assert tokens == effective[label]["effective"]["max_num_batched_tokens"], label
-            assert isinstance(tokens, int)
-            facts["runtime.max_num_batched_tokens"] = tokens
-            assert found["runtime.max_num_seqs"].compute(facts) == effective[label]["effective"]["max_num_seqs"], label
-            checked += 1
-    assert checked >= 4
+    effective = json.loads((shared / "knowledge/defaults/vllm_effective.json").read_text())
+    compared = 0
+    for release, by_gpu in effective.items():
+        found = _rules(release)
+        for label, name in GPUS.items():
+            expected = by_gpu[label]["effective"]
+            for one in sorted(gpu(name)):
+                facts: dict[str, Value] = {"hardware.gpu.model": [one]}
+                for fact in ("chunked_prefill", "prefix_caching", "max_num_batched_tokens", "max_num_seqs"):
+                    value = found[f"runtime.{fact}"].compute(facts)
+                    assert not isinstance(value, Unknown)
+                    facts[f"runtime.{fact}"] = value
+                    want = expected[fact if fact.startswith("max") else f"enable_{fact}"]
+                    if not isinstance(want, list):  # the research could not tell
+                        assert value == want, (release, label, fact)
+                        compared += 1
+    assert compared > 800
 
 
 @pytest.mark.parametrize(
@@ -202,8 +237,7 @@ def test_batch_defaults_agree_with_the_research(shared: Path) -> None:
 def test_dtype_auto(stored: str, gpu: str | None, expected: str | None) -> None:
     from askew.knowledge.gpus import gpu as lookup
 
-    release = versions.load("vllm", "0.33.0")
-    (rule,) = (r for r in rules(release, throughput=False, longest=False, pooling=False) if r.fact == "runtime.dtype")
+    rule = _rules("0.33.0")["runtime.dtype"]
     facts: dict[str, Value] = {"model.config.dtype": stored}
     if gpu is not None:
         found_gpus: list[Value] = [*sorted(lookup(gpu))]
@@ -227,7 +261,7 @@ def _read(reference: str | None) -> dict[str, tuple[object, str, str]]:
 def test_defaults_of_a_release_in_this_build_cite_their_line() -> None:
     found = _read("vllm/vllm-openai:v0.33.0")
     assert found["runtime.gpu_memory_utilization"][:2] == (0.92, "certain")
-    assert re.fullmatch(r"vllm 0\.33\.0 vllm/config/cache\.py:\d+", found["runtime.gpu_memory_utilization"][2])
+    assert re.fullmatch(r"vllm 0\.\d+\.0 vllm/config/cache\.py:\d+", found["runtime.gpu_memory_utilization"][2])
 
 
 def test_defaults_that_never_differed_hold_for_any_release() -> None:
@@ -240,7 +274,6 @@ def test_defaults_that_never_differed_hold_for_any_release() -> None:
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        ("vllm/vllm-openai:v0.8.5", "defaults of vLLM 0.8.5 are not in this build"),
         ("vllm/vllm-openai:latest", "the release of vLLM is not known (image vllm/vllm-openai:latest)"),
         (None, "the release of vLLM is not known"),
     ],

@@ -37,9 +37,9 @@ from askew.engines.vllm.readers import (
 
 FACTS: tuple[Flag, ...] = (
     Flag(names=("--chat-template",), fact="model.chat_template.source"),
-    Flag(names=("--code-revision",), fact="model.code_revision", since="0.3.3"),
+    Flag(names=("--code-revision",), fact="model.code_revision", since="0.3.2"),
     Flag(names=("--model",), fact="model.id"),
-    Flag(names=("--lora-modules",), takes="list", fact="model.lora_adapters", read=lora_modules, since="0.3.3"),
+    Flag(names=("--lora-modules",), takes="list", fact="model.lora_adapters", read=lora_modules, since="0.3.2"),
     Flag(names=("--revision",), fact="model.revision"),
     Flag(names=("--served-model-name",), takes="list", fact="model.served_names"),
     Flag(names=("--tokenizer-mode",), fact="model.tokenizer.mode"),
@@ -54,7 +54,7 @@ FACTS: tuple[Flag, ...] = (
         takes="optional",
         fact="runtime.chunked_prefill",
         read=boolean,
-        since="0.4.1",
+        since="0.4.0",
         until="0.8.5",
     ),
     Flag(names=("--enable-chunked-prefill",), takes="toggle", fact="runtime.chunked_prefill", since="0.8.5"),
@@ -93,7 +93,7 @@ FACTS: tuple[Flag, ...] = (
     Flag(names=("--max-num-batched-tokens",), fact="runtime.max_num_batched_tokens", read=human_integer),
     Flag(names=("--max-num-seqs",), fact="runtime.max_num_seqs", read=whole),
     Flag(names=("--pipeline-parallel-size", "-pp"), fact="runtime.pipeline_parallel_size", read=whole),
-    Flag(names=("--enable-prefix-caching",), takes="toggle", fact="runtime.prefix_caching", since="0.4.1"),
+    Flag(names=("--enable-prefix-caching",), takes="toggle", fact="runtime.prefix_caching", since="0.4.0"),
     Flag(names=("--quantization", "-q"), fact="runtime.quantization"),
     Flag(names=("--reasoning-parser",), fact="runtime.reasoning_parser", read=parser, since="0.7.1"),
     Flag(
