@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from askew.evidence.document import Node
+from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.facts.values.quantity import bytes_
 from askew.platforms.kubernetes.citations import EMPTY_DIR, SHM_DEFAULT
@@ -57,6 +60,7 @@ def volume_observations(
 ) -> list[Observation]:
     """Mounts of one container by path. ``templates`` are a StatefulSet's volume claim templates by name."""
     entries: dict[str, Entry] = {}
+    declared: dict[str, Location] = {}
     for mount in keyed(containers, "volumeMounts", "mountPath"):
         path, name = text_of(mount["mountPath"]), text_of(mount["name"])
         normal = path.rstrip("/") or path
@@ -80,9 +84,21 @@ def volume_observations(
         if truth_of(mount["readOnly"]):
             entry["read_only"] = True
         entries[normal] = Entry({key: value for key, value in entry.items() if value not in (None, "")}, mount.location)
+        declared[normal] = templates[name].location if volume is None else _declared_at(volume)
     if not entries:
         return [observed("orchestration.volumes", None, EMPTY_DIR, origin="platform-default")]
-    return list(observed_map("orchestration.volumes", entries))
+    return [
+        msgspec.structs.replace(one, locations=(*one.locations, declared[one.key])) if one.key in declared else one
+        for one in observed_map("orchestration.volumes", entries)
+    ]
+
+
+def _declared_at(volume: Node) -> Location:
+    """Where a volume names what it holds, or begins."""
+    for kind, child in volume.items():
+        if (field := _SOURCES.get(kind)) is not None and child[field].exists:
+            return child[field].location
+    return volume.location
 
 
 def _volume(volume: Node) -> dict[str, Value]:
