@@ -254,6 +254,13 @@ def default_rules(version: str | None, python: bool, slots_given: bool) -> tuple
         _undecided("runtime.dtype", "each tensor is computed in the type that the model file stores it in"),
         _undecided("runtime.quantization", "stored in the model file, which no source shows", "read the GGUF header"),
     ]
+    reuse = (
+        "the last prompt of a slot is kept, by the release and by each request"
+        if not python
+        else ("the last prompt is kept where the next begins alike; --cache keeps more than one")
+    )
+    found.append(_undecided("runtime.prefix_caching", reuse))
+    found.append(_undecided("runtime.reasoning_parser", "decided by the release; no source shows which build"))
     if python:
         found.append(
             Rule(

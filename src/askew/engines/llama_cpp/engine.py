@@ -27,6 +27,7 @@ _UNSUPPORTED = {
     "model.revision": "llama.cpp downloads the Hub's default branch; it has no argument for a revision",
     "model.code_revision": "a GGUF file holds no code",
     "model.trust_remote_code": "a GGUF file holds no code",
+    "model.tokenizer.source": "the tokenizer is part of the GGUF file",
     "model.tokenizer.revision": "the tokenizer is part of the GGUF file",
     "model.tokenizer.mode": "the tokenizer is part of the GGUF file",
     "runtime.gpu_memory_utilization": "llama.cpp offloads a number of layers, not a share of memory",

@@ -120,8 +120,8 @@ _IRRELEVANT: tuple[tuple[str, str], ...] = (
 -ld --logdir <8672
 --log-disable !
 --log-file =LLAMA_ARG_LOG_FILE =LLAMA_LOG_FILE
---log-jsonl ? =LLAMA_ARG_LOG_JSONL
---log-prompts-dir
+--log-jsonl ? =LLAMA_ARG_LOG_JSONL +11063
+--log-prompts-dir +9873
 --log-colors optional =LLAMA_ARG_LOG_COLORS =LLAMA_LOG_COLORS
 -v --verbose --log-verbose !
 -lv --verbosity --log-verbosity =LLAMA_ARG_LOG_VERBOSITY =LLAMA_LOG_VERBOSITY
@@ -147,10 +147,10 @@ _IRRELEVANT: tuple[tuple[str, str], ...] = (
 --ui-config --webui-config =LLAMA_ARG_UI_CONFIG =LLAMA_ARG_WEBUI_CONFIG
 --ui-config-file --webui-config-file =LLAMA_ARG_UI_CONFIG_FILE =LLAMA_ARG_WEBUI_CONFIG_FILE
 --ui-mcp-proxy --webui-mcp-proxy ? ~--no-webui-mcp-proxy =LLAMA_ARG_UI_MCP_PROXY =LLAMA_ARG_WEBUI_MCP_PROXY
---cors-origins =LLAMA_ARG_CORS_ORIGINS
---cors-methods =LLAMA_ARG_CORS_METHODS
---cors-headers =LLAMA_ARG_CORS_HEADERS
---cors-credentials ? =LLAMA_ARG_CORS_CREDENTIALS
+--cors-origins =LLAMA_ARG_CORS_ORIGINS +10068
+--cors-methods =LLAMA_ARG_CORS_METHODS +10068
+--cors-headers =LLAMA_ARG_CORS_HEADERS +10068
+--cors-credentials ? =LLAMA_ARG_CORS_CREDENTIALS +10068
 --tags =LLAMA_ARG_TAGS
 """,
     ),
@@ -193,15 +193,16 @@ _OTHERS = """
 --swa-full ! =LLAMA_ARG_SWA_FULL
 -ctxcp --ctx-checkpoints --swa-checkpoints =LLAMA_ARG_CTX_CHECKPOINTS =LLAMA_ARG_SWA_CHECKPOINTS
 -cpent --checkpoint-every-n-tokens =LLAMA_ARG_CHECKPOINT_EVERY_NT <9538
--cms --checkpoint-min-step =LLAMA_ARG_CHECKPOINT_MIN_SPACING_NT
+-cms --checkpoint-min-step =LLAMA_ARG_CHECKPOINT_MIN_SPACING_NT +9538
 -cram --cache-ram =LLAMA_ARG_CACHE_RAM
---cache-idle-slots ? =LLAMA_ARG_CACHE_IDLE_SLOTS
+--cache-idle-slots ? =LLAMA_ARG_CACHE_IDLE_SLOTS +8929
 --clear-idle ? =LLAMA_ARG_CLEAR_IDLE <8929
 --spm-infill !
 --samplers
 --sampler-seq --sampling-seq
 --ignore-eos !
 --penalize-nl ! <8672
+--dry-sequence-breaker append
 -l --logit-bias append
 --grammar
 --grammar-file
@@ -216,26 +217,26 @@ _OTHERS = """
 --mmproj-offload ? =LLAMA_ARG_MMPROJ_OFFLOAD
 -mm --mmproj =LLAMA_ARG_MMPROJ
 -mmu --mmproj-url =LLAMA_ARG_MMPROJ_URL
--mmdev --mmproj-device =MTMD_BACKEND_DEVICE
+-mmdev --mmproj-device =MTMD_BACKEND_DEVICE +10566
 --image-min-tokens =LLAMA_ARG_IMAGE_MIN_TOKENS
 --image-max-tokens =LLAMA_ARG_IMAGE_MAX_TOKENS
---mtmd-batch-max-tokens =LLAMA_ARG_MTMD_BATCH_MAX_TOKENS
---video-fps =LLAMA_ARG_VIDEO_FPS
---video-timestamp-interval =LLAMA_ARG_VIDEO_TIMESTAMP_INTERVAL
---video-ffmpeg-dir =LLAMA_ARG_VIDEO_FFMPEG_DIR
+--mtmd-batch-max-tokens =LLAMA_ARG_MTMD_BATCH_MAX_TOKENS +9873
+--video-fps =LLAMA_ARG_VIDEO_FPS +10809
+--video-timestamp-interval =LLAMA_ARG_VIDEO_TIMESTAMP_INTERVAL +10809
+--video-ffmpeg-dir =LLAMA_ARG_VIDEO_FFMPEG_DIR +10809
 --rpc =LLAMA_ARG_RPC
 --mlock ! =LLAMA_ARG_MLOCK <11063
 --mmap ? =LLAMA_ARG_MMAP <11063
 -dio --direct-io ? ~-ndio =LLAMA_ARG_DIO <11063
--lm --load-mode =LLAMA_ARG_LOAD_MODE
--lzm --lazy-mode =LLAMA_ARG_LAZY_MODE
+-lm --load-mode =LLAMA_ARG_LOAD_MODE +10566
+-lzm --lazy-mode =LLAMA_ARG_LAZY_MODE +10809
 --numa =LLAMA_ARG_NUMA
 -dev --device =LLAMA_ARG_DEVICE
 -ot --override-tensor append =LLAMA_ARG_OVERRIDE_TENSOR
 -cmoe --cpu-moe ! =LLAMA_ARG_CPU_MOE
 -ncmoe --n-cpu-moe =LLAMA_ARG_N_CPU_MOE
 --moe-cache-mib =LLAMA_ARG_MOE_CACHE_MIB +11549
--ncffn --n-cpu-ffn =LLAMA_ARG_N_CPU_FFN
+-ncffn --n-cpu-ffn =LLAMA_ARG_N_CPU_FFN +10809
 -ngl --gpu-layers --n-gpu-layers =LLAMA_ARG_N_GPU_LAYERS
 -sm --split-mode =LLAMA_ARG_SPLIT_MODE
 -ts --tensor-split =LLAMA_ARG_TENSOR_SPLIT
@@ -249,19 +250,19 @@ _OTHERS = """
 --control-vector-scaled &
 --control-vector-layer-range &
 -hff --hf-file =LLAMA_ARG_HF_FILE
---embd-normalize
+--embd-normalize +9294
 --reuse-port ! =LLAMA_ARG_REUSE_PORT
 --api-prefix =LLAMA_ARG_API_PREFIX
 --tools =LLAMA_ARG_TOOLS
---tools-runtime =LLAMA_ARG_TOOLS_RUNTIME
---mcp-servers-config =LLAMA_ARG_MCP_SERVERS_CONFIG
---mcp-servers-json =LLAMA_ARG_MCP_SERVERS_JSON
--ag --agent ? ~-no-ag =LLAMA_ARG_AGENT
+--tools-runtime =LLAMA_ARG_TOOLS_RUNTIME +10566
+--mcp-servers-config =LLAMA_ARG_MCP_SERVERS_CONFIG +10566
+--mcp-servers-json =LLAMA_ARG_MCP_SERVERS_JSON +10566
+-ag --agent ? ~-no-ag =LLAMA_ARG_AGENT +9873
 --embedding --embeddings ! =LLAMA_ARG_EMBEDDINGS
 --rerank --reranking ! =LLAMA_ARG_RERANKING
 --chat-template-kwargs =LLAMA_ARG_CHAT_TEMPLATE_KWARGS =LLAMA_CHAT_TEMPLATE_KWARGS
 -to --timeout =LLAMA_ARG_TIMEOUT
---sse-ping-interval =LLAMA_ARG_SSE_PING_INTERVAL
+--sse-ping-interval =LLAMA_ARG_SSE_PING_INTERVAL +9538
 --threads-http =LLAMA_ARG_THREADS_HTTP
 --cache-reuse =LLAMA_ARG_CACHE_REUSE
 --metrics ! =LLAMA_ARG_ENDPOINT_METRICS
@@ -275,10 +276,10 @@ _OTHERS = """
 --models-autoload ? =LLAMA_ARG_MODELS_AUTOLOAD
 --jinja ? =LLAMA_ARG_JINJA
 -rea --reasoning =LLAMA_ARG_REASONING
---reasoning-effort =LLAMA_ARG_REASONING_EFFORT
+--reasoning-effort =LLAMA_ARG_REASONING_EFFORT +10566
 --reasoning-budget =LLAMA_ARG_THINK_BUDGET
 --reasoning-budget-message =LLAMA_ARG_THINK_BUDGET_MESSAGE
---reasoning-preserve ? =LLAMA_ARG_REASONING_PRESERVE
+--reasoning-preserve ? =LLAMA_ARG_REASONING_PRESERVE +9873
 --skip-chat-parsing ? =LLAMA_ARG_SKIP_CHAT_PARSING
 --prefill-assistant ? =LLAMA_ARG_PREFILL_ASSISTANT
 -sps --slot-prompt-similarity
@@ -290,15 +291,15 @@ _OTHERS = """
 -gaw --grp-attn-w =LLAMA_ARG_GRP_ATTN_W <8672
 --spec-draft-threads -td --threads-draft
 --spec-draft-threads-batch -tbd --threads-batch-draft
---spec-draft-cpu-mask -Cd --cpu-mask-draft
---spec-draft-cpu-range -Crd --cpu-range-draft
---spec-draft-cpu-strict --cpu-strict-draft
---spec-draft-prio --prio-draft
---spec-draft-poll --poll-draft
---spec-draft-cpu-mask-batch -Cbd --cpu-mask-batch-draft
---spec-draft-cpu-strict-batch --cpu-strict-batch-draft
---spec-draft-prio-batch --prio-batch-draft
---spec-draft-poll-batch --poll-batch-draft
+--spec-draft-cpu-mask -Cd --cpu-mask-draft +9093
+--spec-draft-cpu-range -Crd --cpu-range-draft +9093
+--spec-draft-cpu-strict --cpu-strict-draft +9093
+--spec-draft-prio --prio-draft +9093
+--spec-draft-poll --poll-draft +9093
+--spec-draft-cpu-mask-batch -Cbd --cpu-mask-batch-draft +9093
+--spec-draft-cpu-strict-batch --cpu-strict-batch-draft +9093
+--spec-draft-prio-batch --prio-batch-draft +9093
+--spec-draft-poll-batch --poll-batch-draft +9093
 --spec-draft-type-k -ctkd --cache-type-k-draft =LLAMA_ARG_SPEC_DRAFT_CACHE_TYPE_K =LLAMA_ARG_CACHE_TYPE_K_DRAFT
 --spec-draft-type-v -ctvd --cache-type-v-draft =LLAMA_ARG_SPEC_DRAFT_CACHE_TYPE_V =LLAMA_ARG_CACHE_TYPE_V_DRAFT
 --spec-draft-override-tensor -otd --override-tensor-draft append
@@ -310,9 +311,9 @@ _OTHERS = """
 --spec-draft-device -devd --device-draft
 --spec-draft-ngl -ngld --gpu-layers-draft --n-gpu-layers-draft =LLAMA_ARG_N_GPU_LAYERS_DRAFT
 --spec-draft-sampling =LLAMA_ARG_SPEC_DRAFT_SAMPLING +11549
---spec-draft-backend-sampling ? =LLAMA_ARG_SPEC_DRAFT_BACKEND_SAMPLING
---spec-synth-len =LLAMA_ARG_SPEC_SYNTH_LEN
---spec-synth-rates =LLAMA_ARG_SPEC_SYNTH_RATES
+--spec-draft-backend-sampling ? =LLAMA_ARG_SPEC_DRAFT_BACKEND_SAMPLING +9294
+--spec-synth-len =LLAMA_ARG_SPEC_SYNTH_LEN +10809
+--spec-synth-rates =LLAMA_ARG_SPEC_SYNTH_RATES +10809
 --embd-bge-small-en-default ! <8672
 --embd-e5-small-en-default ! <8672
 --embd-gte-small-default ! <8672
@@ -327,7 +328,7 @@ _OTHERS = """
 --gpt-oss-120b-default !
 --vision-gemma-4b-default !
 --vision-gemma-12b-default !
---spec-default !
+--spec-default ! +8929
 """
 
 # Names of sampling parameters as the facts have them; the others keep the server's own.
@@ -371,24 +372,24 @@ _SPECULATIVE = """
 --spec-type :method =LLAMA_ARG_SPEC_TYPE
 --spec-draft-model -md --model-draft :model =LLAMA_ARG_SPEC_DRAFT_MODEL =LLAMA_ARG_MODEL_DRAFT
 --spec-draft-hf -hfd -hfrd --hf-repo-draft :model =LLAMA_ARG_SPEC_DRAFT_HF_REPO =LLAMA_ARG_HFD_REPO
---spec-draft-n-max :num_speculative_tokens =LLAMA_ARG_SPEC_DRAFT_N_MAX
+--spec-draft-n-max :num_speculative_tokens =LLAMA_ARG_SPEC_DRAFT_N_MAX +9093
 --draft --draft-n --draft-max :num_speculative_tokens =LLAMA_ARG_DRAFT_MAX <9093 >--spec-draft-n-max
---spec-draft-n-min :min_tokens =LLAMA_ARG_SPEC_DRAFT_N_MIN
+--spec-draft-n-min :min_tokens =LLAMA_ARG_SPEC_DRAFT_N_MIN +9093
 --draft-min --draft-n-min :min_tokens =LLAMA_ARG_DRAFT_MIN <9093 >--spec-draft-n-min
 --spec-draft-p-min --draft-p-min :p_min =LLAMA_ARG_SPEC_DRAFT_P_MIN =LLAMA_ARG_DRAFT_P_MIN
---spec-draft-p-split --draft-p-split :p_split =LLAMA_ARG_SPEC_DRAFT_P_SPLIT
---spec-ngram-mod-n-min :ngram_mod_n_min
---spec-ngram-mod-n-max :ngram_mod_n_max
---spec-ngram-mod-n-match :ngram_mod_n_match
---spec-ngram-simple-size-n :ngram_simple_size_n
---spec-ngram-simple-size-m :ngram_simple_size_m
---spec-ngram-simple-min-hits :ngram_simple_min_hits
---spec-ngram-map-k-size-n :ngram_map_k_size_n
---spec-ngram-map-k-size-m :ngram_map_k_size_m
---spec-ngram-map-k-min-hits :ngram_map_k_min_hits
---spec-ngram-map-k4v-size-n :ngram_map_k4v_size_n
---spec-ngram-map-k4v-size-m :ngram_map_k4v_size_m
---spec-ngram-map-k4v-min-hits :ngram_map_k4v_min_hits
+--spec-draft-p-split --draft-p-split :p_split =LLAMA_ARG_SPEC_DRAFT_P_SPLIT +9093
+--spec-ngram-mod-n-min :ngram_mod_n_min +9093
+--spec-ngram-mod-n-max :ngram_mod_n_max +9093
+--spec-ngram-mod-n-match :ngram_mod_n_match +9093
+--spec-ngram-simple-size-n :ngram_simple_size_n +9093
+--spec-ngram-simple-size-m :ngram_simple_size_m +9093
+--spec-ngram-simple-min-hits :ngram_simple_min_hits +9093
+--spec-ngram-map-k-size-n :ngram_map_k_size_n +9093
+--spec-ngram-map-k-size-m :ngram_map_k_size_m +9093
+--spec-ngram-map-k-min-hits :ngram_map_k_min_hits +9093
+--spec-ngram-map-k4v-size-n :ngram_map_k4v_size_n +9093
+--spec-ngram-map-k4v-size-m :ngram_map_k4v_size_m +9093
+--spec-ngram-map-k4v-min-hits :ngram_map_k4v_min_hits +9093
 --spec-ngram-size-n :ngram_size_n <9093 >--spec-ngram-simple-size-n
 --spec-ngram-size-m :ngram_size_m <9093 >--spec-ngram-simple-size-m
 --spec-ngram-min-hits :ngram_min_hits <9093 >--spec-ngram-simple-min-hits
@@ -463,7 +464,7 @@ _STATED: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("-a --alias =LLAMA_ARG_ALIAS", {"fact": "model.served_names", "read": _names}),
     ("-c --ctx-size =LLAMA_ARG_CTX_SIZE", {"fact": "runtime.kv_cache.tokens", "read": integer}),
     (
-        "--kv-unified-per-slot :kv_unified_per_slot =LLAMA_ARG_KV_UNIFIED_PER_SLOT",
+        "--kv-unified-per-slot :kv_unified_per_slot =LLAMA_ARG_KV_UNIFIED_PER_SLOT +10809",
         {"fact": "runtime.scheduler", "read": integer},
     ),
     ("-np --parallel =LLAMA_ARG_N_PARALLEL", {"fact": "runtime.max_num_seqs", "read": integer}),
@@ -525,4 +526,6 @@ def variables() -> Mapping[str, tuple[Flag, bool]]:
             found[name] = (flag, False)
             if flag.takes == "toggle":
                 found.setdefault(name.replace("LLAMA_ARG_", "LLAMA_ARG_NO_"), (flag, True))
+            if name == "LLAMA_ARG_MMPROJ_AUTO":  # what `--no-mmproj` was called while it stood alone
+                found["LLAMA_ARG_NO_MMPROJ"] = (flag, True)
     return found
