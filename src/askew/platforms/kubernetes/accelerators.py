@@ -189,6 +189,7 @@ def device_observations(
         found.append(observed(fact, 0, EXTENDED_RESOURCES, origin="platform-default", because=because))
     if own.vendor:
         found.append(observed("hardware.gpu.vendor", own.vendor, *own.locations))
+    if own.resource:
         found.append(observed("hardware.gpu.resource", own.resource, *own.locations))
         # The server gives a request that is not written the limit's amount; it refuses a request without a limit.
         entries = {"request": own.request, "limit": own.limit or Entry(None)}

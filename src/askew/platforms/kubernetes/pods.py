@@ -148,6 +148,11 @@ def _container(
         found.extend(addition.observations)
     own = devices(layers, pods)
     around.malformed.extend(own.problems)
+    if own.number is None and pick(layers, "resources", "claims"):
+        from askew.platforms.kubernetes import resourceclaims
+
+        own = resourceclaims.claimed(own, layers, pods, around.origin, around.objects)
+        found.extend(resourceclaims.models(layers, pods, around.origin, around.objects))
     return PodContainer(
         name=name,
         launch=launch,

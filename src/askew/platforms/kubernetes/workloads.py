@@ -8,7 +8,7 @@ import msgspec
 
 from askew.evidence.document import Node
 from askew.evidence.launch import Launch
-from askew.platforms.kubernetes.accelerators import devices, model_observations
+from askew.platforms.kubernetes.accelerators import Devices, devices, model_observations
 from askew.platforms.kubernetes.citations import APPS_DEFAULTS
 from askew.platforms.kubernetes.config import Surroundings
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, PodGroup, Reader
@@ -223,7 +223,7 @@ def build(
     observations = _observations(draft, objects, joins)
     members = tuple(_member(draft, group, around) for group in draft.groups)
     more = (draft.container_observations, draft.problems)
-    containers = tuple(_finish(c, read, draft, more) for c in read)
+    containers = tuple(_finish(c, read, draft, objects, more) for c in read)
     if draft.confidence != "certain":
         observations = tuple(_weaker(o, draft.confidence) for o in observations)
         containers = tuple(
@@ -250,6 +250,7 @@ def _finish(
     container: PodContainer,
     beside: Sequence[PodContainer],
     draft: Draft,
+    objects: Objects,
     more: tuple[Mapping[str, tuple[Observation, ...]], tuple[str, ...]],
 ) -> Container:
     """Count the devices over all pods of one replica, and let what the reader knows better stand instead."""
@@ -258,7 +259,7 @@ def _finish(
     if total is not None:
         total *= max(draft.pods_per_replica, 1)
     for group in draft.groups:
-        of_group = [devices(layers, group.pod) for layers in containers_by_name(group.pod).values()]
+        of_group = _group_devices(draft, group, objects)
         if group.pods is None and any(d.number != 0 for d in of_group):
             total, unknown = None, group.unknown or f"how many {group.role} pods one replica has is not written"
         for one in of_group:
@@ -278,6 +279,18 @@ def _finish(
         observations=(*(o for o in plain if o.fact not in better), *given),
         problems=(*finished.problems, *more[1]),
     )
+
+
+def _group_devices(draft: Draft, group: PodGroup, objects: Objects) -> list[Devices]:
+    found: list[Devices] = []
+    for layers in containers_by_name(group.pod).values():
+        own = devices(layers, group.pod)
+        if own.number is None:
+            from askew.platforms.kubernetes import resourceclaims
+
+            own = resourceclaims.claimed(own, layers, group.pod, draft.object, objects)
+        found.append(own)
+    return found
 
 
 def _shared_memory(observation: Observation, controller: str) -> Observation:
@@ -331,7 +344,7 @@ def _hosts(draft: Draft) -> Observation:
     total = draft.pods_per_replica + sum(group.pods or 0 for group in draft.groups)
     if total == 1:
         return observed(fact, 1, draft.object.location, origin="derived", because=("each replica is one pod",))
-    return observed(fact, total, *(group.pod[-1].location for group in draft.groups))
+    return observed(fact, total, *(group.place or group.pod[-1].location for group in draft.groups))
 
 
 def _replicas(draft: Draft) -> Iterator[Observation]:
