@@ -238,6 +238,15 @@ def python_server(file: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return arguments, variables
 
 
+def requests(text: str) -> dict[str, Any]:
+    """What a request to ``llama_cpp.server`` gets that names nothing, as ``request temperature``."""
+    found = {}
+    for match in re.finditer(r"^(\w+)_field = Field\(\s*default=(-?\d[\d.]*),", text, re.MULTILINE):
+        line = text.count("\n", 0, match.start()) + 1
+        found[f"request {match[1]}"] = {"at": f"llama_cpp/server/types.py:{line}", "value": literal(match[2])}
+    return found
+
+
 def release(root: pathlib.Path) -> dict[str, dict[str, Any]]:
     """The arguments and variables of one unpacked sdist."""
     settings = root / "llama_cpp" / "server" / "settings.py"
@@ -250,6 +259,7 @@ def release(root: pathlib.Path) -> dict[str, dict[str, Any]]:
         return {"arguments": found[0], "variables": found[1]}
     arguments, variables = native(root / "vendor" / "llama.cpp", "vendor/llama.cpp/")
     own, own_variables = python_server(settings)
+    own |= requests(settings.with_name("types.py").read_text(encoding="utf-8"))
     return {"arguments": {**arguments, **own}, "variables": {**variables, **own_variables}}
 
 

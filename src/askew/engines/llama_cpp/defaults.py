@@ -47,6 +47,7 @@ _SAMPLING = frozenset(
         "frequency_penalty",
     )
 )
+_OWN_NAMES = {"repetition_penalty": "repeat_penalty"}
 _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.lora.enabled", False),
     ("runtime.speculative", None),
@@ -135,6 +136,11 @@ def defaults(version: str | None, python: bool, official: bool) -> tuple[Observa
         found.append(_default("serving.listen_host", "", "0.0.0.0", Location("llama.cpp .devops/cpu.Dockerfile")))
     found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
     if python:
+        for name in sorted(_SAMPLING):
+            stated = _stated((f"request {_OWN_NAMES.get(name, name)}",), read, version)
+            if stated is not None:
+                value = _canonical("runtime.sampling_defaults", name, stated[0])
+                found.append(_default("runtime.sampling_defaults", name, value, stated[1]))
         # create_app takes one lock per request: one sequence at a time.
         found.append(_default("runtime.max_num_seqs", "", 1, Location("llama-cpp-python llama_cpp/server/app.py")))
     return tuple(found)
@@ -262,6 +268,8 @@ def default_rules(version: str | None, python: bool, slots_given: bool) -> tuple
     found.append(_undecided("runtime.prefix_caching", reuse))
     found.append(_undecided("runtime.reasoning_parser", "decided by the release; no source shows which build"))
     if python:
+        found.append(_undecided("runtime.default_output_tokens", "16 for /v1/completions, no limit for chat"))
+        found.append(_undecided("runtime.sampling_defaults", "decided by the release"))
         found.append(
             Rule(
                 fact="runtime.max_model_len", needs=("runtime.kv_cache.tokens",), compute=_python_length,
