@@ -71,9 +71,9 @@ def run(subject: Subject) -> Iterator[Outcome]:
     size, stated = weights(subject)
     shortest = at_least(size)
     first = downloaded(size) if size and downloads(subject) else 0.0
-    confidence: Confidence = "likely" if budget < shortest else "possible"
+    confidence: Confidence = "likely" if budget <= shortest else "possible"
     needed = shortest if confidence == "likely" else first
-    if budget >= needed:
+    if budget > shortest and budget >= needed:
         return
     why = f"{size / 1e9:.0f} GB of weights{'' if stated else ', by its name'}" if size else "any engine"
     way = " with a download" if confidence == "possible" else ""
@@ -168,6 +168,7 @@ CHECK = Check(
     playbook="probes",
     cases=(
         _case("a minute for 140 GB", "org/Llama-70B-Instruct", 30, line=14),
+        _case("half a minute for any engine", "/models/llm", 0, line=14),
         _case("a minute and a half for a first download", "org/Qwen-7B", 60, line=14, volume=_EMPTY),
         _case("ten minutes", "org/Llama-70B-Instruct", 570),
         _case("a startup probe", "org/Llama-70B-Instruct", 0, startup="startup"),
