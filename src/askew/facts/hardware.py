@@ -16,7 +16,7 @@ _LATER: tuple[Row, ...] = (
             "mps",
             "time-slicing",
             "mig",
-            aliases={"timeslicing": "time-slicing"},
+            aliases={"timeslicing": "time-slicing", "time-sharing": "time-slicing"},  # the latter is GKE's word
             open_=True,
             absent="none",
         ),

@@ -183,6 +183,11 @@ def test_driver_cuda_slices_and_sharing_are_read_from_labels():
     assert found["hardware.gpu.sharing"] == "time-slicing"
 
 
+def test_gke_has_a_word_of_its_own_for_sharing():
+    labels = "cloud.google.com/gke-accelerator: nvidia-l4, cloud.google.com/gke-gpu-sharing-strategy: time-sharing"
+    assert facts(one(deployment() + node(labels=labels)))["hardware.gpu.sharing"] == "time-slicing"
+
+
 def test_the_newer_labels_name_whole_versions():
     labels = f"{H100}, nvidia.com/cuda.driver-version.full: 570.86.15, {DRIVER}"
     assert facts(one(deployment() + node(labels=labels)))["hardware.driver.version"] == "570.86.15"

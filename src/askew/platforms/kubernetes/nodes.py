@@ -32,7 +32,6 @@ _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "node.ci
 # GKE switches on the admission plugin ExtendedResourceToleration.
 # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#create
 _ADMITS_BY_RESOURCE = "cloud.google.com/gke-nodepool"
-_SHARING_WORDS = {"time-sharing": "time-slicing", "none": None}
 _MOST_NAMED = 5
 
 
@@ -279,7 +278,7 @@ def _sharing(node: Object) -> _Read | None:
     for key in ("nvidia.com/gpu.sharing-strategy", "cloud.google.com/gke-gpu-sharing-strategy"):
         text = node.labels.get(key)
         if text is not None:
-            return _SHARING_WORDS.get(text, text), (_place(node, key),)
+            return None if text == "none" else text, (_place(node, key),)
     replicas = _whole(node.labels.get("nvidia.com/gpu.replicas", ""))
     if replicas is not None and replicas > 1:  # releases before the label of the strategy had time-slicing alone
         return "time-slicing", (_place(node, "nvidia.com/gpu.replicas"),)
