@@ -13,7 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
+from askew.app import registry
 from askew.contract.schema import lock_schema
+from askew.facts.catalogue import FACTS
 from askew.report.schema import documents
 from tests.cli.conftest import INPUTS, Askew
 from tests.cli.snapshot import same
@@ -40,7 +42,6 @@ AGAINST = ("check", "current.yaml", "--against", "contracts/chat.modelspec.yaml"
         ("facts-command.txt", ("facts", "cmd:vllm serve Qwen/Qwen3-8B --max-model-len 8k", "--only", "runtime")),
         ("init.yaml", ("init", "last-good.yaml", "-o", "-")),
         ("lock.yaml", ("lock", "last-good.yaml", "-o", "-")),
-        ("explain.txt", ("explain",)),
         ("explain-fact.txt", ("explain", "runtime.dtype")),
         ("explain-check.txt", ("explain", "floating-image-tag")),
         ("explain-category.txt", ("explain", "serving")),
@@ -59,6 +60,14 @@ def test_a_narrow_terminal(askew: Askew, monkeypatch: pytest.MonkeyPatch, words:
     long = [line for line in ran.out.splitlines() if len(line) > 60 and " " in line.strip()[:20]]
     # What must stay whole (a path, a command to copy) may stand out; prose may not.
     assert len(long) <= len(ran.out.splitlines()) / 10
+
+
+def test_everything_has_a_line_and_an_explanation(askew: Askew) -> None:
+    listed = askew("explain").out
+    for name in (*FACTS, *registry.check_names()):
+        assert f"  {name}  " in listed
+        ran = askew("explain", name)
+        assert (ran.code, ran.err) == (0, "") and name in ran.out.splitlines()[0]
 
 
 @pytest.mark.parametrize("columns", ["1", "20", "40"])
@@ -157,6 +166,25 @@ def test_one_skewed_workload_of_two_directories(askew: Askew) -> None:
         ("production/Deployment/embed", "both", ["runtime.max_model_len"]),
         ("production/Deployment/chat", "both", []),
         ("production/Deployment/code-blue", "both", []),
+    ]
+
+
+def test_two_directories_of_many_workloads_with_one_skewed(askew: Askew, tmp_path: Path) -> None:
+    text = (INPUTS / "last-good.yaml").read_text()
+    for side, namespace in (("a", "staging"), ("b", "prod")):
+        (tmp_path / side).mkdir()
+        for number in range(40):
+            one = text.replace("chat", f"chat-{number}").replace("namespace: prod", f"namespace: {namespace}")
+            if side == "b" and number == 17:
+                one = one.replace("--gpu-memory-utilization=0.9", "--gpu-memory-utilization=0.6")
+            (tmp_path / side / f"{number}.yaml").write_text(one)
+    ran = askew("diff", str(tmp_path / "a"), str(tmp_path / "b"), "--format", "json", "--fail-on", "low")
+    report = json.loads(ran.out)
+    assert ran.code == 1
+    assert len(report["workloads"]) == 40
+    assert {w["presence"] for w in report["workloads"]} == {"both"}
+    assert [(w["reference_id"], w["id"], f["rule"]) for w in report["workloads"] for f in w["findings"]] == [
+        ("staging/Deployment/chat-17", "prod/Deployment/chat-17", "runtime.gpu_memory_utilization")
     ]
 
 
