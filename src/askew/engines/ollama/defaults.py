@@ -76,6 +76,10 @@ def _server(release: Release | None, official: bool) -> list[Observation]:
     else:
         where, parts = Location("ollama envconfig/config.go"), address(("",))
     found.extend(_default(fact, key, value, where) for fact, key, value in parts)
+    # f16_kv of api/types.go in older releases, the default of OLLAMA_KV_CACHE_TYPE since.
+    cited = Location(f"ollama {release.version if release is not None else ''} envconfig/config.go".replace("  ", " "))
+    for part in ("dtype", "key_dtype", "value_dtype"):
+        found.append(_default(f"runtime.kv_cache.{part}", "", "float16", cited))
     if release is None:
         return found
     slots = release.variables.get("OLLAMA_NUM_PARALLEL")
@@ -91,10 +95,6 @@ def _server(release: Release | None, official: bool) -> list[Observation]:
     if length is not None and length.value:
         because = ("a few model families get more, and no model more than it was trained for",)
         found.append(_default("runtime.max_model_len", "", _plain(length), release.where(length), "likely", because))
-    cache = release.variables.get("OLLAMA_KV_CACHE_TYPE")
-    for part in ("dtype", "key_dtype", "value_dtype"):
-        where = release.where(cache) if cache is not None else Location(f"ollama {release.version} api/types.go")
-        found.append(_default(f"runtime.kv_cache.{part}", "", "float16", where))
     return found
 
 
