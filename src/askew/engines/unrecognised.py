@@ -36,7 +36,7 @@ def read(launch: Launch) -> Reading:
         elif words[0].startswith(f"{name}="):
             words[0] = words[0][len(name) + 1 :]
         unknown = next((token.unknown for token in tokens if token.unknown), None)
-        text = " ".join(words)
+        text = _plain(" ".join(words))
         observations.append(
             Observation(
                 fact=_FACT,
@@ -51,6 +51,18 @@ def read(launch: Launch) -> Reading:
         observations.append(Observation(fact=_FACT, value={}, origin="explicit", locations=(launch.location,)))
     observations.extend(environment(launch))
     return Reading(observations=tuple(observations), unmapped=tuple(name for name, _ in groups[1:]))
+
+
+def _plain(text: str) -> str:
+    """The text of a value; JSON without what means nothing in it: the order of keys and the space between."""
+    if text[:1] not in ("{", "["):
+        return text
+    import msgspec
+
+    try:
+        return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode()
+    except (msgspec.DecodeError, RecursionError):
+        return text
 
 
 def _is_number(word: str) -> bool:
