@@ -441,3 +441,7 @@ def test_the_address_says_no_revision_of_a_model_that_the_arguments_name():
     found = facts(one(HUB % ("--model=other/model", '"hf://org/model:0123abcd"')))
     assert found["model.source"] == "hf://org/model"
     assert "model.revision" not in found
+
+
+def test_another_runtime_that_is_not_there_is_no_equal_image():
+    assert facts(one(SERVICE))["runtime.image"].text == "my-vllm"

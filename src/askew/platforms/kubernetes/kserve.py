@@ -219,7 +219,9 @@ def _missing_runtime(runtime: _Runtime, model: Node | None, pod: Node) -> Iterat
     place = (model["runtime"] if model["runtime"] else model).location
     if not text_of(model["image"]):
         for fact in _IMAGE_FACTS:
-            yield observed(fact, unknown, place)
+            # Under another name another image runs; the rest of what two unseen runtimes say may well be the same.
+            named = msgspec.structs.replace(unknown, text=runtime.name) if fact == "runtime.image" else unknown
+            yield observed(fact, named, place)
     for fact, resource in _RUNTIME_FACTS:
         if not any(model["resources"][section][resource] for section in ("requests", "limits")):
             yield observed(fact, unknown, place)
