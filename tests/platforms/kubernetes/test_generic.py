@@ -165,3 +165,16 @@ def test_malformed_groups_never_raise(junk):
         f"{{roleTemplates: {junk}}}",
     ):
         assert all(refused.reason for refused in reading(f"{head}{spec}\n").refused)
+
+
+def test_llmkubes_fields_are_arguments_before_the_users_own():
+    fields = "  contextSize: 32768\n  parallelSlots: 2\n  uBatchSize: 512\n"
+    read = one(LLMKUBE.replace("  replicas: 1\n", fields + "  replicas: 1\n"))
+    assert words(read) == ["--ctx-size", "32768", "--parallel", "2", "--ubatch-size", "512", "--alias", "qwen"]
+    own = LLMKUBE.replace("  replicas: 1\n", fields + "  replicas: 1\n").replace("[--alias, qwen]", "[-np, '4']")
+    assert words(one(own)) == ["--ctx-size", "32768", "--ubatch-size", "512", "-np", "4"]
+
+
+def test_llmkubes_fields_are_no_arguments_of_another_runtime():
+    text = LLMKUBE.replace("runtime: llamacpp\n", "runtime: generic\n  contextSize: 32768\n")
+    assert words(one(text)) == ["--alias", "qwen"]

@@ -108,3 +108,7 @@ def test_a_set_that_a_service_among_the_sources_made_is_not_read_twice():
     made = LWS.replace("{name: big}", owner)
     assert [read.id for read in reading(made + service).workloads] == ["default/LLMInferenceService/s"]
     assert one(made).id == "default/LeaderWorkerSet/big"
+
+
+def test_the_pods_of_a_group_stand_where_their_number_does():
+    assert [place.line for place in observation(one(LWS), "orchestration.hosts").locations] == [7]

@@ -9,6 +9,7 @@ import msgspec
 
 from askew.evidence.document import Node
 from askew.evidence.launch import Token, Variable
+from askew.evidence.location import Location
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.resolve.observation import Confidence, Observation
 
@@ -25,12 +26,14 @@ class PodGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Further pods of one replica of a workload: the workers of a multi-node group.
 
     ``pods`` is how many of them one replica has; None when that is not written, and ``unknown`` then says why.
+    ``place`` is where that number stands, where one is written.
     """
 
     role: str
     pod: Layers
     pods: int | None = 1
     unknown: str = ""
+    place: Location | None = None
     pod_labels: Mapping[str, str] = {}
     pod_annotations: Mapping[str, str] = {}
 

@@ -67,7 +67,9 @@ def _role(one: Object, role: Node, shared: Mapping[str, Node]) -> Iterator[Draft
         if size != 1:
             unknown = "" if valid else "the size of the role's group is no whole number"
             count = size - 1 if valid and size is not None else None
-            groups = (PodGroup(role="worker", pod=(*pod, *_pods(tuple(worker))), pods=count, unknown=unknown),)
+            groups = (
+                PodGroup(role="worker", pod=(*pod, *_pods(tuple(worker))), pods=count, unknown=unknown, place=place),
+            )
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     for template in (*templates, *leader):
@@ -137,8 +139,7 @@ def _group_additions(pod: Layers, size: int | None, place: Location | None) -> t
 
 
 def llmkube_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """LLMKube's InferenceService: a container in plain fields. What its controller adds to the arguments is not known,
-    so only what is written is read."""
+    """LLMKube's InferenceService: a container in plain fields, some of which its controller turns into arguments."""
     spec = one.node["spec"]
     if not spec.is_mapping:
         return ()
@@ -154,7 +155,7 @@ def llmkube_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
         {
             "name": scalar(spec, "engine"),
             "image": spec["image"],
-            "args": spec["extraArgs"],
+            "args": _llmkube_args(spec),
             "env": spec["env"],
             "resources": mapping(amounts, {"limits": mapping(amounts, limits), "requests": mapping(amounts, requests)}),
         },
@@ -173,6 +174,32 @@ def llmkube_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
             confidence="likely",
         ),
     )
+
+
+# Fields that become arguments of llama.cpp's server, before the user's own, which come last and win. Source:
+# internal/controller/llamacpp_args.go of defilantech/LLMKube; what depends on the devices found there is left out.
+_LLMKUBE_ARGS = (
+    ("contextSize", "--ctx-size", ("-c",)),
+    ("parallelSlots", "--parallel", ("-np",)),
+    ("cacheTypeK", "--cache-type-k", ("-ctk",)),
+    ("cacheTypeV", "--cache-type-v", ("-ctv",)),
+    ("batchSize", "--batch-size", ("-b",)),
+    ("uBatchSize", "--ubatch-size", ("-ub",)),
+)
+
+
+def _llmkube_args(spec: Node) -> Node:
+    extra = spec["extraArgs"]
+    if text_of(spec["runtime"]).lower() not in ("", "llamacpp"):
+        return extra
+    own = list(extra.each())
+    written = {text_of(word).partition("=")[0] for word in own}
+    words: list[Node] = []
+    for field, flag, short in _LLMKUBE_ARGS:
+        text = text_of(spec[field])
+        if text and text != "0" and written.isdisjoint((flag, *short)):
+            words.extend((scalar(spec[field], flag), scalar(spec[field], text)))
+    return sequence(extra if extra.exists else spec, [*words, *own]) if words else extra
 
 
 def _llmkube_facts(spec: Node, model: Object | None) -> Iterator[Observation]:

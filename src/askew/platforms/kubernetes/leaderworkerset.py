@@ -54,6 +54,7 @@ def worker_groups(template: Node, size: int | None, place: Location | None) -> t
             pod=(template["spec"],),
             pods=None if size is None else size - 1,
             unknown="" if size is not None else f"the size of the group is no whole number ({place})",
+            place=place,
             pod_labels=template["metadata"]["labels"].string_map(),
             pod_annotations=template["metadata"]["annotations"].string_map(),
         ),

@@ -195,7 +195,8 @@ def _ray_group(group: Node) -> PodGroup:
     pods = group["replicas"].integer()
     name = text_of(group["groupName"]) or "worker"
     unknown = "" if pods is not None else f"how many {name} pods the Ray cluster has is not written"
-    return PodGroup(role=name, pod=(group["template"]["spec"],), pods=pods, unknown=unknown)
+    place = group["replicas"].location if group["replicas"] else None
+    return PodGroup(role=name, pod=(group["template"]["spec"],), pods=pods, unknown=unknown, place=place)
 
 
 # -- from a draft to a workload --------------------------------------------------------------------------
