@@ -219,3 +219,9 @@ def test_memory_that_the_controller_may_mount_is_not_the_runtimes_default():
         "          containers:\n          - name: worker",
     )
     assert facts(one(LLM.replace(CLUSTER, mounted)))["orchestration.shm.bytes"] == 8 * 2**30
+
+
+def test_variables_of_an_unseen_application_are_stated_with_doubt():
+    found = observation(one(CODE), "runtime.env", key="MAX_MODEL_LEN")
+    assert (found.value, found.origin, found.confidence) == ("16384", "env", "possible")
+    assert found.locations[0].line == 9

@@ -60,14 +60,16 @@ def _cluster(spec: Node) -> _Cluster | None:
     """None when the cluster has not even a head."""
     autoscaled = spec["enableInTreeAutoscaling"].boolean() is True
     head = spec["headGroupSpec"]["template"]
-    parts: list[tuple[str, Node, int | None, str]] = []
+    parts: list[tuple[str, Node, int | None, str, Location | None]] = []
     if head["spec"].is_mapping:
-        parts.append(("head", head, 1, ""))
+        parts.append(("head", head, 1, "", None))
     for group in spec["workerGroupSpecs"].each():
         template = group["template"]
         if template["spec"].is_mapping:
             number, unknown = _pods(group, autoscaled)
-            parts.append((text_of(group["groupName"]) or "worker", template, number, unknown))
+            count = group["replicas"] if group["replicas"] else group["minReplicas"]
+            place = count.location if count else None
+            parts.append((text_of(group["groupName"]) or "worker", template, number, unknown, place))
     if not parts:
         return None
     chosen = next((n for n, part in enumerate(parts) if part[0] != "head" and _accelerated(part[1])), None)
@@ -79,10 +81,11 @@ def _cluster(spec: Node) -> _Cluster | None:
             pod=(template["spec"],),
             pods=number,
             unknown=unknown,
+            place=place,
             pod_labels=template["metadata"]["labels"].string_map(),
             pod_annotations=template["metadata"]["annotations"].string_map(),
         )
-        for n, (role, template, number, unknown) in enumerate(parts)
+        for n, (role, template, number, unknown, place) in enumerate(parts)
         if n != chosen and number != 0
     )
     return _Cluster(template=parts[chosen][1], pods=parts[chosen][2], unknown=parts[chosen][3], groups=groups)
@@ -414,9 +417,12 @@ def _application(
         first = next(iter(containers_by_name(draft.pod)), "")
         base = additions[0] if additions else Addition(container=first)
         additions = (msgspec.structs.replace(base, env=tuple(env)),)
+    # What the code takes from them nobody sees: a changed one must not pass as the same all the same.
+    said = tuple(observed("runtime.env", one.value, one.location, key=one.name, origin="env") for one in env)
     return msgspec.structs.replace(
         draft,
         additions=additions,
+        container_observations={**draft.container_observations, "": (*draft.container_observations.get("", ()), *said)},
         observations=(*draft.observations, *hop, *scaled),
         problems=tuple(problems),
         confidence="possible",
