@@ -144,3 +144,12 @@ def test_a_snapshot_compared_with_itself_is_silent(observations):
 def test_peers_are_symmetric(left, right):
     a, b = snapshot(*left), snapshot(*right)
     assert found(a, b) == found(b, a)
+
+
+def test_an_option_that_nobody_set_moves_with_the_release_only():
+    def side(version: str, servers: str | None) -> Snapshot:
+        option = observed("runtime.arguments.unmapped", servers, "engine-default", key="--api-server-count")
+        return snapshot(observed("runtime.engine.version", version), option)
+
+    assert not found(side("0.33.0", "1"), side("0.33.0", "2"))
+    assert len(found(side("0.14.0", "1"), side("0.33.0", "2"))) == 2

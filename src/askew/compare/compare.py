@@ -26,6 +26,7 @@ STATED: frozenset[Origin] = frozenset(
 _LAUNCHED: frozenset[Origin] = frozenset(("explicit", "env", "config-file"))
 _BY_LAUNCH = ("model.", "runtime.", "serving.port", "serving.listen_host")
 _BY_IMAGE = ("runtime.image", "runtime.engine")
+_OTHER_ARGUMENTS = "runtime.arguments.unmapped"
 _WEAKER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
 
@@ -218,5 +219,9 @@ def _without_consequences(differences: list[Difference]) -> Iterator[Difference]
         reference = difference.reference
         by_default = (not is_stated(reference) or reference.origin == "contract") and not is_stated(difference.target)
         if followed in changed and by_default:
+            continue
+        # An option without a fact of its own that nobody set: in the same release its default can only have moved with
+        # a setting that is told by itself (one API server for each data parallel rank).
+        if by_default and difference.fact.key == _OTHER_ARGUMENTS and "runtime.engine.version" not in changed:
             continue
         yield difference
