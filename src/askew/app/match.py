@@ -20,11 +20,15 @@ class Matches(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def match(
-    references: Sequence[Snapshot], targets: Sequence[Snapshot], mapping: Iterable[tuple[str, str]] = ()
+    references: Sequence[Snapshot],
+    targets: Sequence[Snapshot],
+    mapping: Iterable[tuple[str, str]] = (),
+    *,
+    lone: bool = True,
 ) -> Matches:
     """Match by ``--map``; then by API group, kind, namespace and name; by kind and name across namespaces; by
-    name alone; by what they serve. A step matches only where it leaves no choice. Sources of one workload each always
-    match.
+    name alone; by what they serve. A step matches only where it leaves no choice. With ``lone``, sources of one
+    workload each always match.
 
     Raises UsageError when a ``--map`` names no workload.
     """
@@ -60,7 +64,7 @@ def match(
         for value, a in by_left.items():
             if value in by_right:
                 take(a, by_right[value])
-    if len(references) == 1 and len(targets) == 1 and left:
+    if lone and left and len(references) == 1 and len(targets) == 1:
         # Of many, the last two have nothing in common that was not tried: one has gone, another has come.
         take(left[0], right[0])
     order = {id(s): index for index, s in enumerate(targets)}

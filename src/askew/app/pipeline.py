@@ -140,7 +140,7 @@ def _against_contracts(
     out: list[WorkloadReport] = []
     locks = [c.snapshot for c in contracts if c.kind == "lock"]
     specs = [c for c in contracts if c.kind == "modelspec"]
-    locked = match(locks, target.snapshots, options.mapping) if locks else None
+    locked = match(locks, target.snapshots, options.mapping, lone=explicit) if locks else None
     pairs = {id(b): a for a, b in locked.pairs} if locked is not None else {}
     mapped = {t: r for r, t in options.mapping}
     alone = explicit and len(specs) == 1 and len(target.snapshots) == 1

@@ -99,7 +99,10 @@ def _check(arguments: argparse.Namespace) -> int:
     if not found:
         return _finish(arguments, check(arguments.target, None, options))
     print(f"askew: comparing with {', '.join(found)}", file=sys.stderr)
-    return _finish(arguments, check_found(arguments.target, found, options))
+    report = check_found(arguments.target, found, options)
+    if report.workloads and not any(workload.reference_id for workload in report.workloads):
+        print(f"askew: {arguments.target} runs nothing that they cover; --against compares anyway", file=sys.stderr)
+    return _finish(arguments, report)
 
 
 def _finish(arguments: argparse.Namespace, report: Report) -> int:
