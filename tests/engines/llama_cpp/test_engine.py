@@ -333,7 +333,7 @@ def test_flag_for() -> None:
     assert ENGINE.flag_for("runtime.max_model_len", "b11549") == "--ctx-size"
     assert ENGINE.flag_for("runtime.max_num_seqs", None) == "--parallel"
     assert ENGINE.flag_for("runtime.max_model_len", "0.3.36") == "--n_ctx"
-    assert ENGINE.flag_for("runtime.speculative", "b11549") == "--spec-type"
+    assert ENGINE.flag_for("runtime.sampling_defaults", "b11549") is None
     assert ENGINE.flag_for("runtime.gpu_memory_utilization", None) is None
 
 

@@ -110,6 +110,10 @@ class LlamaCpp(msgspec.Struct, frozen=True):
         python = bool(version) and not str(version).startswith("b")
         names = _table(version, python).names
         spread = {**_SPREAD, **(_PYTHON_SPREAD if python else {})}.get(fact)
+        from askew.facts.catalogue import FACTS
+
+        if fact in FACTS and FACTS[fact].type.keyed:
+            return None  # each entry has an argument of its own
         for flag in python_flags.FLAGS if python else flags():
             if flag.fact == fact if spread is None else flag.names[0] == spread:
                 entry = names.get(flag.names[0])
@@ -124,8 +128,6 @@ _SPREAD = {
     "runtime.lora.enabled": "--lora",
     "runtime.max_model_len": "--ctx-size",
     "runtime.kv_cache.dtype": "--cache-type-k",
-    "runtime.arguments.unmapped": "",
-    "runtime.sampling_defaults": "--temp",
 }
 _PYTHON_SPREAD = {
     "model.source": "--hf_model_repo_id",
@@ -134,7 +136,6 @@ _PYTHON_SPREAD = {
     "runtime.max_model_len": "--n_ctx",
     "runtime.kv_cache.tokens": "--n_ctx",
     "runtime.kv_cache.dtype": "--type_k",
-    "runtime.sampling_defaults": "",
 }
 
 ENGINE = LlamaCpp("llama.cpp", _UNSUPPORTED)

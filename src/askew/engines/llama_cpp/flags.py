@@ -98,6 +98,7 @@ def _present(words: tuple[str, ...]) -> Value:
 
 # Each row: names (the first long one is canonical), then `=VARIABLE`, `+build` (since), `<build` (until), and how
 # it takes its value: `!` switch, `?` toggle (with `~-no`, names that turn it off), `&` more than one word, else one.
+# `:key` is the entry of a map, `>--x` what to write instead of what is gone (`_` for a blank).
 _IRRELEVANT: tuple[tuple[str, str], ...] = (
     (
         _HELP,
@@ -225,9 +226,9 @@ _OTHERS = """
 --video-timestamp-interval =LLAMA_ARG_VIDEO_TIMESTAMP_INTERVAL +10809
 --video-ffmpeg-dir =LLAMA_ARG_VIDEO_FFMPEG_DIR +10809
 --rpc =LLAMA_ARG_RPC
---mlock ! =LLAMA_ARG_MLOCK <11063
---mmap ? =LLAMA_ARG_MMAP <11063
--dio --direct-io ? ~-ndio =LLAMA_ARG_DIO <11063
+--mlock ! =LLAMA_ARG_MLOCK <11063 >--load-mode_mlock
+--mmap ? =LLAMA_ARG_MMAP <11063 >--load-mode
+-dio --direct-io ? ~-ndio =LLAMA_ARG_DIO <11063 >--load-mode
 -lm --load-mode =LLAMA_ARG_LOAD_MODE +10566
 -lzm --lazy-mode =LLAMA_ARG_LAZY_MODE +10809
 --numa =LLAMA_ARG_NUMA
@@ -415,7 +416,7 @@ def _parsed(row: str) -> tuple[dict[str, object], tuple[str, ...], tuple[str, ..
         elif word[0] == "<":
             until = word[1:]
         elif word[0] == ">":
-            replaced = word[1:]
+            replaced = word[1:].replace("_", " ")
         else:
             takes = {"!": "switch", "?": "toggle", "&": "list", "append": "append", "optional": "optional"}[word]  # type: ignore[assignment]
     first = next((name for name in names if name.startswith("--")), names[0])

@@ -102,6 +102,10 @@ class Ollama(msgspec.Struct, frozen=True):
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``. A variable of the server where one sets it, else the Modelfile's parameter."""
+        from askew.facts.catalogue import FACTS
+
+        if fact in FACTS and FACTS[fact].type.keyed and fact != "serving.queue":
+            return None  # each entry has a parameter of its own
         for name, facts in _SPREAD.items():
             if fact in facts and _has(name, version):
                 return name
