@@ -29,7 +29,7 @@ def differences(report: Report) -> list[str]:
 def test_a_source_agrees_with_its_lock(shared: Path, tmp_path: Path) -> None:
     checked = 0
     place = tmp_path / "askew.lock"
-    for sample in sources(shared, 200):
+    for sample in sources(shared, 120):
         side = load(str(sample.path), "target", Redactor())
         if side.snapshots and not side.errors:
             text = lock.write(side.snapshots)
@@ -38,26 +38,26 @@ def test_a_source_agrees_with_its_lock(shared: Path, tmp_path: Path) -> None:
             found = differences(check(str(sample.path), str(place), Options()))
             assert not found, (sample, found)
             checked += 1
-    assert checked > 40
+    assert checked > 20
 
 
 def test_a_source_agrees_with_its_contract(shared: Path, tmp_path: Path) -> None:
     checked = 0
     place = tmp_path / "modelspec.yaml"
-    for sample in sources(shared, 200):
+    for sample in sources(shared, 120):
         side = load(str(sample.path), "target", Redactor())
         if len(side.snapshots) == 1 and not side.errors:
             place.write_text(modelspec.write(side.snapshots[0]), encoding="utf-8")
             found = differences(check(str(sample.path), str(place), Options()))
             assert not found, (sample, found)
             checked += 1
-    assert checked > 30
+    assert checked > 20
 
 
 def test_a_lock_is_broken_by_what_is_changed(shared: Path, tmp_path: Path) -> None:
     tried, missed = 0, []
     place = tmp_path / "askew.lock"
-    for sample in sources(shared, 60):
+    for sample in sources(shared, 40):
         side = load(str(sample.path), "target", Redactor())
         text = sample.path.read_text(encoding="utf-8")
         if not side.snapshots or side.errors or "\r" in text:
@@ -73,5 +73,5 @@ def test_a_lock_is_broken_by_what_is_changed(shared: Path, tmp_path: Path) -> No
             found = [f for w in report.workloads for f in w.findings if f.rule == injection.facts[0]]
             if not any(f.key == injection.key and f.target and f.target.value == injection.new for f in found):
                 missed.append(f"{sample}: {injection.facts[0]} {injection.key}: {injection.what}")
-    assert tried > 150
+    assert tried > 100
     assert len(missed) <= tried * 0.02, "\n".join(missed)
