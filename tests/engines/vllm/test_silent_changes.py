@@ -70,6 +70,8 @@ H100, A100, L4, T4 = "h100-80gb-sxm", "a100-80gb-sxm", "l4", "t4"
         ("0.10.2", "0.11.0", "runtime.compilation[cudagraph_mode]", "PIECEWISE", "FULL_AND_PIECEWISE", "", ""),
         ("0.11.0", "0.11.1", f"{ENV}[VLLM_USE_FLASHINFER_SAMPLER]", "auto", "0", "", ""),
         ("0.20.0", "0.21.0", f"{ENV}[VLLM_USE_FLASHINFER_SAMPLER]", "0", "1", "", ""),
+        ("0.19.0", "0.20.0", "runtime.packages[cuda]", "12.9", "13.0", "", ""),
+        ("0.6.2", "0.6.3", f"{OTHER}[--use-v2-block-manager]", "false", "true", "", ""),
         ("0.17.0", "0.18.0", f"{OTHER}[--disable-cascade-attn]", "false", "true", "", ""),
         ("0.10.1", "0.10.2", f"{ENV}[VLLM_USE_V1]", "0", "1", "", T4),
         ("0.31.0", "0.32.0", f"{OTHER}[--allowed-origins]", '["*"]', "[]", "", ""),
@@ -111,6 +113,7 @@ def test_the_model_that_runs_where_none_is_named(version: str) -> None:
         ("0.8.4", "0.8.5", "runtime.max_num_seqs", "--max-num-seqs 256", A100, {}),
         ("0.6.4", "0.6.5", "runtime.structured_output_backend", "--guided-decoding-backend outlines", "", {}),
         ("0.10.0", "0.10.1", f"{OTHER}[--enable-log-requests]", "--disable-log-requests", "", {}),
+        ("0.6.2", "0.6.3", f"{OTHER}[--use-v2-block-manager]", "--use-v2-block-manager", "", {}),
         # the condition does not hold
         ("0.7.3", "0.8.0", f"{ENV}[VLLM_USE_V1]", "", T4, {}),
         ("0.7.3", "0.8.0", "runtime.prefix_caching", "", T4, {}),

@@ -12,6 +12,7 @@ from askew.engines.versions import Release, Stable, release_key
 from askew.engines.vllm import generations
 from askew.engines.vllm.generations import GIB, Setting
 from askew.engines.vllm.readers import OTHER, as_text
+from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.resolve.observation import Observation, Unknown
 from askew.resolve.rule import Rule
@@ -151,6 +152,12 @@ def options(release: Release) -> tuple[Observation, ...]:
             say(OTHER, argument, _text(entry.value))
     logged = "--enable-log-requests" if "--enable-log-requests" in release.arguments else "--disable-log-requests"
     say(OTHER, "--enable-log-requests", "true" if logged.startswith("--disable") else "false", logged)
+    manager = "--use-v2-block-manager"
+    if manager in release.arguments and key < (0, 8):
+        # Both managers existed until 0.6.3; later releases have the second alone, whatever the argument says.
+        say(OTHER, manager, "true" if key >= (0, 6, 3) else "false")
+    else:
+        say(OTHER, manager, Unknown(f"vLLM {release.version} has no choice of a block manager", missing=True))
     sampler = "VLLM_USE_FLASHINFER_SAMPLER"
     if sampler not in release.variables:
         say(_ENV, sampler, Unknown(f"vLLM {release.version} does not read {sampler}", missing=True))
@@ -160,6 +167,12 @@ def options(release: Release) -> tuple[Observation, ...]:
     else:
         say(_ENV, sampler, "1" if release.variables[sampler].value is True else "0")
     return tuple(found)
+
+
+def cuda(release: Release) -> tuple[Value, Location] | None:
+    """The CUDA that the project's own image and main wheel of a release are built with, as far as it says."""
+    entry = release.variables.get("VLLM_MAIN_CUDA_VERSION")
+    return (entry.value, release.where(entry)) if entry is not None and entry.value is not None else None
 
 
 def _text(value: Value) -> str:

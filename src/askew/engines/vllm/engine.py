@@ -20,6 +20,7 @@ from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
+from askew.resolve.images import read_image
 from askew.resolve.observation import Confidence, Observation, Origin, Unknown
 from askew.resolve.rule import Rule
 from askew.resolve.workload import Problem
@@ -213,6 +214,16 @@ def stated_release(image: ImageReference) -> str | None:
     if plain or name.startswith("docker.io/vllm/"):
         return image_tag_version(image.tag)
     return None
+
+
+def _own_image(launch: Launch) -> bool:
+    """Whether the image is the project's, in the build that its releases have first."""
+    reference = read_image(launch.image)
+    return (
+        reference is not None
+        and reference.name == "docker.io/vllm/vllm-openai"
+        and re.fullmatch(r"(?a)v\d+(?:\.\d+)+(?:\.post\d+)?", reference.tag or "") is not None
+    )
 
 
 def arguments_of(launch: Launch) -> tuple[Token, ...]:
@@ -595,6 +606,19 @@ def _defaults(
             entry = release.arguments.get(argument)
             where = (release.where(entry),) if entry is not None else ()
             found.append(Observation(fact=fact, value=value, origin="engine-default", locations=where))
+        built = defaults.cuda(release)
+        if built is not None and _own_image(launch):
+            found.extend(
+                observe(
+                    "runtime.packages",
+                    built[0],
+                    origin="engine-default",
+                    locations=(built[1],),
+                    key="cuda",
+                    confidence="likely",
+                    because=("the image is built with the CUDA of the release's main wheel",),
+                ).observations
+            )
         if pooling:
             depends = Unknown("it depends on the pooling of the model, which no source shows")
             for fact in defaults.RULED:

@@ -339,6 +339,7 @@ OPTIONS: tuple[Flag, ...] = (
     _other("--watermark", since="0.24.0"),
     _other("--watermark-config", "json", since="0.30.0"),
     _other("--weight-transfer-config", "json", since="0.16.0"),
+    _other("--use-v2-block-manager", "switch", since="0.4.0", until="0.6.3.post1"),
     _other("--worker-cls", since="0.6.5"),
     _other("--worker-extension-cls", since="0.8.0"),
     _other("--worker-use-ray", "switch", until="0.7.0", replaced_by="--distributed-executor-backend ray"),
@@ -414,6 +415,10 @@ IRRELEVANT: tuple[Flag, ...] = (
     _inert("how strict start-up is about variables", "--fail-on-environ-validation", "toggle", since="0.17.0"),
     _inert("a credential: it decides access, not behaviour", "--hf-token", "optional", since="0.8.4"),
     _inert(
-        "without effect in every release that has it", "--use-v2-block-manager", "switch", since="0.4.0", until="0.10.0"
+        "without effect: there is one block manager",
+        "--use-v2-block-manager",
+        "switch",
+        since="0.6.3.post1",
+        until="0.10.0",
     ),
 )
