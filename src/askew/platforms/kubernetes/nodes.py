@@ -35,79 +35,85 @@ _ADMITS_BY_RESOURCE = "cloud.google.com/gke-nodepool"
 _MOST_NAMED = 5
 
 
-class _Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """The nodes of a workload: those that its pods name (``certain``), or those that fit what it demands."""
-
-    nodes: tuple[Object, ...]
-    confidence: Confidence
-    because: str
-
+_Expression = tuple[str, str, tuple[str, ...]]
+_Term = tuple[tuple[_Expression, ...], tuple[_Expression, ...]]
+"""Expressions (key, operator, values) about labels, and about fields."""
 
 _Read = tuple[Value, tuple[Location, ...]]
 """What a node's labels say of one fact, and where; None in the place of the pair is that they say nothing."""
 
 
+class _Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One node: ``devices`` by resource, None where its status does not tell; (key, value, effect) of its taints; the
+    accelerators that its labels name, and the label; and what these say of further facts."""
+
+    node: Object
+    devices: Mapping[str, int] | None
+    taints: tuple[tuple[str, str, str], ...]
+    model: tuple[frozenset[str], Location] | None
+    says: Mapping[str, _Read | None]
+
+
+class _Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pods of one template need of a node: devices, labels, terms (None where none is required), tolerations
+    as (operator, key, value, effect)."""
+
+    devices: Mapping[str, int]
+    selector: Mapping[str, str]
+    terms: tuple[_Term, ...] | None
+    tolerations: tuple[tuple[str, str, str, str], ...]
+
+
+class _Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """The nodes of a workload: those that its pods name (``certain``), or those that fit what it demands."""
+
+    nodes: tuple[_Offer, ...]
+    confidence: Confidence
+    because: str
+
+
 def accelerators_seen(draft: Draft, objects: Objects) -> Sequence[Observation]:
     """What the labels of the workload's nodes report. Nothing without a node that fits, or without a GPU request."""
-    wanted = [(pods, _demand(pods)) for pods in (draft.pod, *(group.pod for group in draft.groups))]
-    wanted = [(pods, demand) for pods, demand in wanted if demand]
-    if not wanted:
+    pods = [(pods, _devices(pods)) for pods in (draft.pod, *(group.pod for group in draft.groups))]
+    demands = [_demand(pods, wanted) for pods, wanted in pods if wanted]
+    if not demands:
         return ()
-    placed = _running(draft, objects) or _fitting(wanted, objects)
+    offers = objects.once("nodes", _offers)
+    placed = _running(draft, objects, offers) or _fitting(demands, offers)
     if placed is None or not placed.nodes:
         return ()
     return (*_models(placed), *_agreed(placed))
 
 
-# -- which nodes ----------------------------------------------------------------------------------------------
+def _offers(objects: Objects) -> tuple[_Offer, ...]:
+    return tuple(_offer(node) for node in objects.of("", "Node"))
 
 
-def _running(draft: Draft, objects: Objects) -> _Placement | None:
-    """The nodes that the workload's pods name; no nodes at all where the sources lack one of them."""
-    if draft.object.kind == "Pod":
-        own = [draft.object.node["spec"]["nodeName"]]
-    else:
-        running = (one for one in objects.beside(draft.object, "", "Pod") if _belongs(one, draft))
-        own = [one.node["spec"]["nodeName"] for one in running]
-    names = sorted({text_of(node) for node in own} - {""})
-    if not names:
-        return None
-    nodes = [objects.get("", "Node", "", name, source=draft.object.source) for name in names]
-    found = tuple(node for node in nodes if node is not None)
-    because = f"its pods run on {_named(names)}"
-    return _Placement(nodes=found if len(found) == len(names) else (), confidence="certain", because=because)
+def _offer(node: Object) -> _Offer:
+    status = node.node["status"]
+    section = status["allocatable"] if status["allocatable"].is_mapping else status["capacity"]
+    devices = {key: _amount(value) for key, value in section.items()} if section.is_mapping else None
+    taints = tuple(
+        (text_of(taint["key"]), text_of(taint["value"]), text_of(taint["effect"]))
+        for taint in node.node["spec"]["taints"].each()
+    )
+    return _Offer(
+        node=node,
+        devices=devices,
+        taints=taints,
+        model=_model(node),
+        says={fact: read(node) for fact, read in _LABELLED.items()},
+    )
 
 
-def _belongs(pod: Object, draft: Draft) -> bool:
-    """Whether the workload owns a pod that still runs. A Deployment's ReplicaSets are called after it."""
-    one = draft.object
-    if text_of(pod.node["status"]["phase"]) in ("Succeeded", "Failed"):
-        return False
-    if any(pod.labels.get(key) != value for key, value in draft.pod_labels.items()):
-        return False
-    for group, kind, name in pod.owners:
-        if (group, kind, name) == (one.group, one.kind, one.name):
-            return True
-        if (kind, one.kind) == ("ReplicaSet", "Deployment") and name.rpartition("-")[0] == one.name:
-            return True
-    return False
+def _amount(node: Node) -> int:
+    try:
+        return count(text_of(node))
+    except ValueError:
+        return 0
 
 
-def _fitting(wanted: Sequence[tuple[Layers, dict[str, int]]], objects: Objects) -> _Placement | None:
-    nodes = [node for node in objects.of("", "Node") if any(_fits(node, pods, demand) for pods, demand in wanted)]
-    if not nodes:
-        return None
-    because = f"its selectors and tolerations admit {_named(sorted(node.name for node in nodes))}"
-    return _Placement(nodes=tuple(nodes), confidence="likely", because=because)
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    word = "node" if len(names) == 1 else "nodes"
-    return f"{word} {shown}" + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
-
-
-def _demand(pods: Layers) -> dict[str, int]:
+def _devices(pods: Layers) -> dict[str, int]:
     """How many of which device one pod asks for."""
     found: dict[str, int] = {}
     for layers in containers_by_name(pods).values():
@@ -117,30 +123,101 @@ def _demand(pods: Layers) -> dict[str, int]:
     return found
 
 
-def _fits(node: Object, pods: Layers, demand: Mapping[str, int]) -> bool:
-    if not _offers(node, demand):
-        return False
-    selector = {key: text_of(value) for layer in pods for key, value in layer["nodeSelector"].items()}
-    if any(node.labels.get(key) != value for key, value in selector.items()):
-        return False
+def _demand(pods: Layers, wanted: Mapping[str, int]) -> _Demand:
     terms = pick(pods, "affinity", "nodeAffinity", _REQUIRED, "nodeSelectorTerms")
-    if terms and not any(_meets(term, node) for term in terms.each()):
+    return _Demand(
+        devices=wanted,
+        selector={key: text_of(value) for layer in pods for key, value in layer["nodeSelector"].items()},
+        terms=tuple((_listed(term["matchExpressions"]), _listed(term["matchFields"])) for term in terms.each())
+        if terms
+        else None,
+        tolerations=tuple(
+            (text_of(one["operator"]), text_of(one["key"]), text_of(one["value"]), text_of(one["effect"]))
+            for one in pick(pods, "tolerations").each()
+        ),
+    )
+
+
+def _listed(expressions: Node) -> tuple[_Expression, ...]:
+    return tuple(
+        (text_of(one["key"]), text_of(one["operator"]), tuple(text_of(value) for value in one["values"].each()))
+        for one in expressions.each()
+    )
+
+
+# -- which nodes ----------------------------------------------------------------------------------------------
+
+
+def _running(draft: Draft, objects: Objects, offers: Sequence[_Offer]) -> _Placement | None:
+    """The nodes that the workload's pods name; no nodes at all where the sources lack one of them."""
+    if draft.object.kind == "Pod":
+        own = [draft.object.node["spec"]["nodeName"]]
+    else:
+        running = (one for one in objects.beside(draft.object, "", "Pod") if _belongs(one, draft))
+        own = [one.node["spec"]["nodeName"] for one in running]
+    names = sorted({text_of(node) for node in own} - {""})
+    if not names:
+        return None
+    by_name = {offer.node.name: offer for offer in offers}
+    found = tuple(by_name[name] for name in names if name in by_name)
+    because = f"its pods run on {_named(names)}"
+    return _Placement(nodes=found if len(found) == len(names) else (), confidence="certain", because=because)
+
+
+def _belongs(pod: Object, draft: Draft) -> bool:
+    """Whether the workload owns a pod that still runs. A Deployment's ReplicaSets are called after it."""
+    one = draft.object
+    if any(pod.labels.get(key) != value for key, value in draft.pod_labels.items()):
         return False
-    return _tolerated(node, pick(pods, "tolerations"), demand)
+    if text_of(pod.node["status"]["phase"]) in ("Succeeded", "Failed"):
+        return False
+    for group, kind, name in pod.owners:
+        if (group, kind, name) == (one.group, one.kind, one.name):
+            return True
+        if (kind, one.kind) == ("ReplicaSet", "Deployment") and name.rpartition("-")[0] == one.name:
+            return True
+    return False
 
 
-def _meets(term: Node, node: Object) -> bool:
+def _fitting(demands: Sequence[_Demand], offers: Sequence[_Offer]) -> _Placement | None:
+    nodes = tuple(offer for offer in offers if any(_fits(offer, demand) for demand in demands))
+    if not nodes:
+        return None
+    because = f"its selectors and tolerations admit {_named(sorted(offer.node.name for offer in nodes))}"
+    return _Placement(nodes=nodes, confidence="likely", because=because)
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    word = "node" if len(names) == 1 else "nodes"
+    return f"{word} {shown}" + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
+
+
+def _fits(offer: _Offer, demand: _Demand) -> bool:
+    if offer.devices is None:
+        if offer.model is None:
+            return False
+    elif any(offer.devices.get(resource, 0) < number for resource, number in demand.devices.items()):
+        return False
+    labels = offer.node.labels
+    if any(labels.get(key) != value for key, value in demand.selector.items()):
+        return False
+    if demand.terms is not None and not any(_meets(term, offer.node) for term in demand.terms):
+        return False
+    return all(_tolerated(taint, offer, demand) for taint in offer.taints)
+
+
+def _meets(term: _Term, node: Object) -> bool:
     """Whether a node meets every expression of a term. A term without any meets nothing."""
-    expressions, fields = list(term["matchExpressions"].each()), list(term["matchFields"].each())
-    if not expressions and not fields:
+    of_labels, of_fields = term
+    if not of_labels and not of_fields:
         return False
     names = {"metadata.name": node.name}
-    return all(_holds(one, node.labels) for one in expressions) and all(_holds(one, names) for one in fields)
+    return all(_holds(one, node.labels) for one in of_labels) and all(_holds(one, names) for one in of_fields)
 
 
-def _holds(expression: Node, labels: Mapping[str, str]) -> bool:
-    key, operator = text_of(expression["key"]), text_of(expression["operator"])
-    values = [text_of(value) for value in expression["values"].each()]
+def _holds(expression: _Expression, labels: Mapping[str, str]) -> bool:
+    key, operator, values = expression
     have = labels.get(key)
     if operator == "In":
         return have in values
@@ -160,41 +237,18 @@ def _whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[-+]?[0-9]{1,18}", text) else None
 
 
-def _offers(node: Object, demand: Mapping[str, int]) -> bool:
-    """Whether the node has the devices: by its status; by a label that names a GPU where it has no status."""
-    status = node.node["status"]
-    section = status["allocatable"] if status["allocatable"].is_mapping else status["capacity"]
-    if section.is_mapping:
-        return all(_amount(section[resource]) >= number for resource, number in demand.items())
-    return _model(node) is not None
-
-
-def _amount(node: Node) -> int:
-    try:
-        return count(text_of(node))
-    except ValueError:
-        return 0
-
-
-def _tolerated(node: Object, tolerations: Node, demand: Mapping[str, int]) -> bool:
-    for taint in node.node["spec"]["taints"].each():
-        key, effect = text_of(taint["key"]), text_of(taint["effect"])
-        if effect not in ("NoSchedule", "NoExecute") or key.startswith(_PASSING):
+def _tolerated(taint: tuple[str, str, str], offer: _Offer, demand: _Demand) -> bool:
+    key, value, effect = taint
+    if effect not in ("NoSchedule", "NoExecute") or key.startswith(_PASSING):
+        return True
+    if key in demand.devices and _ADMITS_BY_RESOURCE in offer.node.labels:
+        return True
+    for operator, wanted, text, of_effect in demand.tolerations:
+        if of_effect and of_effect != effect:
             continue
-        if key in demand and _ADMITS_BY_RESOURCE in node.labels:
-            continue
-        if not any(_tolerates(one, key, text_of(taint["value"]), effect) for one in tolerations.each()):
-            return False
-    return True
-
-
-def _tolerates(toleration: Node, key: str, value: str, effect: str) -> bool:
-    wanted, of_effect = text_of(toleration["key"]), text_of(toleration["effect"])
-    if of_effect and of_effect != effect:
-        return False
-    if text_of(toleration["operator"]) == "Exists":
-        return not wanted or wanted == key
-    return wanted == key and text_of(toleration["value"]) == value
+        if (not wanted or wanted == key) if operator == "Exists" else (wanted, text) == (key, value):
+            return True
+    return False
 
 
 # -- what their labels say ------------------------------------------------------------------------------------
@@ -222,32 +276,32 @@ def _model(node: Object) -> tuple[frozenset[str], Location] | None:
 
 def _models(placed: _Placement) -> Iterator[Observation]:
     """The set over all nodes; nothing where one of them does not say: the set would then be too small."""
-    ids: frozenset[str] = frozenset()
-    places: list[Location] = []
-    for node in placed.nodes:
-        read = _model(node)
-        if read is None:
+    places: dict[frozenset[str], Location] = {}  # of many nodes with the same devices the first is enough
+    for offer in placed.nodes:
+        if offer.model is None:
             return
-        ids |= read[0]
-        places.append(read[1])
-    yield _reported("hardware.gpu.model", [*sorted(ids)], placed, places)
+        places.setdefault(*offer.model)
+    ids: frozenset[str] = frozenset().union(*places)
+    yield _reported("hardware.gpu.model", [*sorted(ids)], placed, [*places.values()])
 
 
 def _agreed(placed: _Placement) -> Iterator[Observation]:
     """Facts that have one value: known where every node says the same, unknown where they differ."""
-    for fact, read in _LABELLED.items():
-        values = [(node, read(node)) for node in placed.nodes]
-        said = [(node, pair) for node, pair in values if pair is not None]
-        if not any(value is not None for _, (value, _) in said):
+    for fact in _LABELLED:
+        first: dict[str, tuple[str, _Read | None]] = {}
+        for offer in placed.nodes:
+            pair = offer.says[fact]
+            first.setdefault("not said" if pair is None else str(pair[0]), (offer.node.name, pair))
+        said = [pair for _, pair in first.values() if pair is not None]
+        if not any(value is not None for value, _ in said):
             continue
-        places = [place for _, (_, locations) in said for place in locations]
-        if len({repr(pair[0]) if pair is not None else "" for _, pair in values}) == 1:
-            yield _reported(fact, said[0][1][0], placed, places)
+        places = [place for _, locations in said for place in locations]
+        if len(first) == 1:
+            yield _reported(fact, said[0][0], placed, places)
             continue
-        shown = "; ".join(f"{node.name}: {_word(pair)}" for node, pair in values[:_MOST_NAMED])
-        more = len(values) - _MOST_NAMED
-        reason = f"the nodes differ ({shown}" + (f" and {more} more)" if more > 0 else ")")
-        yield _reported(fact, Unknown(reason), placed, places)
+        shown = [f"{name}: {_word(pair)}" for name, pair in first.values()]
+        more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
+        yield _reported(fact, Unknown(f"the nodes differ ({'; '.join(shown[:_MOST_NAMED])}{more})"), placed, places)
 
 
 def _word(pair: _Read | None) -> str:

@@ -5,12 +5,15 @@ Dispatch is on API group and kind: several projects have a kind ``InferenceServi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from askew.evidence.document import Document, Node
 from askew.evidence.location import Location
+
+_T = TypeVar("_T")
 
 DEFAULT_NAMESPACE = "default"
 
@@ -88,6 +91,7 @@ class Objects:
     def __init__(self, objects: Iterable[Object], refused: Iterable[Refused] = ()) -> None:
         self._all = tuple(objects)
         self.refused = tuple(refused)
+        self._once: dict[str, object] = {}
         self._by_kind: dict[tuple[str, str], list[Object]] = {}
         self._by_name: dict[tuple[str, str, str], list[Object]] = {}
         for one in self._all:
@@ -103,6 +107,12 @@ class Objects:
     def of(self, group: str, kind: str) -> tuple[Object, ...]:
         """Every object of a kind, in the order found; ``group`` is empty for the core kinds."""
         return tuple(self._by_kind.get((group, kind), ()))
+
+    def once(self, name: str, make: Callable[[Objects], _T]) -> _T:
+        """What ``make`` gives for these objects, made at the first call: a join runs for every workload."""
+        if name not in self._once:
+            self._once[name] = make(self)
+        return self._once[name]  # type: ignore[return-value]  # each name has one maker
 
     def get(
         self, group: str, kind: str, namespace: str, name: str, *, declared: bool = True, source: str = ""
