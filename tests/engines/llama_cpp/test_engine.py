@@ -208,6 +208,45 @@ def test_an_argument_gone_long_ago_is_not_refused_where_the_build_is_not_known()
     assert not ENGINE.read(launch_of("--grp-attn-n 4", image="x/llama.cpp:server-b4000")).problems
 
 
+SYSTEM = """\
+; for every program of this machine
+version = 1
+ctx-size = 4096   ; half of it is enough
+[*]
+LLAMA_ARG_N_PARALLEL = 2
+no-cache-prompt = true
+metrics = false
+slots = false
+unknown-to-the-server = 1
+[small]
+ctx-size = 512
+"""
+
+
+def test_the_file_of_the_machine_stands_below_variables() -> None:
+    def read(text: str, command: str = "", image: str = NEWEST) -> dict[str, Resolved]:
+        reading = ENGINE.read(launch_of(command, image=image, files={"/etc/llama.cpp/config.ini": text}))
+        assert not reading.problems
+        return resolve(reading.observations, reading.rules)
+
+    found = read(SYSTEM)
+    tokens = found["runtime.kv_cache.tokens"]
+    assert (tokens.value, tokens.origin, tokens.locations[0].line) == (4096, "config-file", 3)
+    assert (found["runtime.max_num_seqs"].value, found["runtime.max_model_len"].value) == (2, 2048)
+    assert found["runtime.prefix_caching"].value is False
+    assert found["runtime.arguments.unmapped"].value == {"--metrics": "true", "--slots": "false"}
+    assert read(SYSTEM, "-c 1024")["runtime.kv_cache.tokens"].value == 1024
+    assert read(SYSTEM, image="x/llama.cpp:server-b9873")["runtime.kv_cache.tokens"].state == "unknown"
+    assert read(SYSTEM, image="x/llama.cpp:server")["runtime.kv_cache.tokens"].confidence == "likely"
+
+
+def test_a_malformed_file_of_the_machine_is_a_problem_at_its_line() -> None:
+    files = {"/etc/llama.cpp/config.ini": "ctx-size = 1\n[*\n"}
+    (problem,) = ENGINE.read(launch_of("-m a.gguf", files=files)).problems
+    assert (problem.kind, problem.locations[0].line) == ("malformed", 2)
+    assert "expected [section] or key = value" in problem.message
+
+
 # -- llama-cpp-python ------------------------------------------------------------------------------------------------
 
 
@@ -404,7 +443,7 @@ def test_nothing_that_is_written_raises(
         location=AT,
         image=Token(image, AT),
         env={name: Variable(name, value, AT) for name, value in env.items()},
-        files={"/c": Content(text, Location("/c", line=1))},
+        files={path: Content(text, Location(path, line=1)) for path in ("/c", "/etc/llama.cpp/config.ini")},
     )
     reading = ENGINE.read(launch)
     resolve(reading.observations, reading.rules)

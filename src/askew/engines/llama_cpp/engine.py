@@ -11,7 +11,7 @@ from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Dialect, Given, Parsed, Table, parse, places, table
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
-from askew.engines.llama_cpp import python_flags
+from askew.engines.llama_cpp import python_flags, system_config
 from askew.engines.llama_cpp.config_file import Setting
 from askew.engines.llama_cpp.config_file import read as read_config
 from askew.engines.llama_cpp.defaults import builds, default_rules, defaults
@@ -62,6 +62,7 @@ _PREFIXES = (*RELEVANT_PREFIXES, "LLAMA_", "GGML_")
 _INERT = frozenset(("LLAMA_CACHE", "LLAMA_ARG_HF_CACHE", "NVIDIA_DRIVER_CAPABILITIES", "HF_TOKEN"))
 _TRUTHY = frozenset(("on", "enabled", "true", "1"))
 _FALSY = frozenset(("off", "disabled", "false", "0"))
+_FIRST_WITH_FILE = 10566  # the oldest build read that has /etc/llama.cpp/config.ini
 _OWN = PRECEDENCE.index("explicit")
 
 
@@ -84,9 +85,9 @@ class LlamaCpp(msgspec.Struct, frozen=True):
             return read(launch)
         title = f"{product} {version}" if version else product
         parsed = parse(words, _table(version, python))
-        read_all = _read_python if python else _read_native
-        noted = read_all(parsed, launch, title)
-        observations = [*identified, *noted.observations]
+        noted = _read_python(parsed, launch, title) if python else _read_native(parsed, launch, title)
+        below = Noted() if python else _read_system(launch, version, title)
+        observations = [*identified, *noted.observations, *below.observations]
         expressed = _python_variables() if python else frozenset(variables())
         observations.extend(environment(launch, expressed=expressed, inert=_INERT, prefixes=_PREFIXES))
         slots = any(one.fact == "runtime.max_num_seqs" for one in observations)
@@ -95,13 +96,13 @@ class LlamaCpp(msgspec.Struct, frozen=True):
         if deferred:  # `-c 0` asks for the model's own length: the literal default of older builds does not hold
             stated = tuple(one for one in stated if one.fact != "runtime.kv_cache.tokens")
         observations = [*sized, *_sources(sized), *stated]
-        problems = (*(_dated(one) for one in noted.problems), *_strays(parsed, title))
+        problems = (*(_dated(one) for one in (*noted.problems, *below.problems)), *_strays(parsed, title))
         return Reading(
             observations=tuple(observations),
             rules=default_rules(version, python, slots),
             problems=problems,
             version=version,
-            mapped=noted.mapped,
+            mapped=noted.mapped + below.mapped,
             unmapped=noted.unmapped,
         )
 
@@ -251,6 +252,51 @@ def _read_native(parsed: Parsed, launch: Launch, title: str) -> Noted:
         observations.extend(said.observations)
         problems.extend(said.problems)
     return Noted(tuple(observations), tuple(problems), mapped, noted.unmapped)
+
+
+def _read_system(launch: Launch, version: str | None, title: str) -> Noted:
+    """The system-wide file of arguments, which builds since 10566 read."""
+    build = int(version[1:]) if version and version[1:].isdecimal() else None
+    if build is not None and build < _FIRST_WITH_FILE:
+        return Noted()
+    entries, refused = system_config.read(launch)
+    observations: list[Observation] = []
+    problems = [
+        Problem(kind="malformed", message=f"{title} refuses its file: {one.message}", locations=(one.location,))
+        for one in refused
+    ]
+    for order, entry in enumerate(entries):
+        flag, off = _by_key().get(entry.key, (None, False))
+        if flag is None or flag.irrelevant:
+            continue  # the file is for every program of llama.cpp: what one does not know, it skips
+        word = entry.value
+        if flag.takes in ("switch", "toggle"):
+            # Whatever stands after a switch, it is on: only arguments that have a negation look at the word.
+            negated = flag.takes == "toggle" and off is (word.text.lower() in _TRUTHY)
+            given = Given(flag=flag, name=word, spelled=entry.key, negated=negated, order=order)
+        else:
+            given = Given(flag=flag, name=word, spelled=entry.key, values=(word,), order=order)
+        if word.unknown is None and word.text.strip().lower() in _DEFERRED.get(flag.names[0], ()):
+            continue
+        said = read_given(given, engine=title, origin="config-file")
+        observations.extend(said.observations)
+        problems.extend(said.problems)
+    if build is None:
+        because = (f"builds since b{_FIRST_WITH_FILE} read this file; no source shows which runs",)
+        observations = [msgspec.structs.replace(one, confidence="likely", because=because) for one in observations]
+    return Noted(tuple(observations), tuple(problems), len(entries))
+
+
+@functools.cache
+def _by_key() -> dict[str, tuple[Flag, bool]]:
+    """Arguments by the keys of the file: a name without its dashes, or a variable; and whether it turns it off."""
+    found = {name: (flag, False) for name, (flag, off) in variables().items() if not off}
+    for flag in flags():
+        for name in flag.names:
+            found.setdefault(name.lstrip("-"), (flag, False))
+            if flag.takes == "toggle" and name.startswith("--"):
+                found.setdefault(f"no-{name[2:]}", (flag, True))
+    return found
 
 
 def _refuse_joined(parsed: Parsed, title: str) -> Parsed:
