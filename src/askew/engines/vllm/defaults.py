@@ -156,7 +156,7 @@ def options(release: Release) -> tuple[Observation, ...]:
     if manager in release.arguments and key < (0, 8):
         # Both managers existed until 0.6.3; later releases have the second alone, whatever the argument says.
         say(OTHER, manager, "true" if key >= (0, 6, 3) else "false")
-    else:
+    elif key < (0, 11):
         say(OTHER, manager, Unknown(f"vLLM {release.version} has no choice of a block manager", missing=True))
     sampler = "VLLM_USE_FLASHINFER_SAMPLER"
     if sampler not in release.variables:
