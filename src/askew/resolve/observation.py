@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -30,22 +30,7 @@ Basis: TypeAlias = Literal["asked", "seen"]
 
 # Highest first. What was seen beats what was asked for; what someone wrote beats what somebody assumed; anything
 # beats a default. Engines whose own order differs (an environment variable over a flag) set Observation.rank.
-PRECEDENCE: tuple[Origin, ...] = (
-    "measured",
-    "reported",
-    "explicit",
-    "env",
-    "config-file",
-    "declared",
-    "contract",
-    "lock",
-    "assumed",
-    "model",
-    "derived",
-    "catalogue",
-    "engine-default",
-    "platform-default",
-)
+PRECEDENCE: tuple[Origin, ...] = get_args(Origin)
 
 
 class Unknown(msgspec.Struct, frozen=True):
