@@ -1,8 +1,8 @@
 """``/etc/llama.cpp/config.ini``: arguments that every program of llama.cpp starts with, below variables and arguments.
 
 ``common_params_apply_system_config`` of ``common/arg.cpp`` and ``parse_ini_from_file`` of ``common/preset.cpp``, in the
-builds since 10566: a key is an argument without its dashes, or its variable; the sections ``*`` and ``default`` apply, the
-others are presets for requests to name.
+builds since 10566: a key is an argument without its dashes, or its variable; the sections ``*`` and ``default`` apply,
+the others are presets for requests to name.
 """
 
 from __future__ import annotations
