@@ -621,6 +621,13 @@ def test_another_engine(tmp_path: Path) -> None:
     assert (sides["reference"]["value"], sides["target"]["value"]) == ("vllm", "sglang")
 
 
+def test_defaults_are_not_compared_with_those_of_a_release_that_nobody_knows(tmp_path: Path) -> None:
+    found = compared(tmp_path, vllm(), vllm().replace(":v0.8.5", ""))
+    assert {f["fact"] for f in found} == {"runtime.engine.version", "runtime.image.tag"}
+    back = compared(tmp_path, vllm().replace(":v0.8.5", ""), vllm())
+    assert {f["fact"] for f in back} == {"runtime.engine.version", "runtime.image.tag"}
+
+
 def test_another_protocol(tmp_path: Path) -> None:
     image = "lmsysorg/sglang:v0.5.16"
     (found,) = compared(tmp_path, sglang("--smg-grpc-mode", image=image), sglang(image=image))

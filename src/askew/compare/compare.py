@@ -141,7 +141,15 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
     for key in sorted(keys):
         if mode == "contract" and key not in a.entries and not is_stated(b.entries[key]):
             continue  # what the engine does by default is no key that somebody added
+        if _only_a_default(a, b, key) or _only_a_default(b, a, key):
+            continue
         yield key, _entry(a, key), _entry(b, key)
+
+
+def _only_a_default(here: Resolved, there: Resolved, key: str) -> bool:
+    """The default of one release or engine, of which the other side, whose release may not be known, says nothing."""
+    found = here.entries.get(key)
+    return found is not None and found.origin == "engine-default" and key not in there.entries
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
