@@ -94,7 +94,11 @@ class Objects:
         self._once: dict[str, object] = {}
         self._by_kind: dict[tuple[str, str], list[Object]] = {}
         self._by_name: dict[tuple[str, str, str], list[Object]] = {}
-        for one in self._all:
+        # By declared namespace, with the order found; what declares none may be in any: it stands under the empty name.
+        self._by_home: dict[tuple[str, str, str], list[tuple[int, Object]]] = {}
+        for position, one in enumerate(self._all):
+            home = one.namespace if one.namespace_declared else ""
+            self._by_home.setdefault((one.group, one.kind, home), []).append((position, one))
             self._by_kind.setdefault((one.group, one.kind), []).append(one)
             self._by_name.setdefault((one.group, one.kind, one.name), []).append(one)
 
@@ -136,7 +140,14 @@ class Objects:
 
     def beside(self, origin: Object, group: str, kind: str) -> tuple[Object, ...]:
         """Every object of a kind that can share a namespace with ``origin``."""
-        return tuple(one for one in self._by_kind.get((group, kind), ()) if may_share_namespace(origin, one))
+        if not (origin.namespace_declared and origin.namespace):
+            return self.of(group, kind)
+        here, anywhere = (self._by_home.get((group, kind, home), []) for home in (origin.namespace, ""))
+        return tuple(one for _, one in (sorted((*here, *anywhere), key=_position) if anywhere else here))
+
+
+def _position(found: tuple[int, Object]) -> int:
+    return found[0]
 
 
 def may_share_namespace(one: Object, other: Object) -> bool:

@@ -32,11 +32,16 @@ def services_of(draft: Draft, objects: Objects) -> tuple[Object, ...]:
     if draft.object.kind == "LeaderWorkerSet":
         labels.setdefault("leaderworkerset.sh/name", draft.object.name)  # the controller's label
     found = []
+    selectors = objects.once("selectors of Services", _selectors)
     for service in objects.beside(draft.object, "", "Service"):
-        selector = service.node["spec"]["selector"].string_map()
+        selector = selectors[id(service)]
         if selector and all(labels.get(key) == value for key, value in selector.items()):
             found.append(service)
     return tuple(sorted(found, key=_order))
+
+
+def _selectors(objects: Objects) -> dict[int, dict[str, str]]:
+    return {id(service): service.node["spec"]["selector"].string_map() for service in objects.of("", "Service")}
 
 
 def addresses_of(draft: Draft, objects: Objects) -> tuple[Address, ...]:
@@ -71,18 +76,27 @@ def services(draft: Draft, objects: Objects) -> Sequence[Observation]:
     if ports:
         places = tuple(service.node["spec"]["ports"].location for service in selected)
         found.append(observed("serving.service.ports", ports, *places))
-    # Headless Services yield no variables: the kubelet skips those without a cluster IP.
-    around = [
-        one
-        for one in objects.of("", "Service")
-        if one.namespace == draft.object.namespace and one.name and text_of(one.node["spec"]["clusterIP"]) != "None"
-    ]
-    if around:
-        ordered = sorted(around, key=_order)
-        names: list[Value] = list(dict.fromkeys(one.name for one in ordered))
-        places = tuple(one.node["metadata"]["name"].location for one in ordered)
-        found.append(observed("orchestration.service_prefixes", names, *places))
+    around = objects.once("names of Services", _names).get(draft.object.namespace)
+    if around is not None:
+        found.append(around)
     return found
+
+
+def _names(objects: Objects) -> dict[str, Observation]:
+    """The names of the Services of each namespace. Headless Services yield no variables: the kubelet skips those
+    without a cluster IP."""
+    around: dict[str, list[Object]] = {}
+    for one in sorted(objects.of("", "Service"), key=_order):
+        if one.name and text_of(one.node["spec"]["clusterIP"]) != "None":
+            around.setdefault(one.namespace, []).append(one)
+    return {
+        namespace: observed(
+            "orchestration.service_prefixes",
+            list(dict.fromkeys(one.name for one in found)),
+            *(one.node["metadata"]["name"].location for one in found),
+        )
+        for namespace, found in around.items()
+    }
 
 
 def _order(one: Object) -> tuple[str, str, str]:
