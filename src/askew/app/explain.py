@@ -112,7 +112,7 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
 
 def _check(name: str) -> str:
     check = registry.check(name)
-    page = sys.modules[check.run.__module__].__doc__ or ""
+    _, _, page = (sys.modules[check.run.__module__].__doc__ or "").partition("\n")  # its first line is the title
     head = (
         f"{check.id}: {check.title}\n"
         f"Severity: {check.severity}    Confidence: {check.confidence}    Category: {check.category}\n"

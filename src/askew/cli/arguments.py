@@ -48,7 +48,7 @@ examples:
   {name} diff last-good.yaml current.yaml          what really changed, each with its line
   {name} check deploy.yaml                         checks, and the contract or lock in this directory
   {name} facts deploy.yaml                         what is known, how it is known, what cannot be known
-  {name} init deploy.yaml > modelspec.yaml         write down the intent
+  {name} init deploy.yaml                          write the intent down: modelspec.yaml
   {name} demo                                      a bundled incident, end to end
 
 {_EXIT}""",
