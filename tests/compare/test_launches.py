@@ -54,3 +54,9 @@ def test_what_the_other_engine_has_no_setting_for_is_said() -> None:
 
 def test_two_command_lines_show_no_image() -> None:
     assert findings(VLLM, VLLM) == []
+
+
+def test_a_value_from_another_secret_is_a_possible_difference() -> None:
+    first, second = (f"{VLLM} --max-model-len sk-proj-{letter * 40}" for letter in "ab")
+    assert findings(first, second) == [("runtime.max_model_len", "possible", "unknown")]
+    assert findings(first, first) == []

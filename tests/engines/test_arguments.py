@@ -258,3 +258,10 @@ def test_it_agrees_with_argparse(groups: list[list[str]]) -> None:
     if "seed" in found:
         found["seed"] = int(str(found["seed"]))
     assert {key: value for key, value in found.items() if value is not False} == expected
+
+
+def test_words_that_were_redacted_may_hold_any_argument():
+    parsed = read("--model m redacted:0123456789abcdef --seed 1")
+    (hidden,) = parsed.unmapped
+    assert (hidden.name, bool(hidden.reason)) == ("<redacted>", True)
+    assert not parsed.problems and len(parsed.given) == 2

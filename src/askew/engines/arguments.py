@@ -14,6 +14,7 @@ from askew.engines.flags import Flag
 from askew.engines.versions import has, lives, neighbours
 from askew.evidence.launch import Token
 from askew.evidence.location import Location
+from askew.evidence.redaction import is_redacted
 from askew.resolve.workload import Problem
 
 _DEEPEST = 40  # levels of a dotted name; real ones have four
@@ -378,6 +379,10 @@ class _Parser:
         word = words[index]
         if word.unknown is not None and index and not word.text.startswith("-"):
             self.unmapped.append(Unmapped(name=word.text, values=(), token=word, order=index, reason=word.unknown))
+            return index + 1
+        if index and is_redacted(word.text):
+            reason = "the words were taken for a secret and redacted"
+            self.unmapped.append(Unmapped(name="<redacted>", values=(), token=word, order=index, reason=reason))
             return index + 1
         first = word.text.split(None, 1)[0] if word.text.strip() else ""
         entry = self.table.names.get(self.normal(first.partition("=")[0])) if first.startswith("-") else None

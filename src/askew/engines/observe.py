@@ -125,7 +125,7 @@ def refused(
 ) -> Noted:
     """What follows from a value that the engine refuses: the fact is unknown, and the problem says why."""
     if is_redacted(text):  # what was written is gone, and may have been right
-        hidden = Unknown("the value was taken for a secret and redacted")
+        hidden = Unknown("the value was taken for a secret and redacted", text=text)
         unseen = Observation(fact=fact_key, value=hidden, origin=origin, locations=locations, key=key, order=order)
         return Noted((unseen,))
     says = f"{engine} refuses {text!r}" + (f" for {name}" if name else "")
