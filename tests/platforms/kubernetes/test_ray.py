@@ -225,3 +225,9 @@ def test_variables_of_an_unseen_application_are_stated_with_doubt():
     found = observation(one(CODE), "runtime.env", key="MAX_MODEL_LEN")
     assert (found.value, found.origin, found.confidence) == ("16384", "env", "possible")
     assert found.locations[0].line == 9
+
+
+def test_a_secret_of_an_unseen_application_stays_unseen():
+    text = CODE.replace("MODEL_ID: org/m", "MODEL_ID: org/m, DB_PASSWORD: hunter2222")
+    found = observation(one(text), "runtime.env", key="DB_PASSWORD").value
+    assert isinstance(found, Unknown) and "hunter" not in str(found)

@@ -19,6 +19,7 @@ from askew.evidence.document import Node
 from askew.evidence.errors import DocumentError
 from askew.evidence.launch import Token, Variable
 from askew.evidence.location import Location
+from askew.evidence.redaction import is_redacted, is_secret_name
 from askew.facts.types import Value
 from askew.platforms.kubernetes.accelerators import devices
 from askew.platforms.kubernetes.draft import Addition, Draft, Layers, PodGroup, Reader, pick
@@ -418,7 +419,16 @@ def _application(
         base = additions[0] if additions else Addition(container=first)
         additions = (msgspec.structs.replace(base, env=tuple(env)),)
     # What the code takes from them nobody sees: a changed one must not pass as the same all the same.
-    said = tuple(observed("runtime.env", one.value, one.location, key=one.name, origin="env") for one in env)
+    said = tuple(
+        observed(
+            "runtime.env",
+            Unknown(one.unknown or "") if one.value is None else one.value,
+            one.location,
+            key=one.name,
+            origin="env",
+        )
+        for one in env
+    )
     return msgspec.structs.replace(
         draft,
         additions=additions,
@@ -437,6 +447,10 @@ def _variables(node: Node) -> tuple[tuple[Variable, ...], list[str]]:
         text = value.text()
         if text is None:
             problems.append(f"{value.location}: the value of variable {name} is not text")
+            continue
+        if is_secret_name(name) and not is_redacted(text):
+            # In a document inside a text, a name and its value may stand where redaction does not look for them.
+            found.append(Variable(name, None, value.location, "its name says that it holds a secret"))
             continue
         found.append(Variable(name, text, value.location))
     return tuple(found), problems
