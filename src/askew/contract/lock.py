@@ -122,11 +122,11 @@ def _place(at: Location, cut: str) -> str:
 def _common_folder(snapshots: Sequence[Snapshot]) -> str:
     """The folder that all files lie in, so that the lock does not depend on where it is written from.
 
-    Defaults cite public sources, which are no files of the user's.
+    Defaults cite public sources, which are no files of the user's; a map has the places of all its entries.
     """
     folders: set[str] = set()
     for snapshot in snapshots:
-        resolved = [r for one in snapshot.facts.values() for r in (one, *one.entries.values()) if is_stated(r)]
+        resolved = [r for one in snapshot.facts.values() for r in one.entries.values() or (one,) if is_stated(r)]
         places = [snapshot.workload.location, *(at for r in resolved for at in r.locations)]
         folders.update(os.path.dirname(at.source) for at in places if not _SCHEME.match(at.source))
     if not folders or len({os.path.isabs(folder) for folder in folders}) > 1:
