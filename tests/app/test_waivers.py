@@ -178,3 +178,14 @@ def test_assumptions_fill_what_no_source_shows_and_are_reported(sides):
 def test_an_assumption_that_makes_no_sense_is_refused(sides, text):
     with pytest.raises(UsageError, match="hint:"):
         check(sides("a.yaml", "8192"), None, Options(assume=(text,)))
+
+
+def test_a_waiver_of_no_rule_is_an_error_with_a_suggestion(tmp_path):
+    from askew.app.waivers import verify
+
+    path = tmp_path / "askew.toml"
+    path.write_text('[[waiver]]\nrule = "runtime.dtpye"\nreason = "r"\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"askew.toml:1.*(?s:.*)did you mean runtime.dtype"):
+        verify(load(str(tmp_path)))
+    path.write_text('[[waiver]]\nrule = "runtime.*"\nreason = "r"\n', encoding="utf-8")
+    verify(load(str(tmp_path)))

@@ -8,9 +8,12 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from askew.app import registry
 from askew.app.config import Config, is_date
+from askew.app.errors import UsageError
 from askew.evidence.document import Document
 from askew.evidence.location import Location
+from askew.facts.catalogue import FACTS
 from askew.findings.finding import Finding, Waiver
 from askew.resolve.workload import Snapshot
 
@@ -21,6 +24,21 @@ _UNTIL = re.compile(r"\s*\buntil[= ](\S+)\s*")
 
 # What a comment waives: source → line → (rule globs, waiver).
 Comments = Mapping[str, Mapping[int, tuple[tuple[str, ...], Waiver]]]
+
+
+def verify(config: Config) -> None:
+    """Raise UsageError for a waiver of ``askew.toml`` whose rule no fact or check can have: it would look like
+    protection that is not there."""
+    names = (*FACTS, *registry.check_names(), "workload-added", "workload-removed") if config.waivers else ()
+    for entry in config.waivers:
+        if not any(fnmatchcase(name, entry.rule) for name in names):
+            from difflib import get_close_matches
+
+            near = get_close_matches(entry.rule, names, n=3, cutoff=0.6)
+            raise UsageError(
+                f"{entry.waiver.location}: no rule is called '{entry.rule}'",
+                f"did you mean {' or '.join(near)}?" if near else "`askew explain` lists every fact and check",
+            )
 
 
 def comments(documents: Iterable[Document]) -> Comments:

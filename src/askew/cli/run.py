@@ -201,8 +201,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> Options:
     from askew.app.config import load
     from askew.app.pipeline import Options
+    from askew.app.waivers import verify
 
     config = load(".")
+    verify(config)
     given: Mapping[str, object] = vars(arguments)
     baseline = given.get("baseline")
     now = _now()
