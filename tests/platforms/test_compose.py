@@ -386,3 +386,26 @@ def test_every_compose_file_of_the_corpus_is_read(shared: Path) -> None:
             for process in workload.containers[0].processes:
                 assert all(token.location.line > 0 for token in process.argv), (path, workload.name)
     assert workloads > 300
+
+
+DOUBLED = """\
+services:
+  llm:
+    image: vllm/vllm-openai:v0.10.0
+    entrypoint:
+      /bin/bash -c "
+      cd /w &&
+      VLLM_A=1 \\
+      VLLM_B=1 \\
+      vllm serve m \\
+      --dtype $${D} \\
+      -tp=$${TP}"
+    environment: {D: half, TP: '1'}
+"""
+
+
+def test_words_of_a_script_stand_on_their_own_lines_although_their_dollars_are_doubled():
+    made = launch(service(DOUBLED))
+    lines = {token.text: [token.location.line, *(place.line for place in token.via)] for token in made.argv}
+    assert 10 in lines["half"] and lines["-tp=1"][0] == 11
+    assert (made.env["VLLM_A"].location.line, made.env["VLLM_B"].location.line) == (7, 8)

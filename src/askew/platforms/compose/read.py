@@ -104,6 +104,8 @@ class _Around:
         place = token.location
         before = Location(place.source, place.path, place.line, place.column - 1, place.object)
         found = node.locate(fragment, after or before)
+        if found == node.location and "$" in fragment:  # Compose writes a dollar of the container's shell as two
+            found = node.locate(fragment.replace("$", "$$"), after or before)
         return place if found == node.location else found
 
 

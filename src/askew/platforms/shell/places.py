@@ -51,5 +51,6 @@ class Locator:
             return found
         for _ in range(steps.index(place.start) + 1 if place.start in steps else 0):
             found = after = self._locate(token, fragment, after)
-        known.append((place.start, found))
+        if found != token.location:  # a stretch that was not found is no place to count from
+            known.append((place.start, found))
         return found
