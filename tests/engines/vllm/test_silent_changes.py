@@ -187,14 +187,28 @@ def test_metrics_without_a_switch(metric: str, release: str, there: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
-    [("--enable-lora", "--enable-lora may be one"), ("--kv-cache-dtype fp8", "--kv-cache-dtype may be one")],
+    ("version", "words", "kept"),
+    [
+        ("0.8.2", "--enable-lora", True),
+        ("0.8.5", "--enable-lora", False),
+        ("0.8.5", "--kv-cache-dtype fp8", True),
+        ("0.8.5", "--kv-cache-dtype auto", False),
+        ("0.8.5", "--quantization awq", False),
+        ("0.8.5", "--quantization gguf", True),
+        ("0.9.0", "--quantization gguf", False),
+        ("0.8.0", "--guided-decoding-backend xgrammar", False),
+        ("0.8.0", "--guided-decoding-backend outlines", True),
+        ("0.8.5", "--pipeline-parallel-size 2", True),
+        ("0.9.1", "--scheduling-policy priority", True),
+        ("0.9.2", "--scheduling-policy priority", False),
+    ],
 )
-def test_settings_for_which_the_older_engine_may_stay(words: str, why: str) -> None:
-    found = resolved("0.8.5", words, H100)
+def test_settings_for_which_the_older_engine_may_stay(version: str, words: str, kept: bool) -> None:
+    found = resolved(version, words, H100)
     for fact in ("runtime.prefix_caching", "runtime.max_num_seqs", f"{ENV}[VLLM_USE_V1]"):
-        assert why in entry(found, fact).reason, fact
-    assert entry(resolved("0.11.0", words, H100), "runtime.prefix_caching").value is True
+        assert (f"{words.split()[0]} may be one" in entry(found, fact).reason) is kept, fact
+        assert (entry(found, fact).state == "known") is not kept, fact
+    assert entry(resolved("0.11.0", "--enable-lora", H100), "runtime.prefix_caching").value is True
 
 
 @pytest.mark.parametrize(("version", "confidence"), [("0.20.9", "likely"), ("0.99.0", "possible")])

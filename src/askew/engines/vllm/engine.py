@@ -14,7 +14,7 @@ from askew.engines.observe import environment, identity, observe, read_arguments
 from askew.engines.vllm import config_file, defaults
 from askew.engines.vllm.environment import EXPRESSED, INERT
 from askew.engines.vllm.flags import CACHE_LAYOUTS, DEFERRED, FLAGS
-from askew.engines.vllm.generations import OBSTACLES, Setting
+from askew.engines.vllm.generations import Setting, obstacle
 from askew.engines.vllm.readers import OTHER, source
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
@@ -176,17 +176,18 @@ def _setting(
         return None
     variable = launch.env.get("VLLM_USE_V1")
     asked = None if variable is None else {"0": False, "1": True}.get((variable.value or "").strip())
-    obstacle = next((one.flag.names[0] for one in given if one.flag.names[0] in OBSTACLES), "")
-    if not obstacle and "VLLM_ATTENTION_BACKEND" in launch.env:
-        obstacle = "VLLM_ATTENTION_BACKEND"
-    if not obstacle and variable is not None and asked is None:
-        obstacle = "VLLM_USE_V1"
-    if not obstacle and pooling:
-        obstacle = "a pooling model"
+    names = [one.flag.names[0] for one in given]
+    standing = next((name for name in names if obstacle(release, name, _last(given, name))), "")
+    if not standing and "VLLM_ATTENTION_BACKEND" in launch.env:
+        standing = "VLLM_ATTENTION_BACKEND"
+    if not standing and variable is not None and asked is None:
+        standing = "VLLM_USE_V1"
+    if not standing and pooling:
+        standing = "a pooling model"
     return Setting(
         release=release,
         asked=asked,
-        obstacle=obstacle,
+        obstacle=standing,
         throughput=_last(given, "--performance-mode") == "throughput",
         pooling=pooling,
         steps=_last(given, "--num-scheduler-steps") not in ("", "1"),

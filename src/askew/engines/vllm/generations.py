@@ -30,18 +30,63 @@ LONG = 32768  # tokens of context above which V0 prefills in chunks
 Facts: TypeAlias = Mapping[str, Value]
 Core: TypeAlias = Literal["v0", "v1"]
 
-# Arguments for which the releases with two engines may keep V0; which of them do changes from release to release.
-OBSTACLES: frozenset[str] = frozenset(
-    (
-        *("--additional-config", "--collect-detailed-traces", "--cpu-offload-gb", "--disable-async-output-proc"),
-        *("--enable-lora", "--enable-prompt-adapter", "--enable-prompt-embeds", "--guided-decoding-backend"),
-        *("--kv-cache-dtype", "--kv-transfer-config", "--load-format", "--logits-processor-pattern", "--model-impl"),
-        *("--max-long-partial-prefills", "--max-num-partial-prefills", "--long-prefill-token-threshold"),
-        *("--num-scheduler-steps", "--num-speculative-tokens", "--otlp-traces-endpoint", "--pipeline-parallel-size"),
-        *("--preemption-mode", "--quantization", "--scheduler-delay-factor", "--scheduling-policy", "--worker-cls"),
-        *("--speculative-config", "--speculative-model", "--worker-extension-cls"),
-    )
-)
+
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
+    """An argument for which a release with two engines may keep V0.
+
+    ``until`` is the first release that runs V1 with it. ``harmless`` are values that change nothing, ``harmful`` the
+    only ones that do.
+    """
+
+    until: str = ""
+    harmless: tuple[str, ...] = ()
+    harmful: tuple[str, ...] = ()
+
+    def stands(self, key: tuple[int, ...], value: str) -> bool:
+        """Whether the argument with this value may keep V0 in the release with this key."""
+        if self.until and key >= release_key(self.until):
+            return False
+        return value in self.harmful if self.harmful else value not in self.harmless
+
+
+# What _is_v1_supported_oracle asks for in 0.8.0 to 0.10.2.
+OBSTACLES: Mapping[str, Obstacle] = {
+    "--additional-config": Obstacle(until="0.8.5"),
+    "--collect-detailed-traces": Obstacle(until="0.10.2"),
+    "--cpu-offload-gb": Obstacle(until="0.8.3", harmless=("0", "0.0")),
+    "--disable-async-output-proc": Obstacle(),
+    "--dtype": Obstacle(until="0.9.2", harmful=("float32", "float")),
+    "--enable-lora": Obstacle(until="0.8.3"),
+    "--enable-prompt-adapter": Obstacle(),
+    "--enable-prompt-embeds": Obstacle(),
+    "--guided-decoding-backend": Obstacle(until="0.10.1", harmless=("xgrammar", "auto")),
+    "--kv-cache-dtype": Obstacle(harmless=("auto",)),
+    "--kv-transfer-config": Obstacle(until="0.8.5"),
+    "--load-format": Obstacle(harmful=("tensorizer", "sharded_state")),
+    "--logits-processor-pattern": Obstacle(),
+    "--long-prefill-token-threshold": Obstacle(until="0.8.3", harmless=("0",)),
+    "--max-long-partial-prefills": Obstacle(harmless=("1",)),
+    "--max-num-partial-prefills": Obstacle(harmless=("1",)),
+    "--model-impl": Obstacle(until="0.8.3", harmful=("transformers",)),
+    "--num-scheduler-steps": Obstacle(harmless=("1",)),
+    "--num-speculative-tokens": Obstacle(),
+    "--otlp-traces-endpoint": Obstacle(until="0.10.2"),
+    "--pipeline-parallel-size": Obstacle(harmless=("1",)),
+    "--preemption-mode": Obstacle(),
+    "--quantization": Obstacle(until="0.9.0", harmful=("gguf", "bitsandbytes")),
+    "--scheduler-delay-factor": Obstacle(harmless=("0", "0.0")),
+    "--scheduling-policy": Obstacle(until="0.9.2", harmless=("fcfs",)),
+    "--speculative-config": Obstacle(),
+    "--speculative-model": Obstacle(),
+    "--worker-cls": Obstacle(until="0.8.2", harmless=("auto",)),
+    "--worker-extension-cls": Obstacle(until="0.8.2"),
+}
+
+
+def obstacle(release: Release, argument: str, value: str) -> bool:
+    """Whether an argument with this value may keep V0 in a release that has both engines."""
+    found = OBSTACLES.get(argument)
+    return found is not None and found.stands(release_key(release.version), value)
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
