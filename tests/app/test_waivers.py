@@ -57,7 +57,10 @@ def test_a_comment_on_the_line_waives_the_finding_and_the_report_lists_it(sides)
 
 def test_a_comment_expires(sides):
     target = sides("b.yaml", "4096", "  # askew: ignore[runtime.max_model_len] canary until=2026-11-22")
-    assert diff(sides("a.yaml", "8192"), target, Options(today="2026-11-23")).verdict == "skewed"
+    report = diff(sides("a.yaml", "8192"), target, Options(today="2026-11-23"))
+    (finding,) = findings(report)
+    assert report.verdict == "skewed" and finding.waiver is None
+    assert finding.impact.endswith("It was waived until 2026-11-22 (b.yaml:16:1): canary")
     assert diff("a.yaml", target, Options(today="2026-11-22")).verdict == "aligned"
 
 

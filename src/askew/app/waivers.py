@@ -63,12 +63,17 @@ def comments(documents: Iterable[Document]) -> Comments:
 def apply(
     findings: Iterable[Finding], config: Config, written: Comments, snapshots: Sequence[Snapshot], today: str
 ) -> Iterator[Finding]:
-    """The findings, each with the waiver that accepts it; an expired waiver accepts nothing."""
+    """The findings, each with the waiver that accepts it; an expired waiver accepts nothing, and is told."""
     for finding in findings:
-        waiver = next(
-            (w for w in _waivers(finding, config, written, snapshots) if not w.expires or w.expires >= today), None
-        )
-        yield finding if waiver is None else msgspec.structs.replace(finding, waiver=waiver)
+        found = list(_waivers(finding, config, written, snapshots))
+        valid = next((w for w in found if not w.expires or w.expires >= today), None)
+        if valid is not None:
+            yield msgspec.structs.replace(finding, waiver=valid)
+        elif found:
+            told = f"It was waived until {found[0].expires} ({found[0].location}): {found[0].reason}"
+            yield msgspec.structs.replace(finding, impact=f"{finding.impact} {told}".strip())
+        else:
+            yield finding
 
 
 def _waivers(finding: Finding, config: Config, written: Comments, snapshots: Sequence[Snapshot]) -> Iterator[Waiver]:
