@@ -14,6 +14,14 @@ def main() -> int:
 
         print(f"askew {__version__}")
         return 0
+    import gc
+
+    # Nearly all that is made lives until the report is written: looking for garbage as often as Python does by default
+    # takes a fifth of the time of a large directory and finds none. At the end, looking through all of it once more
+    # takes a seventh of the time of a small comparison: the system takes it back faster.
+    gc.set_threshold(100_000, 20, 100)
     from askew.cli.run import run
 
-    return run(words)
+    code = run(words)
+    gc.freeze()
+    return code

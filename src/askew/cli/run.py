@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +24,6 @@ def run(words: Sequence[str]) -> int:
     """Run one command line. Every failure becomes a message on stderr and an exit code; a traceback only with
     ASKEW_DEBUG."""
     _write_utf8()
-    # Nearly all that is made lives until the report is written: looking for garbage as often as Python does by default
-    # takes a fifth of the time of a large directory and finds none.
-    gc.set_threshold(100_000, 20, 100)
     try:
         arguments = parser(words[0] if words and words[0] in COMMANDS else "", _width()).parse_args(words)
         if arguments.version:
