@@ -38,11 +38,6 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()
 
-    @property
-    def incomplete(self) -> bool:
-        """Whether something of the source could not be read."""
-        return any(status.status != "complete" for status in self.statuses)
-
 
 def load(
     uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation] = (), progress: Progress | None = None

@@ -388,10 +388,9 @@ def _report(
 ) -> Report:
     statuses = tuple(status for side in sides for status in side.statuses)
     errors = tuple(error for side in sides for error in side.errors)
-    incomplete = any(side.incomplete for side in sides)
     written = waivers.comments(document for side in sides for document in side.documents)
     snapshots = [s for side in sides for s in side.snapshots if s.workload.ignores]
-    finished = tuple(_finished(w, options, written, snapshots, incomplete) for w in workloads)
+    finished = tuple(_finished(w, options, written, snapshots) for w in workloads)
     return Report(
         command=command,
         verdict=_overall(finished, statuses, errors),
@@ -411,7 +410,6 @@ def _finished(
     options: Options,
     written: waivers.Comments,
     snapshots: Sequence[Snapshot],
-    incomplete: bool,
 ) -> WorkloadReport:
     chosen = [f for f in workload.findings if _selected((f.rule, *f.facts), options)]
     waived = waivers.apply(chosen, options.config, written, snapshots, options.today)
