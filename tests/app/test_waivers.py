@@ -66,7 +66,11 @@ def test_a_comment_expires(sides):
 
 def test_a_comment_without_a_reason_or_for_another_rule_waives_nothing(sides):
     sides("a.yaml", "8192")
-    for note in ("  # askew: ignore[runtime.max_model_len]", "  # askew: ignore[runtime.dtype] other"):
+    for note in (
+        "  # askew: ignore[runtime.max_model_len]",
+        "  # askew: ignore[runtime.dtype] other",
+        "  # askew: ignore[runtime.max_model_len] canary until=next-week",
+    ):
         assert diff("a.yaml", sides("b.yaml", "4096", note), Options(today="2026-11-23")).verdict == "skewed"
 
 

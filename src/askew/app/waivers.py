@@ -42,7 +42,8 @@ def verify(config: Config) -> None:
 
 
 def comments(documents: Iterable[Document]) -> Comments:
-    """The waivers written as comments, by source and line. A comment without a reason waives nothing."""
+    """The waivers written as comments, by source and line. One without a reason, or with an end that is no date, waives
+    nothing: who wrote it meant it to end."""
     out: dict[str, dict[int, tuple[tuple[str, ...], Waiver]]] = {}
     for document in documents:
         for line, text in document.comments():
@@ -50,7 +51,9 @@ def comments(documents: Iterable[Document]) -> Comments:
                 continue
             rules = tuple(rule.strip() for rule in match[1].split(",") if rule.strip())
             expires, reason = "", match[2]
-            if (until := _UNTIL.search(reason)) is not None and is_date(until[1]):
+            if (until := _UNTIL.search(reason)) is not None:
+                if not is_date(until[1]):
+                    continue
                 expires, reason = until[1], (reason[: until.start()] + " " + reason[until.end() :]).strip()
             if rules and reason:
                 waiver = Waiver(
