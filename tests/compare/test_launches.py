@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from askew.app.pipeline import Options, diff
@@ -60,3 +62,50 @@ def test_a_value_from_another_secret_is_a_possible_difference() -> None:
     first, second = (f"{VLLM} --max-model-len sk-proj-{letter * 40}" for letter in "ab")
     assert findings(first, second) == [("runtime.max_model_len", "possible", "unknown")]
     assert findings(first, first) == []
+
+
+BOTH = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  volumes: [{name: v, configMap: {name: c}}]
+  containers:
+  - name: e
+    image: %s
+    volumeMounts: [{name: v, mountPath: /c}]
+    command: [sh, -c]
+    args:
+    - |
+      cat > /tmp/c.yaml <<END
+      %s
+      END
+      %s --config %s
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data:
+  c.yaml: |
+    %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "program", "setting"),
+    [
+        ("vllm/vllm-openai:v0.10.0", VLLM, "max-model-len: 4096"),
+        ("lmsysorg/sglang:v0.5.6", SGLANG, "context-length: 4096"),
+    ],
+)
+@pytest.mark.parametrize(("path", "line"), [("/tmp/c.yaml", 14), ("/c/c.yaml", 23)])
+def test_a_setting_in_a_config_file_stands_on_its_line(
+    tmp_path: Path, image: str, program: str, setting: str, path: str, line: int
+) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text(BOTH % (image, setting, program, path, setting))
+    other = tmp_path / "other.yaml"
+    other.write_text(file.read_text().replace("4096", "8192"))
+    (found,) = (f for w in diff(str(file), str(other), Options()).workloads for f in w.findings)
+    assert found.target is not None
+    assert (found.rule, found.target.locations[0].line) == ("runtime.max_model_len", line)

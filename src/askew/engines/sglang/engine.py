@@ -241,7 +241,10 @@ def _entries(content: Content, path: Token) -> tuple[tuple[Token, ...], tuple[Pr
     """The words that SGLang makes of a configuration file (``ConfigArgumentMerger``)."""
     from askew.evidence.yaml import read
 
-    stream = read(content.text, content.location.source, base=content.location)
+    base = content.location
+    if base.line and (base.path or base.object):  # an entry of an object begins below its key
+        base = msgspec.structs.replace(base, line=base.line + 1)
+    stream = read(content.text, base.source, base=base)
     documents = stream.documents
     root = documents[0].root if documents else None
     if stream.errors or (root is not None and root.value is not None and not root.is_mapping):

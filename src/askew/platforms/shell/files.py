@@ -7,7 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from askew.evidence.launch import Content, Token
+from askew.evidence.location import Location
 from askew.platforms.shell import edits
 from askew.platforms.shell.expand import Expander
 from askew.platforms.shell.parse import Place, Redirect, Text
@@ -87,7 +90,7 @@ class Files:
         self.budget.spend(len(text))
         place = next((run.place for run in runs if run.place is not None and run.text), None)
         unknown = {run.text: run.unknown for run in runs if run.unknown is not None and run.text}
-        state.files[path] = Content(text, self.place(to_line_end(place or field.home)), unknown)
+        state.files[path] = Content(text, _above(self.place(to_line_end(place or field.home))), unknown)
 
     def filter(self, name: str, fields: list[Field], state: State, stdin: list[Run] | None) -> None:
         """Programs that move text about: what they write, and to where."""
@@ -202,3 +205,10 @@ class Files:
             for index, piece in enumerate(re.split("([\ue000-\uf000])", text))
             if index % 2 == 0 or ord(piece) - 0xE000 < len(carried)
         ]
+
+
+def _above(location: Location) -> Location:
+    """The line before the content's first one: readers take an entry of an object to begin below its key."""
+    if not (location.path or location.object) or not location.line or location.line < 2:
+        return location
+    return msgspec.structs.replace(location, line=location.line - 1)
