@@ -12,6 +12,8 @@ from askew.facts.catalogue import FACTS, by_category
 from askew.facts.types import Fact
 from askew.findings.describe import shown
 
+# Every argument without a fact of its own states it: no single one sets it.
+_OTHER_ARGUMENTS = "runtime.arguments.unmapped"
 _CATEGORIES = {
     "model": "What is served: identity, source and revision of weights, tokenizer and template.",
     "runtime": "How it is executed: engine, release, precision, limits, parallelism, sampling defaults.",
@@ -101,7 +103,7 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
     flags = [
         f"{registry.recognition(name).title}: {flag}"
         for name in registry.engine_names()
-        if (flag := registry.engine(name).flag_for(fact.key, None))
+        if fact.key != _OTHER_ARGUMENTS and (flag := registry.engine(name).flag_for(fact.key, None))
     ]
     if flags:
         yield "Set by: " + ", ".join(flags)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
 from askew.engines.interface import Reading
 from askew.engines.observe import environment
-from askew.evidence.launch import Launch
+from askew.evidence.document import Node
+from askew.evidence.launch import Content, Launch
 from askew.facts.types import Value
 from askew.resolve.observation import Observation, Unknown
 
@@ -71,12 +77,56 @@ def read(launch: Launch) -> Reading:
                 order=order,
             )
         )
+        observations.extend(_settings(launch, name, words))
     if not observations:
         observations.append(Observation(fact=_FACT, value={}, origin="explicit", locations=(launch.location,)))
     observations.extend(environment(launch))
     return Reading(
         observations=tuple(observations), unmapped=tuple(name for name, _ in groups[1:] if name not in known)
     )
+
+
+def _settings(launch: Launch, name: str, words: Sequence[str]) -> Iterator[Observation]:
+    """What stands in a file that an argument names, as far as a source shows it: each setting as text, by its path in
+    the file; a file that is no YAML or JSON map as a digest of its text."""
+    for word in words:
+        content = launch.files.get(posixpath.normpath(posixpath.join(launch.working_dir or "/", word)))
+        if content is None:
+            continue
+        from askew.evidence.yaml import read as read_yaml
+
+        documents = read_yaml(content.text, word).documents
+        nodes = list(_leaves(documents[0].root)) if len(documents) == 1 and documents[0].root.is_mapping else []
+        if not nodes:
+            from hashlib import sha256
+
+            digest = f"sha256:{sha256(content.text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+            yield _setting(content, name, "", digest, 0)
+        for node in nodes:
+            yield _setting(content, name, node.path, _plain(str(node.text() or "")), node.location.line)
+
+
+def _setting(content: Content, name: str, path: str, text: str, line: int) -> Observation:
+    reason = next((why for part, why in content.unknown.items() if part in text), "")
+    here = content.location
+    # A file of its own begins at its first line; an entry of an object, or a heredoc, begins below its place.
+    above = 0 if here.path or here.object else 1
+    place = msgspec.structs.replace(here, line=here.line + line - above, column=1) if line and here.line else here
+    return Observation(
+        fact=_FACT,
+        key=f"{name}:{path}" if path else f"{name}:",
+        value=Unknown(reason, text=text) if reason else text,
+        origin="config-file",
+        locations=(place,),
+    )
+
+
+def _leaves(node: Node, depth: int = 0) -> Iterator[Node]:
+    if depth < 20 and (node.is_mapping or node.is_sequence):
+        for child in [one for _, one in node.items()] if node.is_mapping else node.each():
+            yield from _leaves(child, depth + 1)
+    elif node.exists:
+        yield node
 
 
 def _is_hugging_face(launch: Launch) -> bool:

@@ -63,6 +63,8 @@ def remedies(
         return (_secret(difference),)
     if wanted.state not in ("known", "absent") or here.state == "unsupported":
         return ()
+    if fact.key == "runtime.arguments.unmapped" and difference.key.startswith("--") and ":" not in difference.key:
+        return (_option(difference),)
     if fact.key == "runtime.env":
         return (_variable(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
@@ -216,6 +218,22 @@ def _variable(difference: Difference) -> Remedy:
         verify=_verify(difference.fact),
         undo=_undo(difference),
         location=_place(difference.target),
+    )
+
+
+def _option(difference: Difference) -> Remedy:
+    """An argument without a fact of its own is repeated as the reference has it."""
+    name, wanted = difference.key, difference.reference
+    text = "" if wanted.value is None else f"{name} {wanted.value}".strip()
+    default = "" if is_stated(wanted) else ", which the reference has by default"
+    action = f"Set {text}{default}" if text else f"Remove {name}, as the reference does without it"
+    return Remedy(
+        action=action,
+        text=text,
+        verify=_verify(difference.fact),
+        undo=_undo(difference),
+        location=_place(difference.target),
+        safe=difference.confidence != "possible",
     )
 
 
