@@ -1,0 +1,92 @@
+"""What every engine must hold to, whatever it serves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from askew.engines.interface import Engine, Recognition
+from askew.evidence.launch import Launch, Token
+from askew.evidence.location import Location
+from askew.facts.catalogue import FACTS
+from askew.resolve.observation import Observation, Unknown
+from askew.resolve.resolve import resolve
+
+_PLACE = Location(source="conformance", line=1, column=1)
+
+# Words that no engine expects, and shapes that break parsers of arguments.
+ODD_WORDS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("--",),
+    ("--no-such-argument", "value"),
+    ("--no-such-argument=",),
+    ("-",),
+    ("=",),
+    ("--=",),
+    ("a b c",),
+    ("--model",),
+    ("{", "}", "[1,", "'"),
+    ("--port", "not-a-number"),
+    ("$(HOSTNAME)", "${X:-1}"),
+    ("\N{SNOWMAN}", "\x00", "\ud800"),
+    ("--x" * 500,),
+)
+
+
+def launch(words: Sequence[str], image: str = "") -> Launch:
+    """A launch of these words, as a platform would hand it on."""
+    return Launch(
+        argv=tuple(Token(word, _PLACE) for word in words),
+        location=_PLACE,
+        image=Token(image, _PLACE) if image else None,
+        implicit_entrypoint=bool(image),
+    )
+
+
+def conforms(engine: Engine, recognition: Recognition, starts: Iterable[Sequence[str]]) -> None:
+    """Run the kit. ``starts`` are command lines that start the engine, up to where its arguments begin.
+
+    Raises AssertionError: the name or patterns do not fit, a fact is unknown to the vocabulary, an observation is not
+    canonical, reading raises or is not repeatable, or what is unsupported has no reason.
+    """
+    assert engine.name == recognition.name, f"{engine.name} is recognised as {recognition.name}"
+    programs = [re.compile(pattern) for pattern in recognition.programs]
+    for pattern in recognition.images:
+        re.compile(pattern)
+    for fact, reason in engine.unsupported.items():
+        assert fact in FACTS, f"{engine.name} says that it has no {fact}, and no fact is called that"
+        assert reason, f"{engine.name} has no {fact}, and does not say why"
+    for key in FACTS:
+        flag = engine.flag_for(key, None)
+        assert flag is None or flag.strip(), f"{engine.name} sets {key} by an empty argument"
+    for start in starts:
+        text = " ".join(start)
+        assert any(pattern.match(text) for pattern in programs), f"{engine.name} is not recognised in: {text}"
+        assert any(hint in text for hint in recognition.hints), f"no hint of {engine.name} stands in: {text}"
+        for words in ODD_WORDS:
+            _reads(engine, launch((*start, *words)))
+
+
+def _reads(engine: Engine, given: Launch) -> None:
+    reading = engine.read(given)
+    again = engine.read(given)
+    same = (again.observations, again.problems) == (reading.observations, reading.problems)
+    assert same, f"{engine.name} reads the same launch in two ways"
+    for observation in reading.observations:
+        _canonical(engine, observation)
+    for rule in reading.rules:
+        for fact in (rule.fact, *rule.needs, *rule.uses):
+            assert fact in FACTS, f"a rule of {engine.name} names {fact}, and no fact is called that"
+    resolve(reading.observations, reading.rules)
+
+
+def _canonical(engine: Engine, observation: Observation) -> None:
+    key, value = observation.fact, observation.value
+    assert key in FACTS, f"{engine.name} states {key}, and no fact is called that"
+    if isinstance(value, Unknown):
+        assert value.reason, f"{engine.name} does not say why {key} is unknown"
+        return
+    kind = FACTS[key].type
+    if observation.key and kind.entry is not None:
+        kind = kind.entry(observation.key)
+    assert value is None or kind.parse(value) == value, f"{engine.name} states {key}={value!r}, which is not canonical"
