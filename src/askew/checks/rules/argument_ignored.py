@@ -7,7 +7,8 @@ that the engine does not see.
 
 ## Why it matters
 
-The engine starts, with other settings than the ones that were written. Nothing in its log says so.
+The engine starts, with other settings than the ones that were written. At most a warning in its log says so: vLLM
+warns of `--model` behind `vllm serve`, not of which of the two names it took.
 
 ## Example
 

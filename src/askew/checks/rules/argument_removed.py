@@ -28,7 +28,7 @@ reported as removed.
 ## References
 
 - vLLM's deprecation policy: https://docs.vllm.ai/en/latest/contributing/deprecation_policy.html
-- An argument that was superseded: https://github.com/vllm-project/vllm/issues/37886
+- An argument that was deprecated and then gone, `--enable-reasoning`: https://github.com/vllm-project/vllm/issues/18538
 """
 
 from __future__ import annotations

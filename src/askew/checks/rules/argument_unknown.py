@@ -8,7 +8,7 @@ the pen, or an argument of another engine or of a later release.
 ## Why it matters
 
 The engine exits with `unrecognized arguments` before it loads the model. A misspelt variable is worse: it is ignored,
-and the engine runs without the setting.
+and the engine runs without the setting. Later releases of vLLM at least warn of it in their log.
 
 ## Example
 
@@ -28,7 +28,7 @@ When the image holds a fork or a plug-in that adds the argument, or a wrapper ta
 ## References
 
 - vLLM's arguments: https://docs.vllm.ai/en/latest/configuration/engine_args.html
-- A misspelt variable that had no effect: https://github.com/community-scripts/ProxmoxVED/issues/2047
+- Variables that vLLM does not know, in its log: https://github.com/community-scripts/ProxmoxVED/issues/2047
 """
 
 from __future__ import annotations

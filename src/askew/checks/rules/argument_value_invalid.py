@@ -7,8 +7,8 @@ value, and stray words that belong to no argument. The parser is the engine's ow
 
 ## Why it matters
 
-The engine exits before it loads the model. In a rollout the old pods keep serving, so that the mistake shows up only
-when they are gone.
+The engine exits before it loads the model. In a rolling update the old pods may keep serving, so that the mistake can
+go unseen until they are gone.
 
 ## Example
 

@@ -6,10 +6,9 @@ A HorizontalPodAutoscaler or ScaledObject over a workload with GPUs whose only s
 
 ## Why it matters
 
-An engine on a GPU keeps one or two CPU cores busy whether it answers one request or two hundred, and takes its
-memory at start. CPU utilization says nothing of the queue: replicas come too late or never, or are started because a
-long prompt is tokenized; each costs GPUs and minutes to load. Memory hardly falls, so a scale-up on memory is seldom
-undone.
+The work is done on the GPU, so that neither CPU nor memory of the pod says how many requests wait: replicas may come
+too late or never, or be started without need, and each costs GPUs and the time to load. GKE's guide advises against CPU
+and memory as the only signals for inference on GPUs, since they may cost performance and money.
 
 ## Example
 
@@ -23,8 +22,8 @@ spec:
 ## Remedy
 
 Scale on what the engine says of its queue: `vllm:num_requests_waiting` or `vllm:num_requests_running`,
-`sglang:num_queue_reqs`, `tgi_queue_size`, through KEDA's Prometheus scaler or the Prometheus adapter. CPU may stay as a
-second signal.
+`sglang:num_queue_reqs`, `tgi_queue_size`, through KEDA's Prometheus scaler or the Prometheus adapter. SGLang exports
+metrics with `--enable-metrics` only. CPU may stay as a second signal.
 
 ## When it is fine
 
@@ -36,6 +35,8 @@ the bottleneck and measured as such. Servers that Askew does not know are not re
 - Autoscaling on vLLM's metrics: https://docs.vllm.ai/projects/production-stack/en/latest/use_cases/autoscaling-keda.html
 - Advice of GKE: https://cloud.google.com/kubernetes-engine/docs/best-practices/machine-learning/inference/autoscaling
 - Metrics of vLLM: https://docs.vllm.ai/en/latest/usage/metrics/
+- Metrics of SGLang: https://docs.sglang.io/references/production_metrics.html
+- Metrics of TGI: https://huggingface.co/docs/text-generation-inference/reference/metrics
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"replicas with GPUs are scaled by {' and '.join(names)} alone",
-        impact="The autoscaler does not see the queue: replicas come too late or never, or are added without need.",
+        impact="The autoscaler does not see the queue: replicas may come too late, or without need.",
         facts=("orchestration.autoscaler.kind",),
         remedies=(
             Remedy(

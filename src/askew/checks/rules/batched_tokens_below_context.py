@@ -31,8 +31,10 @@ unless `VLLM_USE_V1=0` is set.
 
 - Chunked prefill: https://docs.vllm.ai/en/latest/configuration/optimization.html#chunked-prefill
 - The validation: https://github.com/vllm-project/vllm/blob/main/vllm/config/scheduler.py
-- The same in every release from 0.15.0 to 0.29.0: https://github.com/unslothai/unsloth-zoo/issues/1211
-- V1 switched it on always: https://github.com/vllm-project/vllm/pull/11061
+- The requirement, as documented by vLLM: https://github.com/vllm-project/vllm/pull/33109
+- A start that failed by it, with 0.24: https://github.com/verl-project/verl/pull/7632
+- V1 switched it on always: https://github.com/vllm-project/vllm/pull/11061, seen in 0.9.2:
+  https://github.com/vllm-project/vllm/issues/20914
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ the model's length by its factor.
 
 ## Why it matters
 
-Beyond its trained length a model answers with nonsense, without an error. vLLM refuses such a length unless
-`VLLM_ALLOW_LONG_MAX_MODEL_LEN=1` is set. A length beyond the contract was never tested, and takes KV cache from
-other requests.
+Beyond the length of its position encoding a model gives wrong output, or the engine crashes on the first long request.
+vLLM refuses such a length unless `VLLM_ALLOW_LONG_MAX_MODEL_LEN=1` is set. A length beyond the contract was not part of
+what was agreed, and long requests take KV cache from others.
 
 ## Example
 
@@ -30,7 +30,8 @@ length. A shorter context than declared is the comparison's business and not rep
 
 ## References
 
-- vLLM crashes beyond the trained length: https://github.com/vllm-project/vllm/issues/17924
+- vLLM crashes beyond the model's length: https://github.com/vllm-project/vllm/issues/17924
+- Not-a-number results beyond it: https://github.com/vllm-project/vllm/pull/20904
 - VLLM_ALLOW_LONG_MAX_MODEL_LEN: https://docs.vllm.ai/en/latest/configuration/env_vars.html
 """
 
@@ -68,7 +69,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         at=spots,
         reference=reference,
         summary=f"a context of {length} tokens is asked for, and {whose} says {limit}",
-        impact="Beyond its length the model answers with nonsense, or the engine refuses to start."
+        impact="Beyond its length the model's output is wrong, or the engine crashes or refuses to start."
         if whose == "the model"
         else "Longer requests than were agreed are accepted: untested, and at the cost of other requests.",
         facts=(_MODEL,),

@@ -7,11 +7,11 @@ as `latest-cu128`), or by no tag at all, which means `latest`, and not by a dige
 
 ## Why it matters
 
-Each node pulls the tag at another moment. Two replicas of one Deployment can run two releases of the engine, with
-other defaults, other kernels and other chat templates; a node that restarts "upgrades" the model server while nobody
+Nodes may pull the tag at different moments. Two replicas of one Deployment can then run two releases of the engine,
+with other defaults and other kernels; a pod that restarts on another node can "upgrade" the model server while nobody
 changed anything; and going back to the last manifest does not bring back the last engine. vLLM has changed defaults
 between minor releases: since 0.8 the model's `generation_config.json` sets the sampling defaults, so a pod that
-pulled a newer `latest` answers with another temperature.
+pulled a newer `latest` can answer with another temperature.
 
 ## Example
 
@@ -36,7 +36,8 @@ is an image without registry and organisation (`my-engine:latest`): it is built 
 ## References
 
 - Kubernetes on images and tags: https://kubernetes.io/docs/concepts/containers/images/#image-names
-- Sampling defaults that changed with vLLM 0.8: https://github.com/vllm-project/vllm/issues/15241
+- Sampling defaults that changed with vLLM 0.8: https://github.com/vllm-project/vllm/pull/12622, as users met it:
+  https://github.com/vllm-project/vllm/issues/15241
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from the number of parameters in the model's name.
 ## Why it matters
 
 The engine listens only after loading. Until then every liveness probe fails, and after the budget the kubelet kills the
-container, which begins again: a loop that ends only if a cache is warm enough. It worked on the day of the tests, and
-fails with a new node, a larger model or a slow registry.
+container, which begins again: a loop that ends only if a cache is warm enough. What worked in a test can then fail on a
+new node, with a larger model or a slow download.
 
 ## Example
 
@@ -43,7 +43,8 @@ nothing of loading and are not reported.
 
 - Probes: https://kubernetes.io/docs/concepts/workloads/pods/probes/
 - vLLM on Kubernetes, failing probes: https://docs.vllm.ai/en/latest/deployment/k8s/#troubleshooting
-- Reports: https://github.com/gke-labs/kube-agents/issues/712, https://github.com/vllm-project/production-stack/issues/688
+- KServe's probes for vLLM, which killed large models: https://github.com/kserve/kserve/issues/5062
+- A server killed while it loaded its models: https://github.com/gke-labs/kube-agents/issues/712
 """
 
 from __future__ import annotations

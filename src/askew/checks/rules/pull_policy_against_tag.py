@@ -7,8 +7,8 @@ written or by default: Kubernetes chooses `Always` by itself only for `latest`.
 
 ## Why it matters
 
-Each node keeps the build it pulled first. Replicas of one Deployment then run different engines, and which answer a
-client gets depends on the node.
+Each node keeps the build it pulled first. Replicas of one Deployment can then run different engines, and which one
+answers a client depends on the node.
 
 ## Example
 
@@ -29,7 +29,6 @@ says that somebody loads the images by hand.
 ## References
 
 - Pull policies: https://kubernetes.io/docs/concepts/containers/images/#image-pull-policy
-- Three engine versions in one project: https://github.com/xorbitsai/inference/issues/2884
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"the tag {tag.value} moves, and {how} a node pulls it only when it has none",
-        impact="Nodes keep the build they pulled first: replicas run different releases of the engine.",
+        impact="Nodes keep the build they pulled first: replicas can run different releases of the engine.",
         facts=("runtime.image.tag",),
         remedies=(
             Remedy(

@@ -7,8 +7,8 @@ comes to zero pods. That is so by default for fewer than four replicas, since 25
 
 ## Why it matters
 
-The new pod needs as many GPUs again. Where all are taken it stays `Pending`, the old pod keeps running, and the rollout
-ends in `ProgressDeadlineExceeded`: the new version never arrives.
+The new pod needs as many GPUs again. Where all are taken it stays `Pending`, the old pod keeps running, and the
+Deployment reports `ProgressDeadlineExceeded`: the new version does not arrive while no GPU becomes free.
 
 ## Example
 
@@ -73,7 +73,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         severity=_severity(strategy, gpus),
         summary=f"a rollout of {pods} replica{'s' if pods > 1 else ''} needs {more} spare GPU{'s' if more > 1 else ''} "
         "before it stops an old pod",
-        impact="Where no GPU is spare the new pod stays Pending and the rollout never ends.",
+        impact="Where no GPU is spare the new pod stays Pending and the rollout stands still.",
         facts=("hardware.gpu.count", "orchestration.replicas.min"),
         remedies=(
             Remedy(

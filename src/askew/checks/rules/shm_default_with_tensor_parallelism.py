@@ -8,8 +8,8 @@ A container that splits the model over several of its GPUs and leaves `/dev/shm`
 ## Why it matters
 
 The processes of a tensor parallel group pass data through shared memory: NCCL between GPUs without peer access, the
-engine between its workers. When 64 MiB do not suffice, NCCL fails with `No space left on device`, or a worker dies of
-SIGBUS, at start or only under load. Peer access over NVLink hides it on one node type and not on another.
+engine between its workers. When 64 MiB do not suffice, NCCL fails with `Error while creating shared memory segment` or
+`No space left on device`. Whether it happens depends on how the node's GPUs are connected.
 
 ## Example
 
@@ -40,8 +40,8 @@ unknown and nothing is reported.
 - vLLM on Kubernetes, shared memory: https://docs.vllm.ai/en/latest/deployment/k8s/
 - vLLM in Docker: https://docs.vllm.ai/en/latest/deployment/docker/
 - NCCL and shared memory: https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html#shared-memory
-- A report: https://github.com/vllm-project/vllm/issues/1710
-- A chart that lost its setting: https://github.com/vllm-project/production-stack/issues/276
+- Reports: https://github.com/vllm-project/vllm/issues/1710, https://github.com/NVIDIA/nccl/issues/525
+- A pod left at 64 MiB by its chart: https://github.com/vllm-project/production-stack/issues/276
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"the model is split over {ranks} GPUs, and /dev/shm has its default of {size // 2**20} MiB",
-        impact="NCCL or the engine's workers can fail or hang, at start or only under load, depending on how the "
-        "node's GPUs are connected.",
+        impact="NCCL can fail for want of shared memory and the engine with it, depending on how the node's "
+        "GPUs are connected.",
         facts=("runtime.tensor_parallel_size",),
         remedies=(
             Remedy(

@@ -35,7 +35,7 @@ reported.
 
 - Startup probes: https://kubernetes.io/docs/concepts/workloads/pods/probes/
 - vLLM on Kubernetes, failing probes: https://docs.vllm.ai/en/latest/deployment/k8s/#troubleshooting
-- Reports: https://github.com/gke-labs/kube-agents/issues/796, https://github.com/vllm-project/production-stack/issues/688
+- A loop of restarts by startup and liveness probes: https://github.com/ai-dynamo/snapshot/issues/311
 """
 
 from __future__ import annotations

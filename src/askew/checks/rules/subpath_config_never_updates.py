@@ -34,7 +34,7 @@ An engine that reads the file once needs the restart either way.
 
 - Mounted ConfigMaps are updated automatically: https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
 - subPath: https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath
-- Reports: https://github.com/eclipse-che/che/issues/18611, https://github.com/bluesky/tiled/issues/1240
+- The report that led to the note: https://github.com/kubernetes/kubernetes/issues/50345
 """
 
 from __future__ import annotations

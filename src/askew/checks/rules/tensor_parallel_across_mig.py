@@ -7,8 +7,8 @@ Tensor or pipeline parallelism larger than one, on GPUs that the deployment gets
 ## Why it matters
 
 Slices have no CUDA IPC and no NVLink: what their workers exchange goes through the memory of the host. Depending on
-the releases of the engine, NCCL and the driver, the engine is slow, or fails when it sets up its workers: vLLM stumbled
-over the names of slices, older NCCL over two ranks on one device.
+the releases of the engine, NCCL and the driver, the engine may be slow, or fail when it sets up its workers: vLLM has
+stumbled over the names of slices, and the driver may show one process a single slice only.
 
 ## Example
 
@@ -24,14 +24,15 @@ Use one larger slice without parallelism, or whole GPUs.
 
 ## When it is fine
 
-When you have seen it run, fast enough, with the releases in use: newer NCCL documents communicators over slices. Then
-waive the rule. Data parallelism over slices, one engine process for each, is fine and not reported.
+When you have seen it run, fast enough, with the releases in use: NCCL's guide has a section on MIG instances, by 2.32
+at the latest. Then waive the rule. Data parallelism over slices, one engine process for each, is fine and not reported.
 
 ## References
 
 - Communication between slices: https://docs.rapids.ai/deployment/stable/guides/mig
 - vLLM with two slices: https://github.com/vllm-project/vllm/issues/7211
-- NCCL's guide: https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/index.html
+- One process sees one slice: https://github.com/pytorch/pytorch/issues/130181
+- NCCL's guide, Using MIG instances: https://docs.nvidia.com/deeplearning/nccl/archives/nccl_2323/user-guide/docs/genindex.html
 - Parallelism in vLLM: https://docs.vllm.ai/en/latest/serving/parallelism_scaling/
 """
 

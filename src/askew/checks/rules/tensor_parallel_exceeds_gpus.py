@@ -7,8 +7,8 @@ of GPUs of one replica, counted over all pods of a multi-node group.
 
 ## Why it matters
 
-The engine does not start: vLLM waits for resources or raises, SGLang and TGI exit with an invalid device. On a rollout
-the old pods keep serving, so the mistake shows up at the next node failure.
+The engine does not start: it waits for devices that it never gets, or exits with an error. On a rolling update the old
+pods may keep serving, so that the mistake can go unseen until they are gone.
 
 ## Example
 

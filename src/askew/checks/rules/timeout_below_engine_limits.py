@@ -12,7 +12,7 @@ wrote gives *possible* at most, with low severity.
 ## Why it matters
 
 Long answers end in a 504 or a cut stream, always at the same second, while short ones work: load tests with short
-prompts never see it. The engine often goes on generating for a client that has gone, and the client retries.
+prompts never see it. The engine may go on generating for a client that has gone, and the client may retry.
 
 ## Example
 
@@ -39,7 +39,8 @@ When clients always send a small `max_tokens`, or always stream (for the limits 
 - ingress-nginx, 60 s by default: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#custom-timeouts
 - Timeouts of HTTPRoute: https://gateway-api.sigs.k8s.io/guides/http-timeouts/
 - Envoy's 15 s: https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts
-- Reports: https://github.com/onyx-dot-app/onyx/issues/10247, https://github.com/modelplaneai/modelplane/issues/174
+- Streams cut at 60 s by ingress-nginx: https://github.com/onyx-dot-app/onyx/pull/10247
+- Answers cut at 15 s by Envoy: https://github.com/modelplaneai/modelplane/pull/174
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ whatever its author pushed last.
 ## Why it matters
 
 Weights, tokenizer, chat template and `generation_config.json` come from the repository's newest commit. Authors do
-repair templates, add end-of-sequence tokens and replace weights after publication. Pods that download at different
-times then serve different models under one name, and an evaluation of last month says nothing about the pod that
+change such files after publication. Pods that download at different
+times can then serve different models under one name, and an evaluation of last month says nothing about the pod that
 started today.
 
 ## Example
@@ -33,7 +33,7 @@ where `remote-code-without-revision` already says the graver thing about the sam
 
 - Revisions on the Hugging Face Hub: https://huggingface.co/docs/huggingface_hub/guides/download#from-specific-version
 - `--revision` of vLLM: https://docs.vllm.ai/en/latest/cli/serve/
-- A default that came with the model's repository: https://github.com/vllm-project/vllm/issues/15241
+- Sampling defaults that come with the model's repository: https://github.com/vllm-project/vllm/pull/12622
 """
 
 from __future__ import annotations
