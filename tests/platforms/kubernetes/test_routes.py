@@ -188,6 +188,168 @@ spec: {to: {kind: Service, name: llm}}
     assert said(base + route % "haproxy.router.openshift.io/timeout: 5m")["serving.read_timeout"] == 300
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1500", 1.5), ("90s", 90), ("2d", 172800), ("0s", 30), ("soon", 30), ("1h30m", 30), ("s", 30)],
+)
+def test_a_route_counts_as_haproxy_does(text, seconds):
+    route = """
+---
+apiVersion: route.openshift.io/v1
+kind: Route
+metadata: {name: llm, namespace: prod, annotations: {haproxy.router.openshift.io/timeout: "%s"}}
+spec: {to: {kind: Service, name: llm}}
+"""
+    assert said(DEPLOYMENT + SERVICE % "" + route % text)["serving.read_timeout"] == seconds
+
+
+def test_application_gateway_bounds_the_silence_between_events():
+    found = ingress('appgw.ingress.kubernetes.io/request-timeout: "120"', "azure-application-gateway")
+    assert found["serving.read_timeout"] == 120
+    assert "serving.first_byte_timeout" not in found
+
+
+@pytest.mark.parametrize(
+    ("annotations", "fact", "value"),
+    [
+        ("response-timeout: infinity", "serving.request_timeout", "unlimited"),
+        ("response-timeout: 90s", "serving.request_timeout", 90),
+        ("response-timeout: 0s", "serving.request_timeout", "unlimited"),  # the default
+        ('num-retries: "3"', "serving.retries/contour", None),  # nothing says on what
+        ("retry-on: reset", "serving.retries/contour", {"attempts": 2, "on": ["reset"]}),
+        (
+            'retry-on: reset, projectcontour.io/num-retries: "3"',
+            "serving.retries/contour",
+            {"attempts": 4, "on": ["reset"]},
+        ),
+        (
+            'retry-on: reset, projectcontour.io/num-retries: "-1"',
+            "serving.retries/contour",
+            {"attempts": 1, "on": ["reset"]},
+        ),
+    ],
+)
+def test_annotations_of_contour(annotations, fact, value):
+    assert ingress(f"projectcontour.io/{annotations}", "contour").get(fact) == value
+
+
+POLICY = """
+---
+apiVersion: %s
+kind: %s
+metadata: {name: p, namespace: prod}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: llm}], %s}
+"""
+ENVOY = ("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy")
+KGATEWAY = ("gateway.kgateway.dev/v1alpha1", "TrafficPolicy")
+
+
+@pytest.mark.parametrize(
+    ("kind", "retry", "value"),
+    [
+        (ENVOY, "{retryOn: {triggers: [reset]}}", {"attempts": 3, "on": ["reset"]}),
+        (
+            ENVOY,
+            "{numRetries: 1, retryOn: {triggers: [reset], httpStatusCodes: [500]}}",
+            {"attempts": 2, "on": ["reset"]},
+        ),
+        (KGATEWAY, "{retryOn: [5xx]}", {"attempts": 2, "on": ["5xx"]}),
+        (
+            KGATEWAY,
+            "{attempts: 2, retryOn: [reset], statusCodes: [500], perTryTimeout: 9s}",
+            {"attempts": 3, "on": ["500", "reset"], "per_try_timeout": 9},
+        ),
+    ],
+)
+def test_retries_of_a_policy(kind, retry, value):
+    found = said(DEPLOYMENT + SERVICE % "" + ROUTE % "" + POLICY % (*kind, f"retry: {retry}"))
+    assert found[f"serving.retries/{kind[1].lower()}"] == value
+
+
+def test_a_route_beats_the_policy_of_envoy_gateway():
+    base = (
+        DEPLOYMENT + SERVICE % "" + POLICY % (*ENVOY, "timeout: {http: {requestTimeout: 20s}}, retry: {numRetries: 4}")
+    )
+    assert said(base + ROUTE % "")["serving.request_timeout"] == 20
+    found = said(base + ROUTE % ", timeouts: {request: 10m}, retry: {attempts: 1}")
+    assert found["serving.request_timeout"] == 600
+    assert {key for key in found if "retries" in key} == {"serving.retries/httproute"}
+
+
+SECOND = INGRESS.replace("name: llm, namespace", "name: other, namespace")
+
+
+def test_of_two_ingresses_a_request_takes_one():
+    long, short = (f'nginx.ingress.kubernetes.io/proxy-read-timeout: "{number}"' for number in (3600, 60))
+    text = DEPLOYMENT + SERVICE % "" + INGRESS % (long, "nginx", "llm") + SECOND
+    differ = [o for o in one(text % (short, "nginx", "llm")).observations if o.fact == "serving.read_timeout"]
+    assert {o.confidence for o in differ} == {"likely"} and all("2 routes lead" in o.because[-1] for o in differ)
+    alike = [o for o in one(text % (long, "nginx", "llm")).observations if o.fact == "serving.read_timeout"]
+    assert {o.confidence for o in alike} == {"certain"}
+
+
+def test_attempts_of_two_ingresses_do_not_multiply():
+    tries = 'nginx.ingress.kubernetes.io/proxy-next-upstream-tries: "%d"'
+    text = DEPLOYMENT + SERVICE % "" + INGRESS % (tries % 2, "nginx", "llm") + SECOND % (tries % 5, "nginx", "llm")
+    assert "serving.retries/product" not in said(text)
+    assert said(text + VIRTUAL % ("llm", "retries: {attempts: 1}"))["serving.retries/product"] == 10
+    gated = VIRTUAL.replace("hosts: [llm]", "hosts: [llm]\n  gateways: [istio-system/public]")
+    assert "serving.retries/product" not in said(text + gated % ("llm", "retries: {attempts: 1}"))
+
+
+TRANSPORT = """
+---
+apiVersion: traefik.io/v1alpha1
+kind: ServersTransport
+metadata: {name: t, namespace: prod}
+spec: {forwardingTimeouts: {%s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("transport", "value"),
+    [(TRANSPORT % "responseHeaderTimeout: 45s", 45), (TRANSPORT % "dialTimeout: 3s", "unlimited"), ("", None)],
+)
+def test_the_servers_transport_of_traefik(transport, value):
+    by_field = """
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: llm, namespace: prod}
+spec: {routes: [{match: x, services: [{name: llm, serversTransport: t}]}]}
+"""
+    by_annotation = SERVICE % "traefik.ingress.kubernetes.io/service.serverstransport: prod-t@kubernetescrd"
+    by_annotation += INGRESS % ("", "traefik", "llm")
+    for text in (SERVICE % "" + by_field, by_annotation):
+        found = said(DEPLOYMENT + text + transport)["serving.first_byte_timeout"]
+        assert isinstance(found, Unknown) if value is None else found == value
+
+
+@pytest.mark.parametrize(
+    ("more", "on"),
+    [
+        ("status: [500-504]", ["error"]),
+        ("status: ['502'], retryNonIdempotentMethod: true", ["502", "error"]),
+    ],
+)
+def test_traefik_repeats_a_post_by_its_status_only_where_asked(more, on):
+    text = """
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: llm, namespace: prod}
+spec: {routes: [{match: x, services: [{name: llm}], middlewares: [{name: m}]}]}
+---
+apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: m, namespace: prod}
+spec: {retry: {attempts: 2, %s}, buffering: {maxRequestBodyBytes: lots}}
+"""
+    found = said(DEPLOYMENT + SERVICE % "" + text % more)
+    assert found["serving.retries/traefik"] == {"attempts": 2, "on": on}
+    assert isinstance(found["serving.max_body.bytes"], Unknown)
+
+
 def test_traefik_with_a_middleware():
     text = """
 ---

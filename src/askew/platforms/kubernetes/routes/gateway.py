@@ -1,6 +1,8 @@
 """Gateway API routes, the policies of their implementations, and the inference extension's pools.
 
 Sources: https://gateway-api.sigs.k8s.io/reference/spec/; https://gateway.envoyproxy.io/docs/api/extension_types/;
+https://gateway.envoyproxy.io/latest/tasks/traffic/retry/;
+https://github.com/kgateway-dev/kgateway/blob/main/api/v1alpha1/kgateway/traffic_policy_types.go;
 https://cloud.google.com/kubernetes-engine/docs/how-to/configure-gateway-resources;
 https://gateway-api-inference-extension.sigs.k8s.io/
 """
@@ -13,7 +15,7 @@ from askew.evidence.document import Node
 from askew.platforms.kubernetes.draft import Draft
 from askew.platforms.kubernetes.objects import Object, Objects, may_share_namespace
 from askew.platforms.kubernetes.observe import text_of
-from askew.platforms.kubernetes.routes.hops import IDLE, SILENCE, TOTAL, Destinations, Hop, words
+from askew.platforms.kubernetes.routes.hops import IDLE, RETRIES, SILENCE, TOTAL, Destinations, Hop, words
 from askew.resolve.observation import Observation, Unknown
 
 GROUP = "gateway.networking.k8s.io"
@@ -40,11 +42,16 @@ def gateways(draft: Draft, objects: Objects, to: Destinations) -> Iterator[Obser
             name = _IMPLEMENTATIONS.get(controller, "")
             policies = _attached(one, holder, to, objects)
             stated = any(_timeout_of(policy) for policy in policies)
+            own = all(rule["timeouts"]["request"] for rule in rules), all(rule["retry"] for rule in rules)
             for number, rule in enumerate(rules):
                 hop = Hop(one, name, part=f" rule {number + 1}" if len(rules) > 1 else "")
                 yield from _rule(rule, hop, controller, stated)
             for policy in policies:
-                yield from _policy(policy, Hop(policy))
+                for said in _policy(policy, Hop(policy)):
+                    # Envoy Gateway lets what the route says beat what a policy says.
+                    beaten = (said.fact == TOTAL and own[0]) or (said.fact == RETRIES and own[1])
+                    if policy.group != _ENVOY or not beaten:
+                        yield said
 
 
 def _pools(draft: Draft, objects: Objects) -> list[Object]:
@@ -127,6 +134,10 @@ _POLICIES = (
 )
 
 
+BESIDE = tuple(f"{kind} " for _, kind in _POLICIES)
+"""How the names of hops begin that are no routes of their own but change what a route does."""
+
+
 def _attached(route: Object, gateway: Object | None, to: Destinations, objects: Objects) -> list[Object]:
     """The policies whose target is the route, its gateway, or a Service of the workload."""
     found = []
@@ -169,11 +180,20 @@ def _policy(policy: Object, hop: Hop) -> Iterator[Observation]:
         if node:
             yield hop.duration(fact, node)
     again = spec["retry"]
-    tries = again["numRetries"] if again["numRetries"] else again["attempts"]
-    if tries:
-        number = tries.integer()
-        count = Unknown("not a whole number", text=text_of(tries)) if number is None else number + 1
+    if not again.is_mapping:
+        return
+    envoy = policy.group == _ENVOY
+    tries = again["numRetries" if envoy else "attempts"]
+    # What the API server writes where no number is: 2 for Envoy Gateway, 1 for kgateway.
+    number = tries.integer() if tries else 2 if envoy else 1
+    count = Unknown("not a whole number", text=text_of(tries)) if number is None else number + 1
+    if envoy:
         on = [text_of(word) for word in again["retryOn"]["triggers"].each()]
-        on += [text_of(code) for code in again["retryOn"]["httpStatusCodes"].each()]
-        on = on or [word for each in again["retryOn"].each() for word in words(text_of(each))]
-        yield hop.retries(count, on or None, text_of(again["perRetry"]["timeout"]), again.location)
+        if "retriable-status-codes" in on:  # without it the codes have no effect
+            on += [text_of(code) for code in again["retryOn"]["httpStatusCodes"].each()]
+        per_try = text_of(again["perRetry"]["timeout"])
+    else:
+        on = [word for each in again["retryOn"].each() for word in words(text_of(each))]
+        on += [text_of(code) for code in again["statusCodes"].each()]
+        per_try = text_of(again["perTryTimeout"])
+    yield hop.retries(count, on or None, per_try, again.location)

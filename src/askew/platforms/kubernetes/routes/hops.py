@@ -73,7 +73,7 @@ class Hop(msgspec.Struct, frozen=True):
     def duration(self, fact: str, node: Node, *, zero_unlimited: bool = True) -> Observation:
         """A duration as written (``90s``, ``1h``, ``15``). Zero switches a limit off unless told otherwise."""
         text = text_of(node).strip()
-        if zero_unlimited and _is_zero(text):
+        if zero_unlimited and is_zero(text):
             return self.says(fact, "unlimited", node.location)
         return self.says(fact, text or Unknown("no duration is written"), node.location)
 
@@ -107,7 +107,8 @@ class Hop(msgspec.Struct, frozen=True):
         )
 
 
-def _is_zero(text: str) -> bool:
+def is_zero(text: str) -> bool:
+    """Whether a duration is zero, in whatever unit."""
     digits = text.rstrip("smhund")
     try:
         return bool(digits) and float(digits) == 0

@@ -4,7 +4,9 @@ Annotations: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configu
 https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/;
 https://cloud.google.com/kubernetes-engine/docs/how-to/ingress-configuration;
 https://docs.konghq.com/kubernetes-ingress-controller/latest/reference/annotations/;
-https://docs.openshift.com/container-platform/latest/networking/routes/route-configuration.html
+https://github.com/openshift/router/blob/master/images/router/haproxy/conf/haproxy-config.template;
+https://github.com/projectcontour/contour/blob/main/internal/annotation/annotations.go;
+https://learn.microsoft.com/azure/application-gateway/use-server-sent-events
 """
 
 from __future__ import annotations
@@ -20,14 +22,13 @@ from askew.platforms.kubernetes.routes import traefik
 from askew.platforms.kubernetes.routes.hops import (
     BODY,
     BUFFERING,
-    FIRST_BYTE,
     IDLE,
-    RETRIES,
     SILENCE,
     TOTAL,
     Destinations,
     Hop,
     annotation,
+    is_zero,
     words,
 )
 from askew.platforms.kubernetes.services import Address
@@ -81,10 +82,23 @@ def ingresses(objects: Objects, to: Destinations) -> Iterator[Observation]:
         if any(to.match(one, name) for name in names):
             hop = Hop(one, "openshift-router")
             timeout = annotation(one, "haproxy.router.openshift.io/timeout")
-            if timeout:
-                yield hop.duration(SILENCE, timeout, zero_unlimited=False)
-            else:
-                yield hop.default(SILENCE, "openshift-router", "timeout server")
+            yield _haproxy(text_of(timeout), timeout, hop)
+
+
+def _haproxy(text: str, node: Node, hop: Hop) -> Observation:
+    """``timeout server``: how long the engine may be silent. HAProxy counts a bare number in milliseconds; what is no
+    duration, zero included, the router passes over."""
+    digits = text.rstrip("usmhd")
+    if (
+        not digits.isdecimal()
+        or len(digits) > 12
+        or digits[0] == "0"
+        or text[len(digits) :] not in ("", "us", "ms", "s", "m", "h", "d")
+    ):
+        return hop.default(SILENCE, "openshift-router", "timeout server")
+    unit = text[len(digits) :] or "ms"
+    written = f"{24 * int(digits)}h" if unit == "d" else digits + unit
+    return hop.says(SILENCE, written, node.location)
 
 
 def _backends(one: Object) -> Iterator[str]:
@@ -131,14 +145,15 @@ def _ingress(one: Object, backends: list[Address], objects: Objects) -> Iterator
         yield from _kong(hop, backends)
     elif name == "agic":
         timeout = annotation(one, "appgw.ingress.kubernetes.io/request-timeout")
+        # It also ends a stream whose events are further apart than that.
         if timeout:
-            yield hop.count_of(FIRST_BYTE, timeout)
+            yield hop.count_of(SILENCE, timeout)
         else:
-            yield hop.default(FIRST_BYTE, "azure-agic", "appgw.ingress.kubernetes.io/request-timeout")
+            yield hop.default(SILENCE, "azure-agic", "appgw.ingress.kubernetes.io/request-timeout")
     elif name == "contour":
         yield from _contour(one, hop)
     elif name == "traefik":
-        yield from traefik.ingress(one, hop, objects)
+        yield from traefik.ingress(one, hop, backends, objects)
     else:
         reason = f"which controller serves the ingress class {chosen} is not known" if chosen else "no ingress class"
         yield hop.says(TOTAL, Unknown(reason, observe_with="kubectl get ingressclass -o yaml"), one.location)
@@ -292,18 +307,22 @@ def _kong(hop: Hop, backends: list[Address]) -> Iterator[Observation]:
 
 
 def _contour(one: Object, hop: Hop) -> Iterator[Observation]:
-    timeout = annotation(one, "projectcontour.io/response-timeout")
-    if timeout:
+    timeout = annotation(one, "projectcontour.io/response-timeout") or annotation(
+        one, "projectcontour.io/request-timeout"
+    )
+    if text_of(timeout) in ("infinity", "infinite"):
+        yield hop.says(TOTAL, "unlimited", timeout.location)
+    elif timeout and not is_zero(text_of(timeout)):  # zero is the default
         yield hop.duration(TOTAL, timeout)
     else:
         yield hop.default(TOTAL, "contour", "request-timeout")
     yield hop.default(SILENCE, "contour", "stream-idle-timeout")
     yield hop.default(IDLE, "contour", "connection-idle-timeout")
-    again = annotation(one, "projectcontour.io/num-retries")
-    number = again.integer()
-    if again and number is not None:
-        on = annotation(one, "projectcontour.io/retry-on")
+    on = annotation(one, "projectcontour.io/retry-on")
+    if text_of(on):  # without it Contour makes no retry policy, whatever the number
+        again = annotation(one, "projectcontour.io/num-retries")
+        number = again.integer() or 0
+        # -1 is none; zero, anything below and what is no number are Envoy's default of one.
+        tries = 1 if number == -1 else max(number, 1) + 1
         per_try = text_of(annotation(one, "projectcontour.io/per-try-timeout"))
-        yield hop.retries(number + 1, words(text_of(on)) or None, per_try, again.location)
-    elif again:
-        yield hop.says(RETRIES, Unknown("not a whole number", text=text_of(again)), again.location)
+        yield hop.retries(tries, words(text_of(on)), per_try, *(node.location for node in (again, on) if node))

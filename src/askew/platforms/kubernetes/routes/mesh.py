@@ -23,16 +23,30 @@ _LIMITS = (
 )
 
 
-def meshes(objects: Objects, to: Destinations) -> Iterator[Observation]:
-    """What the mesh says about requests to the workload."""
+def gateways(objects: Objects, to: Destinations) -> Iterator[Observation]:
+    """What those VirtualServices say that only gateways read: each is a way into the cluster."""
+    yield from _virtual(objects, to, True)
+
+
+def _virtual(objects: Objects, to: Destinations, outside: bool) -> Iterator[Observation]:
     for one in objects.of(GROUP, "VirtualService"):
+        # Without gateways, or with the reserved name mesh, the sidecars follow it.
+        gates = [text_of(each) for each in one.node["spec"]["gateways"].each()]
+        if outside == (not gates or "mesh" in gates):
+            continue
         rules = [
             rule
             for rule in one.node["spec"]["http"].each()
             if any(to.host(one, text_of(leg["destination"]["host"])) for leg in rule["route"].each())
         ]
         for number, rule in enumerate(rules):
-            yield from _rule(rule, Hop(one, part=f" http {number + 1}" if len(rules) > 1 else ""))
+            part = f" http {number + 1}" if len(rules) > 1 else ""
+            yield from _rule(rule, Hop(one, "istio-gateway" if outside else "", part=part))
+
+
+def meshes(objects: Objects, to: Destinations) -> Iterator[Observation]:
+    """What the mesh says about requests to the workload, wherever in the cluster they come from."""
+    yield from _virtual(objects, to, False)
     for one in objects.of(GROUP, "DestinationRule"):
         if to.host(one, text_of(one.node["spec"]["host"])):
             pool = one.node["spec"]["trafficPolicy"]["connectionPool"]
