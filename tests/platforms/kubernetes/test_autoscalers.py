@@ -84,3 +84,25 @@ def test_fields_of_keda(line, fact, value):
 
 def test_what_is_no_number_is_unknown():
     assert isinstance(facts(one(DEPLOYMENT + HPA.replace("maxReplicas: 4", "maxReplicas: many")))[MOST], Unknown)
+
+
+def test_a_pause_at_the_present_number_leaves_the_bounds_unknown():
+    paused = KEDA.replace(
+        "metadata: {name: llm,", 'metadata: {annotations: {autoscaling.keda.sh/paused: "%s"}, name: llm,'
+    )
+    assert isinstance(facts(one(DEPLOYMENT + paused % "true"))[MOST], Unknown)
+    assert facts(one(DEPLOYMENT + paused % "false"))[MOST] == 100
+
+
+@pytest.mark.parametrize(
+    ("trigger", "expected"),
+    [
+        ('{type: mysql, metadata: {query: q, queryValue: "4"}}', {"target": 4, "target_type": "average"}),
+        ('{type: cpu, metricType: Utilization, metadata: {value: "60"}}', {"target": 60, "target_type": "utilization"}),
+        ('{type: cpu, metadata: {value: "60"}}', {"target": 60}),  # KEDA refuses it: nothing says which type
+    ],
+)
+def test_triggers_of_keda(trigger, expected):
+    text = KEDA[: KEDA.index("    - {type")] + f"    - {trigger}\n"
+    (found,) = facts(one(DEPLOYMENT + text))[METRIC]
+    assert {key: found[key] for key in ("target", "target_type") if key in found} == expected

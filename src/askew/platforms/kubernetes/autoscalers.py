@@ -24,12 +24,14 @@ _MAX = "orchestration.replicas.max"
 _CONCEPT = Location("https://kubernetes.io/docs/concepts/workloads/autoscaling/")
 _SCALABLE = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "LeaderWorkerSet"})
 _TARGETS = (("averageUtilization", "utilization"), ("averageValue", "average"), ("value", "value"))
-# The fields of the triggers' metadata that say what is measured and at which value.
-_QUERIES = ("query", "expression", "metricsQuery", "mql")
+# What strconv.ParseBool takes for true.
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+# The fields of the triggers' metadata that say what is measured and at which value, as KEDA's pkg/scalers read them.
+_QUERIES = ("query", "expression", "nrql")
 _NAMES = ("metricName", "queueName", "topic", "listName", "stream")
 _THRESHOLDS = (
     *("threshold", "targetValue", "value", "queueLength", "lagThreshold", "listLength", "desiredReplicas"),
-    *("targetQueryValue", "targetPendingRequests", "messageCount"),
+    *("targetQueryValue", "targetMetricValue", "queryValue", "thresholdValue", "messageCount"),
 )
 
 
@@ -143,6 +145,10 @@ def _keda(one: Object) -> Iterator[Observation]:
         because = ("scaling is paused at this number",)
         yield observed(_MIN, _whole(paused), paused.location, because=because)
         yield observed(_MAX, _whole(paused), paused.location, because=because)
+    elif text_of(annotations["autoscaling.keda.sh/paused"]) in _TRUE:
+        at = annotations["autoscaling.keda.sh/paused"].location
+        for fact in (_MIN, _MAX):
+            yield observed(fact, Unknown("scaling is paused at the number of replicas that ran then"), at)
     else:
         idle = spec["idleReplicaCount"]
         if idle:
@@ -181,7 +187,9 @@ def _trigger(node: Node) -> dict[str, Value]:
         item["query"] = " ".join(query.split())
     written = text_of(node["metricType"]) or text_of(metadata["type"])
     words = {"Utilization": "utilization", "AverageValue": "average", "Value": "value"}
-    item["target_type"] = words.get(written, "utilization" if resource else "average")
+    # KEDA gives every trigger AverageValue but those of cpu and memory, which it refuses without a type.
+    if written in words or not resource:
+        item["target_type"] = words.get(written, "average")
     threshold = next((metadata[field] for field in _THRESHOLDS if metadata[field]), None)
     if threshold is not None:
         item["target"] = _amount(threshold)
