@@ -8,7 +8,7 @@ from askew.facts.types import Fact
 
 _POD = "kubectl -n $NS get pod $POD -o yaml"
 _WORKLOAD = "kubectl -n $NS get $KIND $NAME -o yaml"
-_SCALER = "kubectl -n $NS get hpa,scaledobject -o yaml"
+_SCALER = "kubectl -n $NS get hpa,scaledobject -o yaml (leave out kinds the cluster lacks)"
 
 
 def _field(path: str) -> str:
@@ -203,7 +203,7 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.autoscaler.metrics",
         type=metrics,
         brief="Signals that drive scaling, with their targets.",
-        why="CPU or memory say nothing about a busy GPU engine: replicas come too late or never; another target "
+        why="CPU or memory say little about a busy GPU engine: replicas may come too late or never; another target "
         "changes cost and queueing.",
         severity="medium",
         examples=(
@@ -256,7 +256,7 @@ FACTS: tuple[Fact, ...] = (
         key="orchestration.shm.bytes",
         type=k.bytes_or_unlimited,
         brief="Size of /dev/shm in the engine's container.",
-        why="Tensor parallelism shares data through it: with the default of 64 MiB, NCCL or the workers fail or hang.",
+        why="Tensor parallelism shares data through it: with the default of 64 MiB, NCCL or the workers can fail.",
         severity="low",
         examples=(67108864, 17179869184),
         observe_with="kubectl -n $NS exec $POD -- df -h /dev/shm",
@@ -405,7 +405,7 @@ FACTS: tuple[Fact, ...] = (
         why="The engine splits the model over all of them; with too few the group waits for workers that never come.",
         severity="low",
         examples=(1, 2),
-        observe_with="kubectl -n $NS get leaderworkerset,raycluster -o yaml",
+        observe_with="kubectl -n $NS get leaderworkerset,raycluster -o yaml (leave out kinds the cluster lacks)",
         playbook="scheduling",
     ),
     Fact(

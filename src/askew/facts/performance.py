@@ -6,7 +6,9 @@ from askew.facts import kinds as k
 from askew.facts.later import Row, later
 from askew.facts.types import Fact
 
-_METRICS = "curl -s $URL/metrics"
+_METRICS = "curl -s $URL/metrics (SGLang: with --enable-metrics)"
+_SMI = "kubectl -n $NS exec $POD -- nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv"
+_EVENTS = "kubectl -n $NS get pod $POD -o jsonpath='{.status.conditions}'"
 
 
 def _latency(noun: str, brief: str, why: str) -> tuple[Row, ...]:
@@ -120,7 +122,7 @@ _ROWS: tuple[Row, ...] = (
         "gpu_utilization",
         k.ratio,
         "info",
-        _METRICS,
+        _SMI,
         (0.9,),
         "Share of time in which the GPU runs a kernel.",
         "It says nothing about efficiency, but near 0 the GPU idles.",
@@ -129,7 +131,7 @@ _ROWS: tuple[Row, ...] = (
         "gpu_memory.bytes",
         k.bytes_,
         "info",
-        _METRICS,
+        _SMI,
         (77309411328,),
         "GPU memory in use.",
         "Engines reserve most of it; a change shows another setting or a neighbour.",
@@ -138,7 +140,7 @@ _ROWS: tuple[Row, ...] = (
         "startup",
         k.seconds,
         "low",
-        _METRICS,
+        _EVENTS,
         (180,),
         "Time from container start to ready.",
         "Probes, rollouts and autoscaling are laid out for it.",
@@ -147,7 +149,7 @@ _ROWS: tuple[Row, ...] = (
         "cost_per_million_tokens",
         k.number,
         "low",
-        _METRICS,
+        f"{_METRICS}, and the price of the nodes",
         (0.35,),
         "Cost of a million output tokens, in the currency of the contract.",
         "Idle GPUs, small batches and dearer nodes raise it without an error.",

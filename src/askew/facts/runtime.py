@@ -344,7 +344,7 @@ FACTS: tuple[Fact, ...] = (
         "numerics; the same flags then do something else.",
         severity="medium",
         examples=("0.8.5", "0.4.6.post1"),
-        observe_with="curl -s $URL/version",
+        observe_with="curl -s $URL/version (vLLM), $URL/server_info (SGLang; before: get_server_info), $URL/info (TGI)",
         settled_by="runtime.image.digest",
         playbook="engine-version",
     ),
@@ -386,8 +386,8 @@ FACTS: tuple[Fact, ...] = (
         key="runtime.dtype",
         type=k.dtype,
         brief="The dtype in which the weights are computed with.",
-        why="A model trained in bfloat16 can overflow to inf or NaN in float16 and loses accuracy in fp8; float32 "
-        "doubles memory and halves throughput.",
+        why="A model trained in bfloat16 can overflow to inf or NaN in float16 and can lose accuracy in fp8; float32 "
+        "doubles the memory of the weights and costs throughput.",
         severity="high",
         examples=("bfloat16", "float16", "float32"),
         observe_with=_LOG,
@@ -397,8 +397,7 @@ FACTS: tuple[Fact, ...] = (
         key="runtime.quantization",
         type=quantization,
         brief="The quantization method in effect.",
-        why="Fewer bits change answers, most on reasoning, code and rare languages; method and kernel decide speed "
-        "and memory.",
+        why="Fewer bits can change answers; method and kernel decide speed and memory.",
         severity="high",
         examples=("none", "awq_marlin", "fp8"),
         observe_with=_LOG,
@@ -408,7 +407,7 @@ FACTS: tuple[Fact, ...] = (
         key="runtime.kv_cache.dtype",
         type=k.dtype,
         brief="The dtype of the KV cache.",
-        why="An fp8 cache doubles the tokens that fit but loses accuracy on long contexts, more so without "
+        why="An fp8 cache holds about twice the tokens of a 16-bit one but can lose accuracy, more so without "
         "calibrated scales.",
         severity="medium",
         examples=("bfloat16", "float8_e4m3"),
@@ -517,7 +516,7 @@ FACTS: tuple[Fact, ...] = (
         key="runtime.enforce_eager",
         type=k.boolean,
         brief="Whether CUDA graphs are switched off.",
-        why="Eager execution pays a launch cost for every kernel: small batches decode markedly slower.",
+        why="Eager execution pays a launch cost for every kernel: small batches decode more slowly.",
         severity="low",
         examples=(False, True),
         observe_with=_LOG,
@@ -547,7 +546,7 @@ FACTS: tuple[Fact, ...] = (
         key="runtime.cpu_offload.bytes",
         type=k.bytes_,
         brief="Bytes of weights per GPU that are kept in host memory.",
-        why="Offloaded weights cross PCIe in every step: each token takes many times longer.",
+        why="Offloaded weights cross PCIe in every step: each token takes longer.",
         severity="low",
         examples=(0, 10737418240),
         observe_with=_LOG,
@@ -630,7 +629,7 @@ FACTS: tuple[Fact, ...] = (
         key="runtime.rope_override",
         type=k.mapping(record=True),
         brief="Rotary position scaling given to the engine instead of the checkpoint's own.",
-        why="Another scaling moves every position: quality falls without an error, also on short prompts with "
+        why="Another scaling moves every position: quality can fall without an error, also on short prompts with "
         "static YaRN.",
         severity="medium",
         examples=({"factor": 4, "original_max_position_embeddings": 32768, "rope_type": "yarn"}, {}),
@@ -675,7 +674,7 @@ FACTS: tuple[Fact, ...] = (
         why="Longer prompts are refused, or silently cut where truncation is on.",
         severity="medium",
         examples=(4096, 16384),
-        observe_with="curl -s $URL/info",
+        observe_with="curl -s $URL/info (TGI)",
         playbook="runtime-config",
     ),
     Fact(
@@ -707,7 +706,7 @@ FACTS: tuple[Fact, ...] = (
         "time out.",
         severity="low",
         examples=(128, "unlimited"),
-        observe_with="curl -s $URL/info",
+        observe_with="curl -s $URL/info (TGI)",
         playbook="runtime-config",
     ),
     Fact(

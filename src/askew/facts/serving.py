@@ -6,7 +6,7 @@ from askew.facts import kinds as k
 from askew.facts.later import Row, later
 from askew.facts.types import Fact
 
-_ROUTES = "kubectl -n $NS get ingress,service,httproute,virtualservice -o yaml"
+_ROUTES = "kubectl -n $NS get ingress,service,httproute,virtualservice -o yaml (leave out kinds the cluster lacks)"
 
 _LATER: tuple[Row, ...] = (
     (
