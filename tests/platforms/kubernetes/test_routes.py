@@ -50,6 +50,11 @@ def said(text: str) -> dict[str, object]:
     return {key: value for key, value in facts(one(text)).items() if key.startswith("serving.")}
 
 
+def limits(text: str) -> set[object]:
+    """What all hops say about the whole request."""
+    return {o.value for o in one(text).observations if o.fact == "serving.request_timeout"}
+
+
 def ingress(annotations: str = "", chosen: str = "nginx", to: str = "llm", service: str = "") -> dict[str, object]:
     return said(DEPLOYMENT + SERVICE % service + INGRESS % (annotations, chosen, to))
 
@@ -173,6 +178,14 @@ spec: {selector: {matchLabels: {app: llm}}, targetPorts: [{number: 8000}]}
 """
     route = (ROUTE % ", timeouts: {request: 40s}").replace("{name: llm, port: 80}", "{kind: InferencePool, name: llm}")
     assert said(DEPLOYMENT + pool + route)["serving.request_timeout"] == 40
+    policy = """
+---
+apiVersion: networking.gke.io/v1
+kind: GCPBackendPolicy
+metadata: {name: llm, namespace: prod}
+spec: {default: {timeoutSec: 30}, targetRef: {group: inference.networking.k8s.io, kind: InferencePool, name: llm}}
+"""
+    assert limits(DEPLOYMENT + pool + route + policy) == {30, 40}
 
 
 def test_an_openshift_route():
@@ -270,10 +283,10 @@ def test_a_route_beats_the_policy_of_envoy_gateway():
     base = (
         DEPLOYMENT + SERVICE % "" + POLICY % (*ENVOY, "timeout: {http: {requestTimeout: 20s}}, retry: {numRetries: 4}")
     )
-    assert said(base + ROUTE % "")["serving.request_timeout"] == 20
-    found = said(base + ROUTE % ", timeouts: {request: 10m}, retry: {attempts: 1}")
-    assert found["serving.request_timeout"] == 600
-    assert {key for key in found if "retries" in key} == {"serving.retries/httproute"}
+    assert limits(base + ROUTE % "") == {20}
+    text = base + ROUTE % ", timeouts: {request: 10m}, retry: {attempts: 1}"
+    assert limits(text) == {600}
+    assert {key for key in said(text) if "retries" in key} == {"serving.retries/httproute"}
 
 
 SECOND = INGRESS.replace("name: llm, namespace", "name: other, namespace")
@@ -286,6 +299,19 @@ def test_of_two_ingresses_a_request_takes_one():
     assert {o.confidence for o in differ} == {"likely"} and all("2 routes lead" in o.because[-1] for o in differ)
     alike = [o for o in one(text % (long, "nginx", "llm")).observations if o.fact == "serving.read_timeout"]
     assert {o.confidence for o in alike} == {"certain"}
+
+
+def test_a_rule_and_the_connections_it_uses_are_no_alternatives():
+    pool = """
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: llm, namespace: prod}
+spec: {host: llm, trafficPolicy: {connectionPool: {http: {idleTimeout: 50s}}}}
+"""
+    found = one(DEPLOYMENT + SERVICE % "" + VIRTUAL % ("llm", "timeout: 90s") + pool).observations
+    timeouts = {o.fact: o.confidence for o in found if o.fact.endswith("_timeout")}
+    assert timeouts == {"serving.request_timeout": "certain", "serving.idle_timeout": "certain"}
 
 
 def test_attempts_of_two_ingresses_do_not_multiply():

@@ -49,7 +49,7 @@ def _order(one: Observation) -> tuple[object, ...]:
 def _alternatives(found: list[Observation]) -> list[Observation]:
     """Where several ways lead to the workload, what one of them limits is only likely to bind a request: it may take
     another. What all of them say alike stays certain."""
-    hops = {one.hop for one in found if not one.hop.startswith(gateway.BESIDE)}
+    hops = {one.hop for one in found if not one.hop.startswith((*gateway.BESIDE, *mesh.BESIDE))}
     if len(hops) < 2:
         return found
     said: dict[str, dict[str, str]] = {}

@@ -40,7 +40,7 @@ def gateways(draft: Draft, objects: Objects, to: Destinations) -> Iterator[Obser
                 continue
             holder, controller = _gateway(one, objects)
             name = _IMPLEMENTATIONS.get(controller, "")
-            policies = _attached(one, holder, to, objects)
+            policies = _attached(one, holder, to, pools, objects)
             stated = any(_timeout_of(policy) for policy in policies)
             own = all(rule["timeouts"]["request"] for rule in rules), all(rule["retry"] for rule in rules)
             for number, rule in enumerate(rules):
@@ -138,8 +138,10 @@ BESIDE = tuple(f"{kind} " for _, kind in _POLICIES)
 """How the names of hops begin that are no routes of their own but change what a route does."""
 
 
-def _attached(route: Object, gateway: Object | None, to: Destinations, objects: Objects) -> list[Object]:
-    """The policies whose target is the route, its gateway, or a Service of the workload."""
+def _attached(
+    route: Object, gateway: Object | None, to: Destinations, pools: list[Object], objects: Objects
+) -> list[Object]:
+    """The policies whose target is the route, its gateway, or a Service or InferencePool of the workload."""
     found = []
     for group, kind in _POLICIES:
         for policy in objects.of(group, kind):
@@ -148,7 +150,10 @@ def _attached(route: Object, gateway: Object | None, to: Destinations, objects: 
                 name, aim = text_of(target["name"]), text_of(target["kind"])
                 own = aim == route.kind and name == route.name and may_share_namespace(policy, route)
                 gate = aim == "Gateway" and gateway is not None and name == gateway.name
-                if own or gate or (aim == "Service" and to.match(policy, name, text_of(target["namespace"]))):
+                pool = aim == "InferencePool" and any(
+                    name == each.name and may_share_namespace(policy, each) for each in pools
+                )
+                if own or gate or pool or (aim == "Service" and to.match(policy, name, text_of(target["namespace"]))):
                     found.append(policy)
                     break
     return found

@@ -15,6 +15,8 @@ from askew.platforms.kubernetes.routes.hops import IDLE, QUEUE, TOTAL, Destinati
 from askew.resolve.observation import Observation, Unknown
 
 GROUP = "networking.istio.io"
+BESIDE = ("DestinationRule ",)
+"""How the names of hops begin that every request to the host passes, whatever rule it met."""
 _LIMITS = (
     (("http", "http1MaxPendingRequests"), "max_pending"),
     (("http", "http2MaxRequests"), "max_requests"),
