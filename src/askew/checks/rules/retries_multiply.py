@@ -3,7 +3,8 @@
 ## What it finds
 
 Two or more hops that each send a request again after it may already have been worked on (timeout, 5xx, reset), so
-that their attempts multiply to four or more. What a proxy does by default is not counted.
+that their attempts multiply to four or more. What a proxy does by default is not counted. Of several ways into the
+cluster (two Ingresses, two HTTPRoutes) a request takes one: they do not multiply with each other.
 
 ## Why it matters
 
@@ -49,6 +50,7 @@ from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import engine, places
 from askew.facts.types import Value
 from askew.findings.finding import Remedy
+from askew.resolve.workload import Resolved
 
 # What a hop sees only after the engine may have worked on the request. A bare 503 also means "no such backend".
 _WORKED_ON = frozenset(
@@ -80,6 +82,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         for hop, entry in retries.entries.items()
         if hop != "product" and entry.origin == "explicit" and (attempts := _generations(hop, entry.value)) > 1
     ]
+    costly = _path(costly)
     product = 1
     for _, attempts, _ in costly:
         product *= attempts
@@ -104,6 +107,16 @@ def run(subject: Subject) -> Iterator[Outcome]:
             for hop, attempts, entry in costly[1:]
         ),
     )
+
+
+def _path(hops: list[tuple[str, int, Resolved]]) -> list[tuple[str, int, Resolved]]:
+    """The worst path: a request takes one of the ways into the cluster, and then one rule of the mesh."""
+    levels: dict[bool, tuple[str, int, Resolved]] = {}
+    for one in hops:
+        mesh = one[0].lower().startswith("virtualservice") and "(istio-gateway)" not in one[0]
+        if mesh not in levels or levels[mesh][1] < one[1]:
+            levels[mesh] = one
+    return [one for one in hops if one in levels.values()]
 
 
 def _generations(hop: str, value: Value) -> int:
@@ -159,6 +172,22 @@ spec:
 """
 
 
+_SECOND = """\
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: llm-internal
+  annotations:
+    nginx.ingress.kubernetes.io/proxy-next-upstream: "error timeout http_502 non_idempotent"
+    nginx.ingress.kubernetes.io/proxy-next-upstream-tries: "3"
+spec:
+  ingressClassName: nginx
+  rules:
+    - http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: llm, port: {number: 80}}}}]}
+"""
+
+
 def _case(name: str, attempts: int, on: str, following: str, line: int = 0) -> Case:
     return Case(name=name, source=_MESH.format(attempts=attempts, on=on, next=following), fires=bool(line), line=line)
 
@@ -180,5 +209,10 @@ CHECK = Check(
         _case("only connections in the mesh", 3, "connect-failure,refused-stream", _REPEATS),
         _case("nginx does not repeat a POST", 3, "5xx,reset", "error timeout"),
         _case("one hop retries", 3, "5xx,reset", "off"),
+        Case(
+            name="two ways into the cluster, of which a request takes one",
+            source=_MESH.format(attempts=0, on="5xx,reset", next=_REPEATS) + _SECOND,
+            fires=False,
+        ),
     ),
 )
