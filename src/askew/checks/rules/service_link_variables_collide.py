@@ -4,7 +4,7 @@
 
 A Service in the namespace of the engine's pods whose service-link variables have the name of a variable that the engine
 reads: a Service called `vllm` gives `VLLM_PORT=tcp://10.0.0.1:8000`; `sglang` gives `SGLANG_PORT`; `master` gives
-`MASTER_PORT` and `prometheus` gives `PROMETHEUS_PORT`, which TGI reads.
+`MASTER_PORT` and `prometheus` gives `PROMETHEUS_PORT`, which TGI reads (the latter from 3.3 on).
 
 ## Why it matters
 
@@ -34,11 +34,13 @@ When the container sets the variable itself: that value wins, and is not reporte
 - vLLM's variables, with this warning: https://docs.vllm.ai/en/latest/configuration/env_vars/
 - SGLang's `get_open_port`: https://github.com/sgl-project/sglang/blob/main/python/sglang/srt/utils/network.py
 - TGI's launcher: https://github.com/huggingface/text-generation-inference/blob/main/launcher/src/main.rs
+- TGI's option for the metrics port: https://github.com/huggingface/text-generation-inference/pull/3187
 - A report: https://github.com/vllm-project/vllm/issues/34199
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
@@ -65,6 +67,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
     launch = subject.snapshot.launch
     own = launch.env if launch is not None else {}
     names = services.value if isinstance(services.value, list) else []
+    if _before_prometheus_port(subject):
+        read = read - {"PROMETHEUS_PORT"}
     for index, service in enumerate(names):
         name = str(service).upper().replace("-", "_") + "_PORT"
         if name not in read or name in own:
@@ -95,6 +99,13 @@ def run(subject: Subject) -> Iterator[Outcome]:
                 ),
             ),
         )
+
+
+def _before_prometheus_port(subject: Subject) -> bool:
+    """Whether the release is known to be older than TGI's option for the metrics port, which 3.3 brought."""
+    identity = subject.snapshot.engine
+    numbers = re.match(r"v?(\d+)\.(\d+)", identity.version or "") if identity is not None else None
+    return engine(subject) == "tgi" and numbers is not None and (int(numbers[1]), int(numbers[2])) < (3, 3)
 
 
 _DEPLOYMENT = """\
@@ -162,6 +173,7 @@ CHECK = Check(
         _case("a Service called vllm", "vllm", line=4),
         _case("TGI beside a Service called prometheus", "prometheus", line=4, image=_TGI),
         _case("vLLM beside a Service called prometheus", "prometheus"),
+        _case("TGI before it had a port for metrics", "prometheus", image=_TGI.replace("3.3.4", "2.4.0")),
         _case("another name that begins the same", "vllm-svc"),
         _case("links switched off", "vllm", links="false"),
         _case("another namespace", "vllm", namespace="test"),
