@@ -33,7 +33,7 @@ is used offline.
 
 - Custom models and code revisions: https://huggingface.co/docs/transformers/custom_models
 - Engine arguments of vLLM: https://docs.vllm.ai/en/latest/configuration/engine_args/
-- Malicious code in model repositories: https://huggingface.co/docs/hub/security-pickle
+- Files of model repositories that run code (pickle): https://huggingface.co/docs/hub/security-pickle
 """
 
 from __future__ import annotations
