@@ -153,6 +153,29 @@ examples:
     _writing(command, "askew.lock")
 
 
+def _defaults(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
+examples:
+  {name} defaults vllm 0.7.3 0.8.0                      before an upgrade
+  {name} defaults vllm 0.10.2 0.11.0 --flags prod/      only what reaches this deployment
+  {name} defaults ollama v0.9.0 v0.11.0 --format json
+
+The exit status is 0 whatever changes, 2 for an engine or a release that this build does not know.
+
+{_SOURCES}"""
+    command.add_argument("engine", metavar="ENGINE", help="vllm, llama.cpp, llama-cpp-python, ollama")
+    command.add_argument("old", metavar="OLD", help="the release that runs, with or without v")
+    command.add_argument("new", metavar="NEW", help="the release to go to")
+    command.add_argument(
+        "--flags",
+        metavar="SOURCE",
+        help="only what this deployment is exposed to: what it leaves to the engine, gives or queries",
+    )
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    command.add_argument("-o", "--output", metavar="FILE", help="write there instead of stdout")
+    command.add_argument("-v", "--verbose", action="store_true", help="also show each new argument with its source")
+
+
 def _explain(command: argparse.ArgumentParser, name: str) -> None:
     command.epilog = f"""\
 examples:
@@ -219,6 +242,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser, str], None]
     "facts": ("show what is known about a source, how, and what cannot be known", _facts),
     "init": ("write a ModelSpec contract from a known-good deployment", _init),
     "lock": ("write askew.lock: every resolved fact of a known-good deployment", _lock),
+    "defaults": ("tell what changes if only the version of an engine changes", _defaults),
     "explain": ("explain a fact, a check or a category", _explain),
     "demo": ("a bundled incident, end to end: no arguments, no network, no cluster", _demo),
 }

@@ -181,6 +181,16 @@ def _create(text: str, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _defaults(arguments: argparse.Namespace) -> int:
+    from askew.app.defaults import defaults
+    from askew.report.defaults import render_defaults
+
+    found = defaults(arguments.engine, arguments.old, arguments.new, arguments.flags)
+    text = render_defaults(found, arguments.format, color=_color(arguments), width=_width(), verbose=arguments.verbose)
+    _write(text, arguments.output)
+    return 0
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from askew.app.explain import explain
 
@@ -292,6 +302,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "facts": _facts,
     "init": _init,
     "lock": _lock,
+    "defaults": _defaults,
     "explain": _explain,
     "demo": _demo,
 }

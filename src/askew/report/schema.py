@@ -10,7 +10,7 @@ import msgspec
 from askew.facts.catalogue import FACTS
 from askew.facts.schema import value_schema
 from askew.facts.types import Value
-from askew.report import wire
+from askew.report import defaults, wire
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/{name}"
@@ -20,7 +20,11 @@ Json = dict[str, Value]
 
 def documents() -> Mapping[str, str]:
     """The text of every published schema, by file name."""
-    return {"report.v1.json": _text(report_schema()), "facts.v1.json": _text(facts_schema())}
+    return {
+        "report.v1.json": _text(report_schema()),
+        "facts.v1.json": _text(facts_schema()),
+        "defaults.v1.json": _text(defaults_schema()),
+    }
 
 
 def report_schema() -> Json:
@@ -50,6 +54,16 @@ def facts_schema() -> Json:
     return _document(wire.FACTS_FORMAT, "Facts", definitions)
 
 
+def defaults_schema() -> Json:
+    """What ``askew defaults`` writes with ``--format json``."""
+    definitions = _definitions(defaults.Defaults)
+    for schema in definitions.values():
+        for one in cast(Json, schema["properties"]).values():
+            _opened(cast(Json, one))
+    _constant(definitions["Defaults"], defaults.DEFAULTS_FORMAT)
+    return _document(defaults.DEFAULTS_FORMAT, "Defaults", definitions)
+
+
 def _definitions(*roots: type[msgspec.Struct]) -> dict[str, Json]:
     """The schemas of the structs and all they hold. Every field is always written, so every field is required."""
     _, components = msgspec.json.schema_components(roots, ref_template=_REFERENCE)
@@ -60,6 +74,15 @@ def _definitions(*roots: type[msgspec.Struct]) -> dict[str, Json]:
         for one in properties.values():
             cast(Json, one).pop("default", None)
     return definitions
+
+
+def _opened(schema: Json) -> None:
+    """The words of an enumeration become examples: the format grows by addition, and readers let new words pass."""
+    if "items" in schema:
+        _opened(cast(Json, schema["items"]))
+    if "enum" in schema:
+        schema["examples"] = schema.pop("enum")
+        schema["type"] = "string"
 
 
 def _constant(schema: Json, name: str) -> None:

@@ -1,0 +1,569 @@
+"""What changes if only the version of an engine changes.
+
+Two things are compared. The lists of arguments, variables and metrics of both releases, which are data. And the
+effective facts of a minimal launch, read at both releases on a few classes of GPU: that catches what an engine decides
+at start. Where both tell of one thing, the effective fact is told and the argument's own default is not: a default that
+reads differently and does the same is no change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from askew.app import registry
+from askew.app.errors import UsageError
+from askew.engines import versions
+from askew.engines.versions import Default, History, JsonData, Metric, Release
+from askew.evidence.document import Document
+from askew.evidence.launch import Launch, Token
+from askew.evidence.location import Location
+from askew.facts.catalogue import FACTS
+from askew.facts.types import Severity
+from askew.knowledge.rules import RULES
+from askew.report.defaults import Change, Defaults, Effect, Kind, worst_first
+from askew.resolve.observation import Observation
+from askew.resolve.resolve import GPU_MODEL, resolve
+from askew.resolve.workload import Resolved, Snapshot
+
+_OTHER, _ENV, _PACKAGES = "runtime.arguments.unmapped", "runtime.env", "runtime.packages"
+# Engines whose sizes depend on the GPU draw the line at 70 GiB and at the name (H100, H200, MI300X), and an A100 of
+# 80 GB falls on either side of it, by release.
+_GPUS = ("a100-80gb-sxm", "h100-80gb-sxm")
+
+# How each engine is started at a release, with nothing set: its published image, and the least that it needs.
+_MINIMAL: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "vllm": ("vllm/vllm-openai:v{}", ("--model", "example/model")),
+    "llama.cpp": ("ghcr.io/ggml-org/llama.cpp:server-b{}", ("-m", "/models/model.gguf")),
+    "ollama": ("ollama/ollama:{}", ()),
+}
+# These say which release runs, which is what was asked.
+_IDENTITY = ("runtime.engine.", "runtime.image", "model.id", "model.source", "model.served_names")
+
+# What a fact acts on. Only what follows from its meaning is said; a fact that is not here has no effects listed.
+_EFFECTS: Mapping[str, tuple[Effect, ...]] = {
+    "model.": ("quality",),
+    "runtime.sampling_defaults": ("quality",),
+    "runtime.generation_config": ("quality",),
+    "runtime.max_output_tokens": ("quality", "latency"),
+    "runtime.seed": ("quality",),
+    "runtime.dtype": ("quality", "memory"),
+    "runtime.quantization": ("quality", "memory"),
+    "runtime.kv_cache.dtype": ("quality", "memory"),
+    "runtime.kv_cache.": ("memory",),
+    "runtime.max_model_len": ("memory", "compatibility"),
+    "runtime.max_num_seqs": ("throughput", "latency", "memory"),
+    "runtime.max_num_batched_tokens": ("throughput", "latency", "memory"),
+    "runtime.gpu_memory_utilization": ("memory",),
+    "runtime.chunked_prefill": ("latency", "throughput"),
+    "runtime.prefix_caching": ("latency", "throughput", "memory"),
+    "runtime.cuda_graph.": ("latency", "memory"),
+    "runtime.compilation": ("latency", "memory"),
+    "runtime.enforce_eager": ("latency", "memory"),
+    "runtime.attention_backend": ("latency", "quality"),
+    "runtime.structured_output_backend": ("quality", "latency", "compatibility"),
+    "runtime.packages": ("compatibility",),
+    "serving.": ("compatibility",),
+}
+# A metric that went with another of the same meaning in its place, https://docs.vllm.ai/en/latest/usage/metrics.html
+_SUCCESSORS: Mapping[str, str] = {
+    "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc",
+    "vllm:gpu_prefix_cache_queries": "vllm:prefix_cache_queries",
+    "vllm:gpu_prefix_cache_hits": "vllm:prefix_cache_hits",
+    "vllm:time_per_output_token_seconds": "vllm:inter_token_latency_seconds",
+}
+
+
+class _Exposed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment writes, from which follows what may change beneath it."""
+
+    snapshots: tuple[Snapshot, ...]
+    documents: tuple[Document, ...]
+    words: Mapping[str, str]  # argument → where it is written
+    variables: Mapping[str, str]  # variable → where it is written
+    stated: frozenset[str]  # facts that the deployment states itself
+    gpus: tuple[str, ...]
+
+
+def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defaults:
+    """The changes of ``engine`` from release ``old`` to ``new``; with ``flags`` those that this source is exposed to.
+
+    Raises UsageError for an engine or release that this build does not have, and for a source that cannot be read.
+    """
+    name = _engine(engine)
+    python = engine.strip().lower().startswith("llama-cpp")
+    past = versions.history(name)
+    if past is None:
+        known = ", ".join(versions.releases(name))
+        raise UsageError(
+            f"this build knows {name} {known or 'without its releases'} only, so there is nothing to compare with",
+            f"engines with their history: {', '.join(_with_history())}",
+        )
+    first, last = _release(past, old, python=python), _release(past, new, python=python)
+    if _is_python(past, first) != _is_python(past, last):
+        raise UsageError(
+            f"{first} is a release of llama-cpp-python and {last} of llama.cpp, or the other way round",
+            "compare two releases of one program",
+        )
+    exposed = _exposed(flags, name) if flags else None
+    before, after = past.at(past.releases.index(first)), past.at(past.releases.index(last))
+    changes = list(_effective(before, after, exposed)) if not _is_python(past, first) else []
+    told = frozenset(name for one in changes for name in (one.name, *one.aliases))
+    settled = _settled(before, after) if not _is_python(past, first) else frozenset()
+    listed = (*_arguments(before, after, exposed, told | settled), *_variables(before, after, exposed, told | settled))
+    cited = {source for one in changes for source in one.sources}
+    # A fact that cites the very place of a default tells of the same change, and of what it comes to.
+    changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
+    changes.extend(_metrics(before, after, exposed))
+    if _is_python(past, first):
+        changes = [_bundled(one) for one in changes]
+    return Defaults(engine=name, old=first, new=last, changes=tuple(sorted(changes, key=worst_first)))
+
+
+def _bundled(change: Change) -> Change:
+    """What llama-cpp-python bundles has its own arguments, which llama_cpp.server does not take."""
+    if not any("vendor/" in source for source in change.sources):
+        return change
+    condition = ", ".join(["in the llama.cpp that llama-cpp-python bundles", *filter(None, [change.condition])])
+    return msgspec.structs.replace(change, condition=condition)
+
+
+def _engine(text: str) -> str:
+    plain = text.strip().lower().replace("_", "-")
+    if plain in ("llama-cpp-python", "llama-cpp", "llamacpp"):
+        plain = "llama.cpp"
+    if plain not in registry.engine_names():
+        raise UsageError(f"there is no engine '{text}'", f"engines: {', '.join(registry.engine_names())}")
+    return plain
+
+
+def _with_history() -> list[str]:
+    return [name for name in registry.engine_names() if versions.history(name) is not None]
+
+
+def _is_python(past: History, release: str) -> bool:
+    """llama.cpp counts builds; llama-cpp-python, which serves it, has releases with dots."""
+    return past.engine == "llama.cpp" and "." in release
+
+
+def _release(past: History, text: str, *, python: bool) -> str:
+    plain = text.strip().removeprefix("llama-cpp-python").strip().removeprefix("v")
+    if past.engine == "llama.cpp":
+        plain = plain.removeprefix("b")
+    known = [one for one in past.releases if not python or _is_python(past, one)]
+    if plain in known:
+        return plain
+    near = versions.neighbours(plain, sorted(known, key=versions.release_key))
+    if not near:
+        near = (known[0], known[-1])
+    raise UsageError(f"{past.engine} {text} is not in this build", f"nearest: {', '.join(near)}")
+
+
+def _at(release: Release, state: Default | Metric) -> tuple[str, ...]:
+    return (str(release.where(state)),) if state.at else ()
+
+
+# Effective facts
+
+
+def _read(release: Release, gpu: str, more: Sequence[str] = ()) -> dict[str, Resolved]:
+    launch = _launch(release, more)
+    reading = registry.engine(release.engine).read(launch)
+    seen = [*reading.observations]
+    if gpu:
+        seen.append(Observation(fact=GPU_MODEL, value=[gpu], origin="assumed", locations=(launch.location,)))
+    return resolve(seen, (*RULES, *reading.rules))
+
+
+def _launch(release: Release, more: Sequence[str] = ()) -> Launch:
+    here = Location(f"{release.engine} {release.version}")
+    image, words = _MINIMAL[release.engine]
+    return Launch(
+        argv=tuple(Token(word, here) for word in (*words, *more)),
+        location=here,
+        image=Token(image.format(release.version), here),
+        implicit_entrypoint=True,
+    )
+
+
+def _flat(facts: Mapping[str, Resolved]) -> dict[tuple[str, str], Resolved]:
+    """Facts that the engine decides, with maps entry by entry."""
+    out: dict[tuple[str, str], Resolved] = {}
+    for fact, one in facts.items():
+        if fact.startswith(_IDENTITY) or fact.startswith("hardware."):
+            continue
+        if one.entries:
+            out.update({(fact, key): entry for key, entry in one.entries.items()})
+        else:
+            out[fact, ""] = one
+    return out
+
+
+def _effective(before: Release, after: Release, exposed: _Exposed | None) -> Iterator[Change]:
+    gpus = exposed.gpus if exposed is not None and exposed.gpus else _GPUS
+    sides = {gpu: (_flat(_read(before, gpu)), _flat(_read(after, gpu))) for gpu in ("", *gpus)}
+    for fact, key in sorted({slot for old, _ in sides.values() for slot in old}):
+        if exposed is not None and not exposed.stated.isdisjoint({fact, key}):
+            continue
+        held = {gpu: (old[fact, key], new[fact, key]) for gpu, (old, new) in sides.items() if (fact, key) in new}
+        moved = {gpu: pair for gpu, pair in held.items() if _differs(*pair)}
+        on_gpus = {gpu: pair for gpu, pair in moved.items() if gpu}
+        shapes: dict[tuple[str, str], list[str]] = {}
+        for gpu, (was, now) in on_gpus.items():
+            shapes.setdefault((repr((was.state, was.value)), repr((now.state, now.value))), []).append(gpu)
+        for shape, where in shapes.items():
+            was, now = on_gpus[where[0]]
+            bare = moved.get("")
+            everywhere = len(shapes) == 1 and len(where) == len(gpus) and bare is not None
+            if everywhere and bare is not None:
+                everywhere = shape == (repr((bare[0].state, bare[0].value)), repr((bare[1].state, bare[1].value)))
+            yield _effective_change(before, after, fact, key, was, now, "" if everywhere else ", ".join(where))
+
+
+def _differs(was: Resolved, now: Resolved) -> bool:
+    """Whether the two say that something changed: at least one must be known, and nothing merely unseen."""
+    states = {was.state, now.state}
+    if not states <= {"known", "absent", "unknown"} or states == {"unknown"} or was.missing or now.missing:
+        return False
+    if "absent" in states and "unknown" in states:
+        return False
+    return (was.state, was.value) != (now.state, now.value)
+
+
+def _effective_change(
+    before: Release, after: Release, fact: str, key: str, was: Resolved, now: Resolved, where: str
+) -> Change:
+    engine = registry.engine(after.engine)
+    plain = key and fact in (_OTHER, _ENV)
+    name = key if plain else engine.flag_for(fact, after.version) or engine.flag_for(fact, before.version) or fact
+    if key and not plain:
+        name = f"{name}.{key}" if name.startswith("-") else f"{fact}[{key}]"
+    kind: Kind = "dependency" if fact == _PACKAGES else "rule" if where or now.because or was.because else "default"
+    state = after.arguments.get(name) or after.variables.get(name)
+    because = f": {now.because[0]}" if now.because else ""
+    title = f"the effective value of {name}" if key else FACTS[fact].brief.rstrip(".")
+    cited = [str(at) for at in (*now.locations[:1], *was.locations[:1])] or [after.source]
+    return Change(
+        name=name,
+        aliases=tuple(n for n in state.names if n != name) if state else (),
+        fact=fact,
+        kind=kind,
+        old=was.value,
+        new=now.value,
+        condition=f"on {where}, where it is not set" if where else None,
+        effects=_effects(fact),
+        severity=FACTS[fact].severity,
+        summary=f"{title}{because}",
+        sources=tuple(dict.fromkeys(cited)),
+        old_depends=was.reason if was.state == "unknown" else None,
+        new_depends=now.reason if now.state == "unknown" else None,
+    )
+
+
+def _effects(fact: str) -> tuple[Effect, ...]:
+    best = max((start for start in _EFFECTS if fact.startswith(start)), key=len, default="")
+    return _EFFECTS[best] if best else ()
+
+
+def _settled(before: Release, after: Release) -> frozenset[str]:
+    """Arguments and variables whose effect is known in both releases and the same, however it is written."""
+    engine = registry.engine(after.engine)
+    old, new = _flat(_read(before, "")), _flat(_read(after, ""))
+    names: set[str] = set()
+    for fact, key in old.keys() & new.keys():
+        was, now = old[fact, key], new[fact, key]
+        # An argument without a fact of its own is "absent" where only a minimal launch makes it so.
+        states = ("known",) if fact in (_OTHER, _ENV) else ("known", "absent")
+        if was.state in states and (was.state, was.value) == (now.state, now.value):
+            name = key if fact in (_OTHER, _ENV) else None if key else engine.flag_for(fact, after.version)
+            if name:
+                names.add(name)
+    return frozenset(names)
+
+
+# Arguments, variables, metrics
+
+
+def _facts_of(release: Release) -> dict[str, str]:
+    engine = registry.engine(release.engine)
+    return {flag: fact for fact in FACTS if (flag := engine.flag_for(fact, release.version)) is not None}
+
+
+def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
+    facts = {**_facts_of(after), **_facts_of(before)}
+    old, new = before.arguments, after.arguments
+    aliases = {alias: name for name, state in new.items() for alias in (name, *state.names)}
+    earlier = {alias: name for name, state in old.items() for alias in (name, *state.names)}
+    for name, was in sorted(old.items()):
+        written = _written(exposed, (name, *was.names))
+        now = new.get(name)
+        if now is None:
+            if name.startswith("--no-") and name in aliases:
+                continue  # the toggle is listed under its other name and takes this one as before
+            if exposed is None or written:
+                yield _gone(before, after, name, was, aliases.get(name, ""), written)
+        elif not told.intersection((name, *now.names)) and not written and _changed(was, now):
+            yield _changed_default(after, name, was, now, facts.get(name, ""))
+    if exposed is not None:
+        return
+    # What llama-cpp-python bundles was not read in its first releases: nothing is said to be new there.
+    bundled = any(state.at.startswith("vendor/") for state in old.values())
+    for name, state in sorted(new.items()):
+        if name in earlier or any(alias in old for alias in state.names):
+            continue
+        if state.at.startswith("vendor/") and not bundled:
+            continue
+        yield Change(
+            name=name,
+            aliases=tuple(n for n in state.names if n != name),
+            fact=facts.get(name),
+            kind="added",
+            new=state.value,
+            severity="info",
+            summary=f"new in the later of the two releases: {name}",
+            sources=_at(after, state),
+        )
+
+
+def _changed(was: Default, now: Default) -> bool:
+    if was.at.startswith("vendor/") != now.at.startswith("vendor/"):
+        return False  # one name of two programs: llama_cpp.server's, and that of the server which it bundles
+    if was.kind == "rule" and now.kind == "rule":
+        return False  # the placeholder of a computed default says nothing
+    if was.kind != now.kind:
+        # From "computed" to nothing is no change that anyone could name; from off to "computed" is one.
+        return was.value != now.value and not ({repr(was.value), repr(now.value)} <= {"None", "''", "[]", "{}"})
+    # None, "", [], {} and False all mean "nothing here"; 0 does not.
+    return was.value != now.value and not (_nothing(was.value) and _nothing(now.value))
+
+
+def _same_word(was: JsonData, now: JsonData) -> bool:
+    """Whether two defaults of a variable are one: some releases write the text, others what it is read as."""
+    return _WORDS.get(str(was).lower(), was) == _WORDS.get(str(now).lower(), now)
+
+
+_WORDS = {"0": "0", "false": "0", "1": "1", "true": "1"}
+
+
+def _nothing(value: JsonData) -> bool:
+    return value is None or value is False or value == "" or value == [] or value == {}
+
+
+def _changed_default(after: Release, name: str, was: Default, now: Default, fact: str) -> Change:
+    computed = "rule" in (was.kind, now.kind)
+    summary = f"the default of {name} changes"
+    severity: Severity = FACTS[fact].severity if fact else "low"
+    if None in (was.value, now.value) and not computed:
+        # What the engine makes of "not set" is not in the data: that it acts otherwise is not shown.
+        summary = f"{name} {'has no fixed default any more' if now.value is None else 'has a fixed default now'}"
+        severity = severity if fact else "info"
+    kind: Kind = "image" if name.startswith("image ") else "rule" if computed else "default"
+    return Change(
+        name=name,
+        aliases=tuple(n for n in now.names if n != name),
+        fact=fact or None,
+        kind=kind,
+        old=was.value,
+        new=now.value,
+        condition="where it is not set",
+        effects=_effects(fact) if fact else (),
+        severity=severity,
+        summary=summary,
+        sources=_at(after, now),
+        old_depends="the release decides it at start" if was.kind == "rule" and was.value is None else None,
+        new_depends="the release decides it at start" if now.kind == "rule" and now.value is None else None,
+    )
+
+
+def _gone(before: Release, after: Release, name: str, was: Default, alias: str, written: tuple[str, ...]) -> Change:
+    """An argument that the later release has not: under another name, replaced, or refused."""
+    option = name.startswith("-")
+    severity: Severity = "medium" if option else "low"
+    kind: Kind = "removed"
+    successor = alias or (_successor(after, name, was) if option and after.engine in _MINIMAL else "")
+    if alias:
+        kind, severity = "renamed", "info"
+        summary = f"{name} is now called {alias}; the old name is still taken"
+    elif successor:
+        kind, summary = "renamed", f"{name} is gone; write {successor}"
+    else:
+        summary = f"{name} is gone"
+    return Change(
+        name=name,
+        aliases=tuple(n for n in was.names if n != name),
+        kind=kind,
+        old=was.value,
+        new=successor or None,
+        condition="where it is given",
+        effects=("compatibility",),
+        severity=severity,
+        summary=summary,
+        sources=_at(before, was),
+        used_at=written,
+    )
+
+
+def _successor(after: Release, name: str, was: Default) -> str:
+    """What the engine's table advises in place of an argument: the problem that reading it gives."""
+    words = (name,) if was.takes in ("switch", "toggle") else (name, "1")
+    problems = registry.engine(after.engine).read(_launch(after, words)).problems
+    advice = next((p.suggestion for p in problems if p.kind == "removed-argument" and p.argument == name), "")
+    return advice if advice.startswith("-") and advice.split()[0].split(".")[0] in after.arguments else ""
+
+
+def _variables(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
+    places = {one.at for one in after.arguments.values()} - {""}
+    for name, was in sorted(before.variables.items()):
+        place = exposed.variables.get(name) if exposed is not None else None
+        now = after.variables.get(name)
+        if now is None:
+            if exposed is not None and place is None:
+                continue
+            # llama.cpp still looks for LLAMA_ARG_NO_X beside LLAMA_ARG_X (common_arg::get_value_from_env).
+            if name.replace("LLAMA_ARG_NO_", "LLAMA_ARG_", 1) in after.variables:
+                continue
+            yield Change(
+                name=name,
+                fact=_ENV,
+                kind="env",
+                old=was.value,
+                condition="where it is set",
+                effects=("compatibility",),
+                severity="medium" if place else "low",
+                summary=f"{name} is not read any more: what is set there is ignored",
+                sources=_at(before, was),
+                used_at=(place,) if place else (),
+            )
+        elif name in told or place is not None or now.at in places:
+            continue  # llama.cpp declares an argument and its variable in one place: that is one change
+        elif was.value is None or now.value is None:
+            continue  # without a default in the list of variables it is decided where the variable is used
+        elif _changed(was, now) and not _same_word(was.value, now.value):
+            yield _changed_default(after, name, was, now, "")
+
+
+def _core(release: Release) -> str:
+    """The generation of the engine that runs unless something stops it, in releases that have two; else empty."""
+    if release.engine not in _MINIMAL or not any(one.core for one in release.metrics.values()):
+        return ""
+    entry = _flat(_read(release, _GPUS[1])).get((_ENV, "VLLM_USE_V1"))
+    return {"0": "v0", "1": "v1"}.get(str(entry.value), "") if entry is not None and entry.state == "known" else ""
+
+
+def _metrics(before: Release, after: Release, exposed: _Exposed | None) -> Iterator[Change]:
+    ran, runs = _core(before), _core(after)
+    for name, was in sorted(before.metrics.items()):
+        now = after.metrics.get(name)
+        if (was.hidden and now is not None) or (was.core and ran and was.core != ran):
+            continue
+        condition = "where a switch brought hidden metrics back" if was.hidden else None
+        if now is None:
+            what = "is gone"
+        elif now.hidden:
+            what, condition = "is hidden", "unless a switch brings hidden metrics back"
+        elif now.core and runs and now.core != runs:
+            what, condition = (
+                f"is only emitted by {now.core.upper()}",
+                f"where {runs.upper()} runs, which is the default",
+            )
+        else:
+            continue
+        used = _queried(name, exposed.documents) if exposed is not None else ()
+        if exposed is not None and not used:
+            continue
+        total = "_total" if name.endswith("_total") else ""
+        heir = _SUCCESSORS.get(name.removesuffix(total), "")
+        heir = heir + total if heir else ""
+        heir = heir if heir in after.metrics and not after.metrics[heir].hidden else ""
+        yield Change(
+            name=name,
+            kind="metric",
+            new=heir or None,
+            condition=condition,
+            effects=("observability",),
+            severity="low" if was.hidden else "medium",
+            summary=f"the metric {name} {what}"
+            + (f"; ask for {heir}" if heir else "")
+            + "; autoscalers, alerts and dashboards that ask for it get nothing",
+            sources=_at(before, was),
+            used_at=used,
+        )
+
+
+# The deployment
+
+
+def _exposed(uri: str, engine: str) -> _Exposed:
+    from askew.app.load import load
+    from askew.evidence.redaction import Redactor
+
+    side = load(uri, "target", Redactor())
+    if side.errors:
+        error = side.errors[0]
+        place = error.source + (f":{error.line}" if error.line else "")
+        raise UsageError(f"--flags {place}: {error.message}", error.hint)
+    chosen = tuple(one for one in side.snapshots if one.engine is not None and one.engine.name == engine)
+    if not chosen:
+        raise UsageError(f"--flags {uri}: no workload there runs {engine}", "`askew facts` shows what it runs")
+    words: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for one in chosen:
+        for launch in (one.launch,) if one.launch is not None else ():
+            for token in launch.argv:
+                if token.text.startswith("-"):
+                    words.setdefault(_plain(token.text), str(token.location))
+            for name, variable in launch.env.items():
+                variables.setdefault(name, str(variable.location))
+    models = [one.facts[GPU_MODEL] for one in chosen if GPU_MODEL in one.facts]
+    gpus = {str(name) for one in models if isinstance(one.value, list) for name in one.value}
+    return _Exposed(
+        snapshots=chosen,
+        documents=side.documents,
+        words=words,
+        variables=variables,
+        stated=frozenset.intersection(*(_stated(one) for one in chosen)),
+        gpus=tuple(sorted(gpus)) if len(models) == len(chosen) else (),
+    )
+
+
+def _stated(snapshot: Snapshot) -> frozenset[str]:
+    """Facts, and the arguments and variables behind map facts, that something other than a default decides."""
+    names: set[str] = set()
+    for fact, one in snapshot.facts.items():
+        for key, entry in one.entries.items() if one.entries else (("", one),):
+            if entry.origin in ("explicit", "env", "config-file") and entry.state != "unsupported":
+                names.add(key or fact)
+    return frozenset(names)
+
+
+def _plain(word: str) -> str:
+    """The name in a word: ``--max_model_len=8`` is ``--max-model-len``, ``--no-x`` is ``--x``."""
+    name = word.split("=", 1)[0].split(".", 1)[0]
+    return name.replace("_", "-") if name.startswith("--") else name
+
+
+def _written(exposed: _Exposed | None, names: Sequence[str]) -> tuple[str, ...]:
+    if exposed is None:
+        return ()
+    found = []
+    for name in dict.fromkeys(names):
+        for spelling in (name, name.replace("--", "--no-", 1)) if name.startswith("--") else (name,):
+            if spelling in exposed.words:
+                found.append(exposed.words[spelling])
+    return tuple(found)
+
+
+def _queried(metric: str, documents: Sequence[Document]) -> tuple[str, ...]:
+    """Where a metric is asked for: with Prometheus' suffixes, and with the colon that adapters turn into ``_``."""
+    name = re.escape(metric.removesuffix("_total")).replace(":", "[:_]")
+    pattern = re.compile(rf"(?<![\w:]){name}(?:_total|_bucket|_sum|_count|_created)?(?![\w:])")
+    return tuple(
+        dict.fromkeys(
+            f"{document.root.location.source}:{row}"
+            for document in documents
+            for row, line in enumerate(document.lines, 1)
+            if pattern.search(line.split(" #", 1)[0]) and not line.lstrip().startswith("#")
+        )
+    )

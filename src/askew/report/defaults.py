@@ -1,0 +1,127 @@
+"""What changes when only an engine's version changes: a list for people, ``askew/defaults/v1`` for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from askew.facts.types import SEVERITIES, Severity
+from askew.report.present import clean, many
+from askew.report.style import NARROWEST, Style, wrap
+
+JsonData: TypeAlias = Annotated[object, Meta(description="JSON; null where there is none, or no single one.")]
+
+DEFAULTS_FORMAT = "askew/defaults/v1"
+
+# default: another value; rule: decided at start, by the GPU or other settings; env: a variable that is not read any
+# more; metric: a metric that is not there any more; dependency: what the engine is built with.
+Kind: TypeAlias = Literal["default", "rule", "added", "removed", "renamed", "env", "metric", "image", "dependency"]
+Effect: TypeAlias = Literal["quality", "latency", "throughput", "memory", "compatibility", "observability"]
+
+_ORDER = {severity: index for index, severity in enumerate(SEVERITIES)}
+_LONG = 60  # characters of one value
+_COLOURS: dict[str, str] = {"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2"}
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One change. ``condition`` says where it holds, None: wherever the setting is left to the engine.
+
+    ``old`` and ``new`` are None where there is no value; where there is no single one, ``old_depends`` and
+    ``new_depends`` say on what it depends. ``used_at`` are the places in the source of
+    ``--flags`` that rely on what changed.
+    """
+
+    name: str
+    kind: Kind
+    aliases: tuple[str, ...] = ()
+    fact: str | None = None
+    old: JsonData = None
+    new: JsonData = None
+    condition: str | None = None
+    effects: tuple[Effect, ...] = ()
+    severity: Severity
+    summary: str
+    sources: tuple[str, ...] = ()
+    used_at: tuple[str, ...] = ()
+    old_depends: str | None = None
+    new_depends: str | None = None
+
+
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """All changes from one release of an engine to another, worst first."""
+
+    schema: str = DEFAULTS_FORMAT
+    engine: str
+    old: str
+    new: str
+    changes: tuple[Change, ...]
+
+
+def worst_first(change: Change) -> tuple[int, bool, str, str]:
+    """A key that sorts changes for people: by severity; of equals, what changes unasked before what is new."""
+    return _ORDER[change.severity], change.kind == "added", change.name, change.condition or ""
+
+
+def render_defaults(
+    found: Defaults, format: str, *, color: bool = False, width: int = 100, verbose: bool = False
+) -> str:
+    """The changes as text or json. Text folds what is merely new into one paragraph unless ``verbose``.
+
+    Raises ValueError for a format that there is none of.
+    """
+    if format == "json":
+        return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    if format != "text":
+        raise ValueError(f"there is no format {format!r} for defaults; choose text or json")
+    return "\n".join(_text(found, Style(color), max(width, NARROWEST), verbose=verbose)) + "\n"
+
+
+def _text(found: Defaults, style: Style, width: int, *, verbose: bool) -> Iterator[str]:
+    yield style.paint(f"{found.engine} {found.old} → {found.new}", "1")
+    folded = [one for one in found.changes if one.kind == "added" and not verbose]
+    shown = [one for one in found.changes if one.kind != "added" or verbose]
+    if not found.changes:
+        yield "no change that this build knows of"
+        return
+    for change in shown:
+        yield ""
+        yield from _change(change, style, width)
+    if folded:
+        yield ""
+        names = ", ".join(clean(one.name) for one in folded)
+        yield from wrap(f"new ({len(folded)}): {names}", width, "", style, "2", hang=2)
+    yield ""
+    yield f"{many(len(shown), 'change')}, {len(folded)} only new" if folded else many(len(shown), "change")
+
+
+def _change(change: Change, style: Style, width: int) -> Iterator[str]:
+    label = style.paint(change.severity.upper(), _COLOURS[change.severity])
+    yield f"{label}  {style.paint(clean(change.name), '1')}"
+    yield from wrap(clean(change.summary), width, "  ", style)
+    if change.kind in ("default", "rule", "dependency", "image"):
+        old = "depends" if change.old_depends else _value(change.old)
+        new = "depends" if change.new_depends else _value(change.new)
+        yield from wrap(f"{old} → {new}", width, "  ", style)
+        for side, reason in (("before", change.old_depends), ("after", change.new_depends)):
+            if reason:
+                yield from wrap(f"{side}: {clean(reason)}", width, "  ", style)
+    tail = []
+    if change.condition:
+        tail.append(clean(change.condition))
+    if change.effects:
+        tail.append(f"affects: {', '.join(change.effects)}")
+    for line in tail:
+        yield from wrap(line, width, "  ", style)
+    for place in change.used_at:
+        yield f"  used at: {clean(place)}"
+    for source in change.sources:
+        yield "  " + style.paint(f"source: {clean(source)}", "2")
+
+
+def _value(value: JsonData) -> str:
+    text = "not set" if value is None else msgspec.json.encode(value).decode()
+    text = clean(text)
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from askew.app.defaults import defaults
+from askew.app.errors import UsageError
+from askew.engines import versions
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: llm, namespace: prod}
+spec:
+  selector: {matchLabels: {app: llm}}
+  template:
+    metadata: {labels: {app: llm}}
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        args: [--model, a/b, --max_seq_len_to_capture=4096, --compilation-config, '{"cudagraph_mode": "NONE"}']
+        env:
+        - {name: VLLM_USE_DEEP_GEMM, value: "0"}
+        - {name: VLLM_GPT_OSS_USE_CONTAINER_TOOL, value: "1"}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: llm, namespace: prod}
+spec:
+  scaleTargetRef: {name: llm}
+  triggers:
+  - type: prometheus
+    metadata:
+      serverAddress: http://prometheus:9090
+      # vllm:gpu_prefix_cache_hits_total is not asked for
+      query: avg(vllm:gpu_cache_usage_perc{namespace="prod"})
+      threshold: "0.8"
+"""
+
+
+def changes(engine, old, new, flags=None):
+    return {(one.name, one.condition or ""): one for one in defaults(engine, old, new, flags).changes}
+
+
+def named(engine, old, new, name, flags=None):
+    return [one for one in defaults(engine, old, new, flags).changes if one.name == name]
+
+
+def test_the_upgrade_to_v1():
+    (one,) = named("vllm", "0.7.3", "0.8.0", "--generation-config")
+    assert (one.old, one.new, one.fact, one.condition) == ("engine", "auto", "runtime.generation_config", None)
+    assert one.effects == ("quality",)
+    assert one.sources[0].startswith("vllm 0.8.0 vllm/engine/arg_utils.py:")
+    (one,) = named("vllm", "0.7.3", "0.8.0", "--enable-prefix-caching")
+    assert (one.old, one.new, one.kind) == (False, True, "rule")
+    (one,) = named("vllm", "v0.7.3", "v0.8.0", "VLLM_USE_V1")
+    assert (one.old, one.new) == ("0", "1")
+
+
+def test_what_is_decided_by_the_gpu_says_on_which():
+    (one,) = named("vllm", "0.8.4", "0.8.5", "--max-num-seqs")
+    assert (one.old, one.new, one.kind) == (256, 1024, "rule")
+    assert one.condition == "on a100-80gb-sxm, where it is not set"
+
+
+def test_a_value_that_depends_is_not_given_as_nothing():
+    (one,) = named("vllm", "0.7.3", "0.8.0", "--override-generation-config")
+    assert one.old == {} and one.new is None
+    assert one.new_depends is not None and "generation_config.json" in one.new_depends
+
+
+def test_an_argument_that_has_a_successor_names_it():
+    (one,) = named("vllm", "0.8.2", "0.8.3", "--speculative-model")
+    assert (one.kind, one.new) == ("renamed", "--speculative-config.model")
+
+
+def test_going_back_tells_the_opposite():
+    (one,) = named("vllm", "0.20.0", "0.19.0", "--gpu-memory-utilization")
+    assert (one.old, one.new) == (0.92, 0.9)
+
+
+def test_llama_cpp_python_speaks_of_what_it_bundles():
+    (one,) = named("llama-cpp-python", "0.3.16", "llama-cpp-python 0.3.19", "--ctx-size")
+    assert one.old == 4096
+    assert one.condition is not None and "bundles" in one.condition
+    assert not named("llama-cpp-python", "0.3.16", "0.3.19", "--no-warmup"), "still taken, as the toggle's other name"
+    # The server that it bundles was not read in its first releases; one of its arguments shares a name.
+    assert not any("vendor/" in s for one in defaults("llama.cpp", "0.2.56", "0.3.2").changes for s in one.sources)
+
+
+def test_only_what_reaches_the_deployment(tmp_path):
+    path = tmp_path / "d.yaml"
+    path.write_text(DEPLOYMENT)
+    found = defaults("vllm", "0.10.2", "0.11.0", str(path)).changes
+    names = {one.name for one in found}
+    assert {"--max-seq-len-to-capture", "VLLM_GPT_OSS_USE_CONTAINER_TOOL", "vllm:gpu_cache_usage_perc"} <= names
+    assert not {"--preemption-mode", "VLLM_USE_DEEP_GEMM", "vllm:gpu_prefix_cache_hits_total"} & names
+    assert not any(name.startswith("--compilation-config") for name in names), "the deployment sets it"
+    assert not any(one.kind == "added" for one in found)
+    metric = next(one for one in found if one.kind == "metric")
+    assert metric.new == "vllm:kv_cache_usage_perc"
+    line = DEPLOYMENT.splitlines().index('      query: avg(vllm:gpu_cache_usage_perc{namespace="prod"})') + 1
+    assert metric.used_at == (f"{path}:{line}",)
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "hint"),
+    [
+        (("vllm", "0.7.9", "0.8.0"), "vllm 0.7.9 is not in this build", "0.7.3, 0.8.0"),
+        (("vllm", "main", "0.8.0"), "vllm main is not in this build", "nearest"),
+        (("sglang", "0.5.3", "0.5.4"), "sglang 0.5.23 only", "vllm"),
+        (("triton", "1", "2"), "no engine 'triton'", "vllm"),
+        (("llama.cpp", "0.3.36", "8672"), "llama-cpp-python", "one program"),
+    ],
+)
+def test_what_is_not_known_is_refused_with_a_hint(words, says, hint):
+    with pytest.raises(UsageError, match=re.escape(says)) as caught:
+        defaults(*words)
+    assert hint in caught.value.hint
+
+
+def test_a_deployment_of_another_engine_is_refused(tmp_path):
+    path = tmp_path / "d.yaml"
+    path.write_text(DEPLOYMENT)
+    with pytest.raises(UsageError, match="no workload there runs ollama"):
+        defaults("ollama", "0.9.0", "0.11.0", str(path))
+
+
+@pytest.mark.parametrize("engine", ["vllm", "llama.cpp", "ollama"])
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_a_release_does_not_differ_from_itself(engine, data):
+    release = data.draw(st.sampled_from(versions.releases(engine)))
+    assert defaults(engine, release, release).changes == ()
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_every_change_is_cited_and_none_changes_nothing(data):
+    releases = versions.releases("vllm")
+    index = data.draw(st.integers(0, len(releases) - 2))
+    for one in defaults("vllm", releases[index], releases[index + 1]).changes:
+        assert one.sources, one
+        if one.kind in ("default", "rule"):
+            assert (one.old, one.old_depends) != (one.new, one.new_depends), one
+
+
+# By id: the name under which the change is reported, with its values where it has a single one.
+KNOWN = {
+    "llama.cpp-02": ("--ctx-size", 4096, ...),
+    "llama.cpp-04": ("--slots", False, True),
+    "ollama-02": ("OLLAMA_NUM_PARALLEL", ..., 1),
+    "vllm-02": ("VLLM_USE_V1", "0", "1"),
+    "vllm-03": ("--enable-prefix-caching", False, True),
+    "vllm-08": ("--max-num-seqs", 256, 1024),
+    "vllm-09": ("--max-num-seqs", 1024, 256),
+    "vllm-14": ("--logprobs-mode", "processed_logprobs", "raw_logprobs"),
+    "vllm-15": ("--guided-decoding-backend", "outlines", "xgrammar"),
+    "vllm-22": ("--enable-log-requests", ..., ...),
+    "vllm-24": ("vllm:gpu_cache_usage_perc", ..., "vllm:kv_cache_usage_perc"),
+    "vllm-25": ("vllm:gpu_prefix_cache_queries_total", ..., ...),
+    "vllm-28": ("vllm:avg_prompt_throughput_toks_per_s", ..., ...),
+    "vllm-29": ("--gpu-memory-utilization", 0.9, 0.92),
+    "vllm-30": ("VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS", "0", "1"),
+    "vllm-32": ("--compilation-config.cudagraph_mode", "PIECEWISE", "FULL_AND_PIECEWISE"),
+    "vllm-34": ("VLLM_USE_FLASHINFER_SAMPLER", ..., ...),
+    "vllm-35": ("VLLM_USE_FLASHINFER_SAMPLER", ..., ...),
+    "vllm-36": ("--disable-cascade-attn", ..., ...),
+    "vllm-38": ("--speculative-model", ..., ...),
+    "vllm-41": ("--max-seq-len-to-capture", ..., ...),
+    "vllm-43": ("VLLM_USE_V1", ..., ...),
+    "vllm-44": ("VLLM_ATTENTION_BACKEND", ..., ...),
+    "vllm-45": ("VLLM_ALL2ALL_BACKEND", ..., ...),
+    "vllm-49": ("runtime.packages[cuda]", "12.9", "13.0"),
+    "vllm-53": ("--allowed-origins", ..., ...),
+    "vllm-55": ("--api-server-count", ..., ...),
+    "vllm-57": ("--model", ..., ...),
+    "vllm-59": ("--use-v2-block-manager", ..., ...),
+    "vllm-60": ("--disable-frontend-multiprocessing", ..., ...),
+}
+
+
+@pytest.mark.parametrize("case", sorted(KNOWN))
+def test_known_silent_changes(case, shared):
+    entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())
+    entry = next(one for one in entries if one["id"] == case)
+    engine, name, old, new = (entry["engine"], *KNOWN[case])
+    releases = versions.releases(engine)
+
+    def release(text):  # some entries name the minor release of which a post-release was published
+        plain = text.removeprefix("llama-cpp-python ").removeprefix("v")
+        return next(one for one in releases if one == plain or one.startswith(plain + ".post"))
+
+    found = named(engine, release(entry["from_version"]), release(entry["to_version"]), name)
+    assert any(old in (..., one.old) and new in (..., one.new) for one in found), found
