@@ -9,8 +9,8 @@ cluster (two Ingresses, two HTTPRoutes) a request takes one: they do not multipl
 ## Why it matters
 
 A generation costs seconds of GPU time and is not resumed but begun anew. Under overload the first answer is slow, each
-hop gives up and tries again, and the engine gets many times the load that made it slow: it does not recover until
-clients go away. The hop that gave up seldom cancels the generation that it started.
+hop gives up and tries again, and the engine can get a multiple of the load that made it slow, so that the overload
+lasts. A generation whose hop gave up may run on.
 
 ## Example
 
@@ -39,7 +39,7 @@ nginx does not repeat a POST without it.
 - Istio's VirtualService: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRetry
 - nginx: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream
 - Overload by retries: https://sre.google/sre-book/addressing-cascading-failures/
-- A report: https://github.com/gpustack/gpustack/issues/4725
+- Retries that made a gateway's timeout worse: https://github.com/gpustack/gpustack/issues/4725
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         subject,
         at=spots,
         summary=f"one request can become {product} generations: attempts multiply over {shown}",
-        impact="Under overload each hop repeats what is already slow, and the engine does not recover.",
+        impact="Under overload each hop repeats what is already slow, which keeps the engine overloaded.",
         remedies=tuple(
             Remedy(
                 action=f"let {hop} retry only what never reached the engine, or not at all",
