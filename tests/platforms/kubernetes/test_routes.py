@@ -289,6 +289,25 @@ def test_a_route_beats_the_policy_of_envoy_gateway():
     assert {key for key in said(text) if "retries" in key} == {"serving.retries/httproute"}
 
 
+def test_a_policy_of_the_route_beats_that_of_its_gateway():
+    gate = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gate, namespace: prod}
+spec: {gatewayClassName: eg}
+"""
+    near = POLICY % (*ENVOY, "timeout: {http: {requestTimeout: 20m}}%s")
+    wide = POLICY % (*ENVOY, "timeout: {http: {requestTimeout: 20s}}")
+    wide = wide.replace("kind: HTTPRoute, name: llm", "kind: Gateway, name: gate").replace("name: p,", "name: w,")
+    base = DEPLOYMENT + SERVICE % "" + ROUTE % "" + gate + wide
+    assert limits(base) == {20}
+    assert limits(base + near % "") == {1200}
+    assert limits(base + near % ", mergeType: StrategicMerge") == {1200}
+    merged = POLICY % (*ENVOY, "retry: {numRetries: 1}, mergeType: StrategicMerge")
+    assert limits(base + merged) == {20}
+
+
 SECOND = INGRESS.replace("name: llm, namespace", "name: other, namespace")
 
 

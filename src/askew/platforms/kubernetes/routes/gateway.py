@@ -142,8 +142,10 @@ def _attached(
     route: Object, gateway: Object | None, to: Destinations, pools: list[Object], objects: Objects
 ) -> list[Object]:
     """The policies whose target is the route, its gateway, or a Service or InferencePool of the workload."""
-    found = []
+    found: list[Object] = []
     for group, kind in _POLICIES:
+        nearer: list[Object] = []
+        wider: list[Object] = []
         for policy in objects.of(group, kind):
             spec = policy.node["spec"]
             for target in (spec["targetRef"], *spec["targetRefs"].each()):
@@ -154,8 +156,13 @@ def _attached(
                     name == each.name and may_share_namespace(policy, each) for each in pools
                 )
                 if own or gate or pool or (aim == "Service" and to.match(policy, name, text_of(target["namespace"]))):
-                    found.append(policy)
+                    (wider if gate and not own else nearer).append(policy)
                     break
+        # Of BackendTrafficPolicies only the most specific takes effect, unless it merges; what it says wins even then.
+        alone = kind == "BackendTrafficPolicy" and any(
+            _timeout_of(each) or not each.node["spec"]["mergeType"] for each in nearer
+        )
+        found.extend(nearer if alone else (*nearer, *wider))
     return found
 
 
