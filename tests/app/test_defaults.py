@@ -108,11 +108,22 @@ def test_only_what_reaches_the_deployment(tmp_path):
     assert metric.used_at == (f"{path}:{line}",)
 
 
+def test_a_default_reaches_the_workload_that_does_not_set_it(tmp_path):
+    words = ["--model=a/b", "--gpu-memory-utilization=0.9"]
+    one = {"services": {"a": {"image": "vllm/vllm-openai:v0.19.0", "command": words}}}
+    path = tmp_path / "compose.yaml"
+    path.write_text(json.dumps(one))
+    assert not named("vllm", "0.19.0", "0.20.0", "--gpu-memory-utilization", str(path))
+    one["services"]["b"] = {"image": "vllm/vllm-openai:v0.19.0", "command": ["--model=a/b"]}
+    path.write_text(json.dumps(one))
+    assert named("vllm", "0.19.0", "0.20.0", "--gpu-memory-utilization", str(path))
+
+
 @pytest.mark.parametrize(
     ("words", "says", "hint"),
     [
-        (("vllm", "0.7.9", "0.8.0"), "vllm 0.7.9 is not in this build", "0.7.3, 0.8.0"),
-        (("vllm", "main", "0.8.0"), "vllm main is not in this build", "nearest"),
+        (("vllm", "0.7.9", "0.8.0"), "vllm '0.7.9' is not in this build", "0.7.3, 0.8.0"),
+        (("vllm", "main", "0.8.0"), "vllm 'main' is not in this build", "nearest"),
         (("sglang", "0.5.3", "0.5.4"), "sglang 0.5.23 only", "vllm"),
         (("triton", "1", "2"), "no engine 'triton'", "vllm"),
         (("llama.cpp", "0.3.36", "8672"), "llama-cpp-python", "one program"),

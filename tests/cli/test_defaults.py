@@ -42,7 +42,7 @@ def test_what_is_new_is_folded_unless_asked_for(askew):
 def test_a_release_that_does_not_exist(askew):
     ran = askew("defaults", "vllm", "0.7.9", "0.8.0")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "askew: vllm 0.7.9 is not in this build\n  hint: nearest: 0.7.3, 0.8.0\n"
+    assert ran.err == "askew: vllm '0.7.9' is not in this build\n  hint: nearest: 0.7.3, 0.8.0\n"
 
 
 def test_nothing_changes(askew):

@@ -24,6 +24,7 @@ from askew.facts.catalogue import FACTS
 from askew.facts.types import Severity
 from askew.knowledge.rules import RULES
 from askew.report.defaults import Change, Defaults, Effect, Kind, worst_first
+from askew.report.present import clean
 from askew.resolve.observation import Observation
 from askew.resolve.resolve import GPU_MODEL, resolve
 from askew.resolve.workload import Resolved, Snapshot
@@ -83,7 +84,7 @@ class _Exposed(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[Document, ...]
     words: Mapping[str, str]  # argument → where it is written
     variables: Mapping[str, str]  # variable → where it is written
-    stated: frozenset[str]  # facts that the deployment states itself
+    stated: frozenset[str]  # facts, arguments and variables that every workload states itself
     gpus: tuple[str, ...]
 
 
@@ -135,7 +136,7 @@ def _engine(text: str) -> str:
     if plain in ("llama-cpp-python", "llama-cpp", "llamacpp"):
         plain = "llama.cpp"
     if plain not in registry.engine_names():
-        raise UsageError(f"there is no engine '{text}'", f"engines: {', '.join(registry.engine_names())}")
+        raise UsageError(f"there is no engine '{clean(text)}'", f"engines: {', '.join(registry.engine_names())}")
     return plain
 
 
@@ -158,7 +159,7 @@ def _release(past: History, text: str, *, python: bool) -> str:
     near = versions.neighbours(plain, sorted(known, key=versions.release_key))
     if not near:
         near = (known[0], known[-1])
-    raise UsageError(f"{past.engine} {text} is not in this build", f"nearest: {', '.join(near)}")
+    raise UsageError(f"{past.engine} '{clean(text)}' is not in this build", f"nearest: {', '.join(near)}")
 
 
 def _at(release: Release, state: Default | Metric) -> tuple[str, ...]:
@@ -304,7 +305,11 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
                 continue  # the toggle is listed under its other name and takes this one as before
             if exposed is None or written:
                 yield _gone(before, after, name, was, aliases.get(name, ""), written)
-        elif not told.intersection((name, *now.names)) and not written and _changed(was, now):
+        elif (
+            not told.intersection((name, *now.names))
+            and not _stays(exposed, name, now.names, facts.get(name, ""))
+            and _changed(was, now)
+        ):
             yield _changed_default(after, name, was, now, facts.get(name, ""))
     if exposed is not None:
         return
@@ -436,7 +441,7 @@ def _variables(before: Release, after: Release, exposed: _Exposed | None, told: 
                 sources=_at(before, was),
                 used_at=(place,) if place else (),
             )
-        elif name in told or place is not None or now.at in places:
+        elif name in told or _stays(exposed, name) or now.at in places:
             continue  # llama.cpp declares an argument and its variable in one place: that is one change
         elif was.value is None or now.value is None:
             continue  # without a default in the list of variables it is decided where the variable is used
@@ -509,13 +514,14 @@ def _exposed(uri: str, engine: str) -> _Exposed:
         raise UsageError(f"--flags {uri}: no workload there runs {engine}", "`askew facts` shows what it runs")
     words: dict[str, str] = {}
     variables: dict[str, str] = {}
+    stated: list[frozenset[str]] = []
     for one in chosen:
-        for launch in (one.launch,) if one.launch is not None else ():
-            for token in launch.argv:
-                if token.text.startswith("-"):
-                    words.setdefault(_plain(token.text), str(token.location))
-            for name, variable in launch.env.items():
-                variables.setdefault(name, str(variable.location))
+        launch = one.launch
+        given = {_plain(t.text): str(t.location) for t in launch.argv if t.text[:1] == "-"} if launch else {}
+        env = {name: str(variable.location) for name, variable in launch.env.items()} if launch else {}
+        words = {**given, **words}
+        variables = {**env, **variables}
+        stated.append(frozenset((*_stated(one), *given, *env)))
     models = [one.facts[GPU_MODEL] for one in chosen if GPU_MODEL in one.facts]
     gpus = {str(name) for one in models if isinstance(one.value, list) for name in one.value}
     return _Exposed(
@@ -523,7 +529,7 @@ def _exposed(uri: str, engine: str) -> _Exposed:
         documents=side.documents,
         words=words,
         variables=variables,
-        stated=frozenset.intersection(*(_stated(one) for one in chosen)),
+        stated=frozenset.intersection(*stated),
         gpus=tuple(sorted(gpus)) if len(models) == len(chosen) else (),
     )
 
@@ -542,6 +548,14 @@ def _plain(word: str) -> str:
     """The name in a word: ``--max_model_len=8`` is ``--max-model-len``, ``--no-x`` is ``--x``."""
     name = word.split("=", 1)[0].split(".", 1)[0]
     return name.replace("_", "-") if name.startswith("--") else name
+
+
+def _stays(exposed: _Exposed | None, name: str, aliases: Sequence[str] = (), fact: str = "") -> bool:
+    """Whether no workload leaves this to the engine, so that a change of its default reaches none."""
+    if exposed is None:
+        return False
+    names = {fact, *(spelling for one in (name, *aliases) for spelling in (one, one.replace("--", "--no-", 1)))}
+    return not exposed.stated.isdisjoint(names - {""})
 
 
 def _written(exposed: _Exposed | None, names: Sequence[str]) -> tuple[str, ...]:
