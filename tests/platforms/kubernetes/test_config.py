@@ -74,7 +74,9 @@ def test_what_is_not_among_the_sources_is_unknown_with_its_name():
     assert reasons[0] == "value from ConfigMap nope key k, which is not among the sources"
     assert reasons[1] == "value from Secret hf key token"
     assert reasons[2] == "may come from ConfigMap elsewhere, which is not among the sources"
-    assert "no source seen sets" in reasons[3]  # no source with that prefix can define it: the kubelet leaves the text
+    assert "no source seen sets" in str(
+        reasons[3]
+    )  # no source with that prefix can define it: the kubelet leaves the text
     assert read.env["N"].value is None and read.env["N"].unknown == "ConfigMap cfg has no key missing"
     assert read.env["O"].value == ""
 

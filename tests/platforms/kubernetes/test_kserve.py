@@ -345,7 +345,9 @@ def test_no_template_breaks_the_filling(text):
     assert isinstance(fill(text, lambda path: None, []), str)
 
 
-JUNK = st.sampled_from([None, [], {}, "", "x", 3, -1, True, [None], [[]], {"a": None}, "{{", 10**30, 1.5])
+JUNK: st.SearchStrategy[object] = st.sampled_from(
+    [None, [], {}, "", "x", 3, -1, True, [None], [[]], {"a": None}, "{{", 10**30, 1.5]
+)
 ALL = list(plain.safe_load_all(RUNTIME + SERVICE + "---\n" + PRESET + LLM))
 
 

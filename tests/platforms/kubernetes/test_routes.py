@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ spec:
 """
 
 
-def said(text: str) -> dict[str, object]:
+def said(text: str) -> dict[str, Any]:
     return {key: value for key, value in facts(one(text)).items() if key.startswith("serving.")}
 
 
@@ -55,7 +56,7 @@ def limits(text: str) -> set[object]:
     return {o.value for o in one(text).observations if o.fact == "serving.request_timeout"}
 
 
-def ingress(annotations: str = "", chosen: str = "nginx", to: str = "llm", service: str = "") -> dict[str, object]:
+def ingress(annotations: str = "", chosen: str = "nginx", to: str = "llm", service: str = "") -> dict[str, Any]:
     return said(DEPLOYMENT + SERVICE % service + INGRESS % (annotations, chosen, to))
 
 
