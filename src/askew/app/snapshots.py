@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from askew.app import registry
+from askew.app.members import differing
 from askew.engines.interface import Reading
 from askew.engines.unrecognised import read as read_unrecognised
 from askew.evidence.launch import Launch
@@ -70,6 +71,8 @@ def _snapshot(
     extra: Sequence[Observation],
 ) -> Snapshot:
     observations = [*workload.observations, *container.observations, *reading.observations, *extra]
+    if name in registry.engine_names() and any(member.launches for member in workload.members):
+        observations.extend(differing(workload, name, reading))
     return _resolved(workload, container, launch, name, reading, suffix, observations)
 
 
