@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -90,7 +89,7 @@ def _settings(launch: Launch, name: str, words: Sequence[str]) -> Iterator[Obser
     """What stands in a file that an argument names, as far as a source shows it: each setting as text, by its path in
     the file; a file that is no YAML or JSON map as a digest of its text."""
     for word in words:
-        content = launch.files.get(posixpath.normpath(posixpath.join(launch.working_dir or "/", word)))
+        content = launch.file(word)
         if content is None:
             continue
         from askew.evidence.yaml import read as read_yaml
@@ -108,10 +107,9 @@ def _settings(launch: Launch, name: str, words: Sequence[str]) -> Iterator[Obser
 
 def _setting(content: Content, name: str, path: str, text: str, line: int) -> Observation:
     reason = next((why for part, why in content.unknown.items() if part in text), "")
-    here = content.location
-    # A file of its own begins at its first line; an entry of an object, or a heredoc, begins below its place.
-    above = 0 if here.path or here.object else 1
-    place = msgspec.structs.replace(here, line=here.line + line - above, column=1) if line and here.line else here
+    place = content.location
+    if line and place.line:
+        place = msgspec.structs.replace(content.place(line - 1), column=1)
     return Observation(
         fact=_FACT,
         key=f"{name}:{path}" if path else f"{name}:",

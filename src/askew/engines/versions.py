@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 else:
     JsonData = object
 
+_Form = TypeVar("_Form")
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _NUMBERS = r"(?a)v?(\d{1,9}(?:\.\d{1,9}){0,5})(?:[.-]?(a|b|rc|dev|post)\.?(\d{0,9}))?"
 _NAME = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-_")
@@ -181,17 +183,21 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-@functools.lru_cache(maxsize=8)
-def history(engine: str) -> History | None:
-    """All releases of ``engine`` with their changes, or None where this build has them one by one, or none."""
-    path = os.path.join(_folder(engine), "history.json")
+def _decoded(path: str, form: type[_Form]) -> _Form | None:
+    """A data file of this build, or None where there is none."""
     data = _read(path)
     if data is None:
         return None
     try:
-        return msgspec.json.decode(data, type=History)
+        return msgspec.json.decode(data, type=form)
     except msgspec.DecodeError as error:
         raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
+
+
+@functools.lru_cache(maxsize=8)
+def history(engine: str) -> History | None:
+    """All releases of ``engine`` with their changes, or None where this build has them one by one, or none."""
+    return _decoded(os.path.join(_folder(engine), "history.json"), History)
 
 
 @functools.lru_cache(maxsize=32)
@@ -207,13 +213,7 @@ def load(engine: str, version: str | None) -> Release | None:
     if past is not None:
         return past.at(past.releases.index(plain)) if plain in past.releases else None
     path = os.path.join(_folder(engine), plain + ".json")
-    data = _read(path)
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data, type=Release)
-    except msgspec.DecodeError as error:
-        raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
+    return _decoded(path, Release)
 
 
 def nearest(engine: str, version: str | None) -> tuple[Release, bool] | None:
@@ -246,14 +246,7 @@ def releases(engine: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=8)
 def stable(engine: str) -> Stable | None:
     """The defaults that hold in every release looked at, or None where nobody looked."""
-    path = os.path.join(_folder(engine), "stable.json")
-    data = _read(path)
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data, type=Stable)
-    except msgspec.DecodeError as error:
-        raise VersionsError(f"{path}: {error}; expected the form that tools/engines writes. Hint: reinstall") from error
+    return _decoded(os.path.join(_folder(engine), "stable.json"), Stable)
 
 
 @functools.lru_cache(maxsize=512)

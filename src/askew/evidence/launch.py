@@ -5,6 +5,7 @@ Platforms produce launches, engines read them; neither needs to know the other.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 
 import msgspec
@@ -46,6 +47,20 @@ class Content(msgspec.Struct, frozen=True):
     location: Location
     unknown: Mapping[str, str] = {}
 
+    def place(self, line: int, column: int | None = None) -> Location:
+        """The place of a line of the text, and of a column in it, both counted from 0.
+
+        A file of its own begins at its first line; an entry of an object, or a heredoc, begins below its place.
+        """
+        here = self.location
+        if not here.line:
+            return here
+        if here.path or here.object:
+            return msgspec.structs.replace(here, line=here.line + 1 + line)
+        return msgspec.structs.replace(
+            here, line=here.line + line, column=here.column if column is None else column + 1
+        )
+
 
 class Launch(msgspec.Struct, frozen=True):
     """One process that a container, unit or shell starts.
@@ -67,3 +82,8 @@ class Launch(msgspec.Struct, frozen=True):
     working_dir: str = ""
     conditional: bool = False
     problems: tuple[str, ...] = ()
+
+    def file(self, path: str) -> Content | None:
+        """The file that the process means by a path, where a source shows it."""
+        joined = posixpath.join(self.working_dir or "/", path)
+        return self.files.get(posixpath.normpath(path)) or self.files.get(posixpath.normpath(joined))

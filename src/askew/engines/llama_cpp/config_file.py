@@ -6,9 +6,6 @@ settings, of which the first answers requests that name no model. JSON is read a
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping
-
 import msgspec
 
 from askew.evidence.launch import Content, Launch, Token
@@ -39,7 +36,7 @@ def read(path: Token, launch: Launch) -> ConfigFile:
     """The settings of the file at ``path``. Never raises on its content."""
     if path.unknown is not None:
         return ConfigFile(unknown=path.unknown)
-    content = _find(path.text, launch.files, launch.working_dir)
+    content = launch.file(path.text)
     if content is None:
         return ConfigFile(unknown=f"{path.text} is not among the files that the sources show")
     if len(content.text) > _LARGEST:
@@ -51,9 +48,9 @@ def read(path: Token, launch: Launch) -> ConfigFile:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or type(error).__name__
-        return ConfigFile(malformed=f"{path.text} is no valid YAML or JSON: {why}", at=_place(content.location, mark))
+        return ConfigFile(malformed=f"{path.text} is no valid YAML or JSON: {why}", at=_at(content, mark))
     if not isinstance(root, yaml.MappingNode):
-        where = _place(content.location, getattr(root, "start_mark", None))
+        where = _at(content, getattr(root, "start_mark", None))
         return ConfigFile(malformed=f"{path.text}: {_EXPECTED}", at=where)
     server: list[Setting] = []
     models: list[tuple[Setting, ...]] = []
@@ -64,14 +61,14 @@ def read(path: Token, launch: Launch) -> ConfigFile:
         entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
         for entry in entries:
             if not isinstance(value, yaml.SequenceNode) or not isinstance(entry, yaml.MappingNode):
-                where = _place(content.location, entry.start_mark)
+                where = _at(content, entry.start_mark)
                 return ConfigFile(malformed=f"{path.text}: {_EXPECTED}", at=where)
             models.append(tuple(_setting(name, one, content) for name, one in entry.value))
     return ConfigFile(server=tuple(server), models=tuple(models))
 
 
 def _setting(key: object, value: object, content: Content) -> Setting:
-    name = Token(str(getattr(key, "value", "")), _place(content.location, getattr(key, "start_mark", None)))
+    name = Token(str(getattr(key, "value", "")), _at(content, getattr(key, "start_mark", None)))
     parts = getattr(value, "value", "")
     nodes = parts if isinstance(parts, list) else [value]
     words = []
@@ -82,21 +79,9 @@ def _setting(key: object, value: object, content: Content) -> Setting:
         if getattr(node, "tag", "").endswith(":null"):
             continue
         reason = next((why for part, why in content.unknown.items() if part in text), None)
-        words.append(Token(text, _place(content.location, getattr(node, "start_mark", None)), reason))
+        words.append(Token(text, _at(content, getattr(node, "start_mark", None)), reason))
     return Setting(name, tuple(words))
 
 
-def _find(path: str, files: Mapping[str, Content], working_dir: str) -> Content | None:
-    return files.get(posixpath.normpath(path)) or files.get(
-        posixpath.normpath(posixpath.join(working_dir or "/", path))
-    )
-
-
-def _place(base: Location, mark: object) -> Location:
-    """The line of a node. A file of its own begins at its first line; an entry of an object begins below its key."""
-    line, column = getattr(mark, "line", 0), getattr(mark, "column", 0)
-    if not base.line:
-        return base
-    if base.path or base.object:
-        return msgspec.structs.replace(base, line=base.line + 1 + line)
-    return msgspec.structs.replace(base, line=base.line + line, column=column + 1)
+def _at(content: Content, mark: object) -> Location:
+    return content.place(getattr(mark, "line", 0), getattr(mark, "column", 0))

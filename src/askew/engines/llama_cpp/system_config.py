@@ -56,7 +56,7 @@ def _read(path: str, content: Content) -> list[Entry] | Malformed:
     own: list[Entry] = []
     section = "default"
     for index, line in enumerate(content.text.split("\n")):
-        text, at = line.strip(), _place(content.location, index)
+        text, at = line.strip(), content.place(index)
         if not text or text[0] in ";#":
             continue
         header, entry = re.fullmatch(_HEADER, text), re.fullmatch(_ENTRY, text)
@@ -68,11 +68,3 @@ def _read(path: str, content: Content) -> list[Entry] | Malformed:
             unknown = next((why for part, why in content.unknown.items() if part and part in entry[2]), None)
             (shared if section == "*" else own).append(Entry(entry[1], Token(entry[2], at, unknown)))
     return [*shared, *own]
-
-
-def _place(base: Location, line: int) -> Location:
-    """The place of a line. A file of its own begins at its first line; an entry of an object below its key."""
-    if not base.line:
-        return base
-    below = 1 if base.path or base.object else 0
-    return msgspec.structs.replace(base, line=base.line + below + line)

@@ -54,7 +54,7 @@ def read(path: str, content: Content) -> Modelfile:
     commands: list[Command] = []
     index = 0
     while index < len(lines):
-        at, number = _place(content.location, index), index + 1
+        at, number = content.place(index), index + 1
         line = lines[index].strip()
         index += 1
         if not line or line.startswith("#"):
@@ -95,11 +95,3 @@ def read(path: str, content: Content) -> Modelfile:
     if not any(command.name == "from" for command in commands):
         return Modelfile(path=path, location=content.location, malformed=f"{path}: expected a line FROM with the model")
     return Modelfile(path=path, location=content.location, commands=tuple(commands))
-
-
-def _place(base: Location, line: int) -> Location:
-    """The place of a line. A file of its own begins at its first line; an entry of an object below its key."""
-    if not base.line:
-        return base
-    below = 1 if base.path or base.object else 0
-    return msgspec.structs.replace(base, line=base.line + below + line)

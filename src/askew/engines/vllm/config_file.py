@@ -7,9 +7,6 @@ ignored.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping
-
 import msgspec
 
 from askew.engines.arguments import Table
@@ -32,7 +29,7 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
     """The arguments of the file at ``path``, as words at the lines that state them. Never raises on its content."""
     if path.unknown is not None:
         return ConfigFile(unknown=path.unknown)
-    content = _find(path.text, launch.files, launch.working_dir)
+    content = launch.file(path.text)
     if content is None:
         return ConfigFile(unknown=f"{path.text} is not among the files that the sources show")
     if len(content.text) > _LARGEST:
@@ -51,7 +48,7 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
                 return ConfigFile(malformed=f"{path.text} holds aliases that write out to more than {_MOST} values")
             words: list[Token] = []
             for key, value in root.value:
-                where = _place(content.location, key.start_mark)
+                where = _at(content, key.start_mark)
                 words.extend(
                     _words(
                         str(loader.construct_object(key, deep=True)),
@@ -94,17 +91,5 @@ def _words(key: str, value: object, where: Location, table: Table) -> list[Token
     return [name, Token(str(value), where)]
 
 
-def _find(path: str, files: Mapping[str, Content], working_dir: str) -> Content | None:
-    return files.get(posixpath.normpath(path)) or files.get(
-        posixpath.normpath(posixpath.join(working_dir or "/", path))
-    )
-
-
-def _place(base: Location, mark: object) -> Location:
-    """The line of a key. A file of its own begins at its first line; an entry of an object begins below its key."""
-    line, column = getattr(mark, "line", 0), getattr(mark, "column", 0)
-    if not base.line:
-        return base
-    if base.path or base.object:
-        return msgspec.structs.replace(base, line=base.line + 1 + line)
-    return msgspec.structs.replace(base, line=base.line + line, column=column + 1)
+def _at(content: Content, mark: object) -> Location:
+    return content.place(getattr(mark, "line", 0), getattr(mark, "column", 0))
