@@ -20,7 +20,7 @@ from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
 from askew.facts.types import SEVERITIES, Severity
 from askew.findings.describe import describe
-from askew.findings.finding import Finding, fingerprint, make
+from askew.findings.finding import Finding, counts, fingerprint, make, places
 from askew.remedy.differences import remedies
 from askew.report.model import (
     Assumption,
@@ -32,7 +32,6 @@ from askew.report.model import (
     Verdict,
     WorkloadReport,
 )
-from askew.resolve.observation import Origin
 from askew.resolve.workload import Resolved, Snapshot
 
 FlagFor = Callable[[str], str | None]
@@ -311,16 +310,11 @@ def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
     """A side that nobody wrote is shown at the launch or object where it would stand; what it cites moves to
     ``because``."""
     here = snapshot.launch.location if snapshot.launch is not None else snapshot.workload.location
-    cites = resolved.origin in _CITING
-    places = tuple(at for at in resolved.locations if not cites or at.object or at.column)
-    if places == resolved.locations and places:
+    shown = places(resolved)
+    if shown == resolved.locations and shown:
         return resolved
-    cited = tuple(f"see {at}" for at in resolved.locations if at not in places)
-    return msgspec.structs.replace(resolved, locations=places or (here,), because=resolved.because + cited)
-
-
-# Values of these origins may come with the public source of the default instead of a place in what the user gave.
-_CITING: frozenset[Origin] = frozenset(("engine-default", "platform-default", "catalogue"))
+    cited = tuple(f"see {at}" for at in resolved.locations if at not in shown)
+    return msgspec.structs.replace(resolved, locations=shown or (here,), because=resolved.because + cited)
 
 
 def _flag_for(target: Snapshot) -> FlagFor:
@@ -427,13 +421,6 @@ def _finished(
 
 def _of_reference(entry: UnknownFact) -> bool:
     return "(needed by " not in entry.reason
-
-
-def counts(finding: Finding, fail_on: Severity) -> bool:
-    """Whether a finding decides the verdict: not waived, not known before, at or above the threshold."""
-    if finding.waiver is not None or finding.baseline == "existing":
-        return False
-    return SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on)
 
 
 def _verdict(findings: Iterable[Finding], fail_on: Severity, unknown: bool) -> Verdict:

@@ -14,7 +14,7 @@ from askew.cli.arguments import COMMANDS, parser
 
 if TYPE_CHECKING:
     from askew.app.pipeline import Options
-    from askew.report.model import Report
+    from askew.report.model import InputError, Report
 
 INTERNAL_ERROR = 4
 INTERRUPTED = 130
@@ -105,9 +105,7 @@ def _finish(arguments: argparse.Namespace, report: Report) -> int:
     from askew.app.pipeline import exit_code
     from askew.report.render import render
 
-    for error in report.errors:
-        place = error.source + (f":{error.line}" if error.line else "") + (f":{error.column}" if error.column else "")
-        print(f"askew: {place}: {error.message}\n  hint: {error.hint}", file=sys.stderr)
+    _say_errors(report.errors)
     if arguments.verbose:
         for note in report.notes:
             print(f"askew: passed over {note}", file=sys.stderr)
@@ -116,14 +114,18 @@ def _finish(arguments: argparse.Namespace, report: Report) -> int:
     return exit_code(report, strict=arguments.strict)
 
 
+def _say_errors(errors: Sequence[InputError]) -> None:
+    for error in errors:
+        place = error.source + (f":{error.line}" if error.line else "") + (f":{error.column}" if error.column else "")
+        print(f"askew: {place}: {error.message}\n  hint: {error.hint}", file=sys.stderr)
+
+
 def _facts(arguments: argparse.Namespace) -> int:
     from askew.app.pipeline import facts
     from askew.report.facts import render_facts
 
     known = facts(arguments.source, _options(arguments))
-    for error in known.side.errors:
-        place = error.source + (f":{error.line}" if error.line else "") + (f":{error.column}" if error.column else "")
-        print(f"askew: {place}: {error.message}\n  hint: {error.hint}", file=sys.stderr)
+    _say_errors(known.side.errors)
     text = render_facts(
         known.side.snapshots or tuple(c.snapshot for c in known.side.contracts),
         known.side.statuses,

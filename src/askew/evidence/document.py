@@ -16,6 +16,7 @@ from typing import overload
 import msgspec
 
 from askew.evidence.location import Location
+from askew.evidence.redaction import MARKER
 
 Scalar = str | int | float | bool | None
 
@@ -31,8 +32,6 @@ _BLOCK_HEADER = re.compile(r"[|>]([-+0-9]*)[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|\Z)")
 _QUOTED_KEY = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _WORD = re.compile(r"\s+|[^\s=:,\"'{}\[\]]+|[=:,\"'{}\[\]]")
 _PUNCTUATION = re.compile(r"[^\w\s]+")
-# What redaction puts in the place of a secret.
-_MARKER = re.compile(r"redacted:[0-9a-f]{16}")
 # Below this length a secret is masked where it stands, but not hunted for in the rest of the text: short words
 # ("admin", "none") stand in many places that are no secret.
 _SWEEP_LENGTH = 8
@@ -644,12 +643,12 @@ def _changed(old: str, new: str, secrets: Collection[str]) -> list[tuple[int, in
 
 def _align(value: str, decoded: str, offsets: list[int]) -> list[int] | None:
     """The offset of each character of a redacted value, by the pieces between its markers; None if they differ."""
-    pieces = _MARKER.split(value)
+    pieces = MARKER.split(value)
     if len(pieces) == 1 or not decoded.startswith(pieces[0]):
         return None
     out = offsets[: len(pieces[0])]
     at = len(pieces[0])
-    markers = [len(match.group()) for match in _MARKER.finditer(value)]
+    markers = [len(match.group()) for match in MARKER.finditer(value)]
     for index, (piece, length) in enumerate(zip(pieces[1:], markers, strict=True)):
         last = index == len(markers) - 1
         found = len(decoded) - len(piece) if last and decoded.endswith(piece) else decoded.find(piece, at)

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from askew.evidence.location import Location
-from askew.facts.types import Category, Severity
-from askew.resolve.observation import Confidence
-from askew.resolve.workload import Resolved
+from askew.facts.types import SEVERITIES, Category, Severity
+from askew.resolve.observation import Confidence, Origin
+from askew.resolve.workload import Hop, Resolved, Shadowed
 
 Kind: TypeAlias = Literal["difference", "check", "pattern"]
 Baseline: TypeAlias = Literal["new", "existing"]
@@ -86,3 +86,19 @@ def fingerprint(finding: Finding) -> str:
 
     parts = (finding.kind, finding.rule, finding.facts[0] if finding.facts else "", finding.key, finding.workload)
     return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def counts(finding: Finding, fail_on: Severity) -> bool:
+    """Whether a finding decides the verdict: not waived, not known before, at or above the threshold."""
+    if finding.waiver is not None or finding.baseline == "existing":
+        return False
+    return SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on)
+
+
+# Values of these origins may come with the public source of the default instead of a place in what the user gave.
+_CITING: frozenset[Origin] = frozenset(("engine-default", "platform-default", "catalogue"))
+
+
+def places(known: Resolved | Shadowed | Hop) -> tuple[Location, ...]:
+    """The places in what the user gave. A default may come with its public source instead, which is no place."""
+    return tuple(at for at in known.locations if known.origin not in _CITING or at.object or at.column)

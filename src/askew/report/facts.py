@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from askew import __version__
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
+from askew.findings.finding import places
 from askew.report import present
 from askew.report.model import Assumption, InputError, SourceStatus
-from askew.report.present import DEFAULTS, ORIGINS, clean, many, place, places
+from askew.report.present import DEFAULTS, ORIGINS, clean, many, place
 from askew.report.style import NARROWEST, Style, wrap
 from askew.resolve.workload import Resolved, Snapshot
 

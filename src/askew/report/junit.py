@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from askew.findings.finding import Finding
+from askew.findings.finding import Finding, counts
 from askew.report import present
 from askew.report.model import InputError, Report, WorkloadReport
 from askew.report.present import clean, everywhere
@@ -67,7 +67,7 @@ def _outcome(finding: Finding, report: Report) -> str:
     if finding.baseline == "existing":
         return f"<skipped message={_attribute('known before')}/>"
     body = _text("\n".join(present.lines(finding)))
-    if not present.counts(finding, report.fail_on):
+    if not counts(finding, report.fail_on):
         return f"<system-out>{_text(finding.severity + ': ')}{_text(present.headline(finding))}\n{body}</system-out>"
     return f"<failure type={_attribute(finding.severity)} message={said}>{body}</failure>"
 

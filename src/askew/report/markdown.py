@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from askew.findings.finding import Finding
+from askew.findings.finding import Finding, places
 from askew.report import present
 from askew.report.model import Report, UnknownFact, WorkloadReport
-from askew.report.present import clean, many, place, places
+from askew.report.present import clean, many, place
 from askew.resolve.workload import Resolved
 
 # GitHub refuses a comment above 65,536 characters, GitLab one above a million.

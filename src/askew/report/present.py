@@ -10,11 +10,11 @@ import msgspec
 from askew.evidence.location import Location
 from askew.evidence.redaction import shown
 from askew.facts.catalogue import FACTS
-from askew.facts.types import SEVERITIES, Severity, Value
-from askew.findings.finding import Finding, Kind
+from askew.facts.types import SEVERITIES, Value
+from askew.findings.finding import Finding, Kind, places
 from askew.report.model import Role, WorkloadReport
 from askew.resolve.observation import Origin
-from askew.resolve.workload import EngineIdentity, Hop, Resolved, Shadowed
+from askew.resolve.workload import EngineIdentity, Resolved
 
 # Everything that moves the cursor, colours, rings or reorders: C0 and C1 controls, line separators, and the
 # bidirectional overrides of Unicode TR 36, with which a value can be made to look like another.
@@ -22,7 +22,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 DEFAULTS: frozenset[Origin] = frozenset(("engine-default", "platform-default"))
-_CITING: frozenset[Origin] = DEFAULTS | {"catalogue"}
 _HEADLINE = 100  # characters of a summary
 _EXCERPT = 300  # characters of a value in an annotation
 _PLACES: Mapping[Kind, int] = {"difference": 1, "check": 4, "pattern": 4}  # a check is proved by all of its places
@@ -111,11 +110,6 @@ def origin(side: Resolved) -> str:
         return ""
     words = ORIGINS.get(side.origin, side.origin)
     return words if side.confidence == "certain" else f"{words}, {side.confidence}"
-
-
-def places(known: Resolved | Shadowed | Hop) -> tuple[Location, ...]:
-    """The places in what the user gave. A default may come with its public source instead, which is no place."""
-    return tuple(at for at in known.locations if known.origin not in _CITING or at.object or at.column)
 
 
 def citations(known: Resolved) -> tuple[str, ...]:
@@ -232,13 +226,6 @@ def select(workload: WorkloadReport) -> Selection:
     existing = tuple(f for f in ordered if f.waiver is None and f.baseline == "existing")
     live = [f for f in ordered if f.waiver is None and f.baseline != "existing"]
     return Selection(tuple(_folded(live)), waived, existing)
-
-
-def counts(finding: Finding, fail_on: Severity) -> bool:
-    """Whether a finding decides the verdict: not waived, not known before, at or above the threshold."""
-    if finding.waiver is not None or finding.baseline == "existing":
-        return False
-    return SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on)
 
 
 def _folded(findings: Sequence[Finding]) -> Iterator[tuple[Finding, tuple[Finding, ...]]]:

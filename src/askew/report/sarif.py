@@ -15,10 +15,10 @@ import msgspec
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Severity, Value
-from askew.findings.finding import Finding, fingerprint
+from askew.findings.finding import Finding, fingerprint, places
 from askew.report import present
 from askew.report.model import InputError, Report, WorkloadReport
-from askew.report.present import file_of, places, plain
+from askew.report.present import file_of, plain
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVEL: dict[Severity, str] = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from askew.facts.types import Value
-from askew.findings.finding import Finding
+from askew.findings.finding import Finding, places
 from askew.report import present
 from askew.report.model import Report, Role, UnknownFact, WorkloadReport
-from askew.report.present import DEFAULTS, ORIGINS, clean, many, place, places
+from askew.report.present import DEFAULTS, ORIGINS, clean, many, place
 from askew.report.style import NARROWEST, Style, columns, wrap
 from askew.resolve.workload import Hop, Resolved, Shadowed
 

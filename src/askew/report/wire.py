@@ -18,8 +18,9 @@ from askew.evidence.redaction import is_redacted
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
 from askew.findings import finding as findings
+from askew.findings.finding import places
 from askew.report import model
-from askew.report.present import citations, places, plain, unit
+from askew.report.present import citations, plain, unit
 from askew.resolve import workload as resolved
 from askew.resolve.workload import Resolved
 
