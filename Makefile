@@ -83,8 +83,8 @@ generated: $(DEV) ## Generated docs and schemas are what `make generate` writes
 generate: $(DEV) ## Write the generated docs pages and JSON Schemas
 	@$(BIN)/python -m tools.generate
 
-refresh-engines: $(DEV) ## Read releases of engines that the index has anew, and write their histories
-	@$(BIN)/python -m tools.engines.releases --engine vllm --cache .cache/releases
+refresh-engines: $(DEV) ## Read what engines have released since, and write their histories (ENGINES="vllm tgi")
+	@$(BIN)/python -m tools.engines.releases $(patsubst %,--engine %,$(ENGINES)) --cache .cache/releases
 
 bench: $(DEV) ## Measure: cold start, diff, directories
 	@$(BIN)/python -m benchmarks

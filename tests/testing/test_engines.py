@@ -10,21 +10,10 @@ from askew.engines.interface import Reading
 from askew.resolve.observation import Observation
 from askew.testing.engines import conforms
 
-STARTS: dict[str, list[tuple[str, ...]]] = {
-    "vllm": [("vllm", "serve", "org/model"), ("python3", "-m", "vllm.entrypoints.openai.api_server")],
-    "sglang": [
-        ("python3", "-m", "sglang.launch_server", "--model-path", "org/model"),
-        ("sglang", "serve", "org/model"),
-    ],
-    "tgi": [("text-generation-launcher", "--model-id", "org/model")],
-    "llama.cpp": [("llama-server", "-m", "/models/a.gguf"), ("python3", "-m", "llama_cpp.server", "--model", "a.gguf")],
-    "ollama": [("ollama", "serve")],
-}
-
 
 @pytest.mark.parametrize("name", registry.engine_names())
 def test_an_engine_conforms(name):
-    conforms(registry.engine(name), registry.recognition(name), STARTS[name])
+    conforms(registry.engine(name), registry.recognition(name))
 
 
 class Wrong:
@@ -53,10 +42,10 @@ class Wrong:
 )
 def test_the_kit_notices(engine, says):
     with pytest.raises(AssertionError, match=says):
-        conforms(engine, registry.recognition("vllm"), STARTS["vllm"])
+        conforms(engine, registry.recognition("vllm"))
 
 
 def test_the_kit_notices_a_program_that_is_not_recognised():
     recognition = msgspec.structs.replace(registry.recognition("vllm"), programs=("nothing",))
     with pytest.raises(AssertionError, match="not recognised"):
-        conforms(Wrong(), recognition, STARTS["vllm"])
+        conforms(Wrong(), recognition)

@@ -22,6 +22,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from tools.engines.reader import Package, Reader
+
 MISSING = object()
 FRONT_ENDS = (
     "vllm/entrypoints/common/cli_args.py",
@@ -560,6 +562,9 @@ def release(root: pathlib.Path) -> dict[str, dict[str, dict[str, object]]]:
     source = Source(root)
     kinds = {"arguments": arguments, "variables": variables, "metrics": metrics, "rules": rules}
     return {kind: dict(sorted(read(source).items())) for kind, read in kinds.items()}
+
+
+READER = Reader(engine="vllm", source=Package(name="vllm", oldest="0.2.7"), read=release)
 
 
 def main(argv: list[str] | None = None) -> int:

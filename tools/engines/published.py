@@ -71,8 +71,10 @@ def published(package: str) -> tuple[str, ...]:
     return tuple(sorted((one for one in found if not re.search(r"a|b|rc|dev", one)), key=release_key))
 
 
-def fetch(package: str, version: str, cache: pathlib.Path) -> pathlib.Path:
+def fetch(package: str, version: str, cache: pathlib.Path, also: str = "") -> pathlib.Path:
     """The folder with the text files of one release; downloaded on the first call, the archive is not kept.
+
+    ``also`` is a regular expression of names of text files beside Python ones and Dockerfiles.
 
     Raises ``UnpublishedError`` with pip's last line where neither a source distribution nor a wheel can be had.
     """
@@ -85,7 +87,7 @@ def fetch(package: str, version: str, cache: pathlib.Path) -> pathlib.Path:
         archive = _source(package, version, cache, target) or _wheel(package, version, target)
         text = target / "text"
         text.mkdir()
-        unpack(archive, text)
+        unpack(archive, text, also)
         shutil.move(text, folder)
     return folder
 
@@ -139,15 +141,15 @@ def _stand_in(cache: pathlib.Path) -> pathlib.Path:
     return python
 
 
-def unpack(archive: pathlib.Path, into: pathlib.Path) -> None:
+def unpack(archive: pathlib.Path, into: pathlib.Path, also: str = "") -> None:
     """Write the text of the package that an archive holds; names that lead outside ``into`` are left out."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             members = ((info.filename, info.file_size, _reader(wheel, info)) for info in wheel.infolist())
-            _write(members, into)
+            _write(members, into, also)
         return
     with tarfile.open(archive) as source:
-        _write(_members(source), into)
+        _write(_members(source), into, also)
 
 
 def _reader(wheel: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
@@ -162,11 +164,12 @@ def _members(source: tarfile.TarFile) -> Iterator[tuple[str, int, Callable[[], b
                 yield member.name.partition("/")[2], member.size, file.read
 
 
-def _write(members: Iterable[tuple[str, int, Callable[[], bytes]]], into: pathlib.Path) -> None:
+def _write(members: Iterable[tuple[str, int, Callable[[], bytes]]], into: pathlib.Path, also: str) -> None:
     """Write the text files among the members, and nothing outside ``into``."""
     for name, size, read in members:
         parts = name.split("/")
-        if ".." in parts or name.startswith("/") or size > LARGEST or _UNREAD.search(name) or not _READ.search(name):
+        wanted = (_READ.search(name) and not _UNREAD.search(name)) or (also and re.search(also, name))
+        if ".." in parts or name.startswith("/") or size > LARGEST or not wanted:
             continue
         path = into / name
         os.makedirs(path.parent, exist_ok=True)

@@ -1,44 +1,40 @@
 """The history of an engine's releases: what each has, and when it changed.
 
-``make refresh-engines`` downloads every release that the index has and the cache lacks, reads it as text and writes
-``versions/history.json`` and ``versions/stable.json`` of the engine anew. The same releases give the same bytes. A
-release that cannot be downloaded is left out, and said::
+``make refresh-engines`` reads every release that is published and that the cache lacks, as text, and writes
+``versions/history.json`` and ``versions/stable.json`` of each engine anew. The same releases give the same bytes. A
+release that cannot be had is left out, and said::
 
     python -m tools.engines.releases --engine vllm --cache .cache/releases
+
+Clones of repositories are ``owner+name`` in the cache.
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import importlib
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterator, Mapping, Sequence
 
 from askew.engines.versions import release_key
-from tools.engines import extract_vllm, stable_vllm
+from tools.engines import stable, tagged
 from tools.engines.published import UnpublishedError, fetch, published
+from tools.engines.reader import KINDS, Content, Package, Reader, Things
 
-Things = dict[str, dict[str, object]]  # name → state
-Content = Mapping[str, Things]  # arguments, variables, metrics, rules → things
-KINDS = ("arguments", "variables", "metrics", "rules")
 ENGINES_FOLDER = pathlib.Path(__file__).resolve().parents[2] / "src/askew/engines"
 
 
-class Reader(msgspec.Struct, frozen=True, kw_only=True):
-    """How the releases of one engine are read: the package, the oldest release, and what reads the unpacked text."""
-
-    package: str
-    oldest: str
-    read: Callable[[pathlib.Path], Content]
-
-
-READERS: dict[str, Reader] = {
-    "vllm": Reader(package="vllm", oldest="0.2.7", read=extract_vllm.release),
-}
+def readers() -> dict[str, Reader]:
+    """Every engine with an extractor, by name."""
+    found: dict[str, Reader] = {}
+    for file in sorted(pathlib.Path(__file__).parent.glob("extract_*.py")):
+        reader = getattr(importlib.import_module(f"tools.engines.{file.stem}"), "READER", None)
+        if isinstance(reader, Reader):
+            found[reader.engine] = reader
+    return found
 
 
 def changes(contents: Sequence[Things]) -> dict[str, list[list[object]]]:
@@ -61,14 +57,17 @@ def _told(state: object) -> object:
     return {key: value for key, value in state.items() if key != "at"} if isinstance(state, dict) else None
 
 
-def text(engine: str, package: str, names: Sequence[str], contents: Sequence[Content]) -> str:
+def text(engine: str, source: str, names: Sequence[str], contents: Sequence[Content]) -> str:
     """``history.json``: one line for each thing, so that a new release is a small difference."""
-    lines = [f'"engine": {json.dumps(engine)}', f'"source": "https://pypi.org/project/{package}/#history"']
+    lines = [f'"engine": {json.dumps(engine)}', f'"source": {json.dumps(source)}']
     lines.append(f'"releases": {json.dumps(list(names))}')
     for kind in KINDS:
-        steps = changes([content[kind] for content in contents])
-        rows = ",\n".join(f" {json.dumps(name)}: {_compact(one)}" for name, one in steps.items())
-        lines.append(f'"{kind}": {{\n{rows}\n}}')
+        steps = changes([content.get(kind, {}) for content in contents])
+        if steps:
+            rows = ",\n".join(f" {json.dumps(name)}: {_compact(one)}" for name, one in steps.items())
+            lines.append(f'"{kind}": {{\n{rows}\n}}')
+        elif kind == "arguments":
+            lines.append('"arguments": {}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -76,41 +75,72 @@ def _compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def _read(engine: str, folder: pathlib.Path) -> Content:
-    return READERS[engine].read(folder)
+def folders(reader: Reader, cache: pathlib.Path, *, offline: bool) -> Iterator[tuple[str, pathlib.Path | str]]:
+    """The releases of an engine, oldest first, each with the folder of its text, or with why there is none."""
+    source = reader.source
+    if isinstance(source, Package):
+        home = cache / source.name
+        names = sorted((path.name for path in home.iterdir()), key=release_key) if offline else published(source.name)
+        for name in names:
+            if release_key(name) >= release_key(source.oldest):
+                try:
+                    yield name, fetch(source.name, name, cache, source.also)
+                except UnpublishedError as error:
+                    yield name, str(error)
+        return
+    home = tagged.clone(source, cache, offline=offline)
+    for name, tag in tagged.tagged(source, home).items():
+        if release_key(name) >= release_key(source.oldest):
+            yield name, tagged.unpack(source, home, tag, cache)
+
+
+def write(reader: Reader, names: Sequence[str], contents: Sequence[Content], home: pathlib.Path) -> None:
+    """Write the history and the stable defaults of an engine below ``home``, the folder of all engines."""
+    target = home / reader.engine.replace(".", "_").replace("-", "_") / "versions"
+    target.mkdir(parents=True, exist_ok=True)
+    address = reader.source.address
+    (target / "history.json").write_text(text(reader.engine, address, names, contents), encoding="utf-8")
+    record = stable.record(reader.engine, address, names, contents)
+    (target / "stable.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def refresh(reader: Reader, cache: pathlib.Path, *, offline: bool) -> None:
+    """Bring the history of one engine up to date."""
+    names: list[str] = []
+    found: list[pathlib.Path] = []
+    missing: list[str] = []
+    for name, folder in folders(reader, cache, offline=offline):
+        if isinstance(folder, str):
+            missing.append(name)
+            print(f"left out {name}: {folder}", file=sys.stderr)
+        else:
+            names.append(name)
+            found.append(folder)
+    if not names:
+        raise UnpublishedError(f"{reader.engine}: no release could be had")
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        contents: list[Mapping[str, Things]] = list(pool.map(reader.read, found, chunksize=4))
+    write(reader, names, contents, ENGINES_FOLDER)
+    left = ", ".join(missing) or "none"
+    print(f"{reader.engine}: {len(names)} releases, {names[0]} to {names[-1]}; left out: {left}")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Bring the history of one engine up to date."""
+    """Bring the histories of the named engines up to date, or of all."""
+    known = readers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=sorted(READERS), default="vllm")
+    parser.add_argument("--engine", choices=sorted(known), action="append", help="may be repeated; all when left out")
     parser.add_argument("--cache", type=pathlib.Path, required=True, help="folder for the text of the releases")
     parser.add_argument("--offline", action="store_true", help="only the releases that the cache has")
     options = parser.parse_args(argv)
-    reader = READERS[options.engine]
-    cache = options.cache.resolve()
-    if options.offline:
-        listed: tuple[str, ...] = tuple(sorted((p.name for p in (cache / reader.package).iterdir()), key=release_key))
-    else:
-        listed = published(reader.package)
-    wanted = [one for one in listed if release_key(one) >= release_key(reader.oldest)]
-    names, folders, missing = [], [], []
-    for name in wanted:
+    failed = 0
+    for name in options.engine or sorted(known):
         try:
-            folders.append(fetch(reader.package, name, cache))
-            names.append(name)
+            refresh(known[name], options.cache.resolve(), offline=options.offline)
         except UnpublishedError as error:
-            missing.append(name)
-            print(f"left out {name}: {error}", file=sys.stderr)
-    with concurrent.futures.ProcessPoolExecutor() as pool:
-        contents = list(pool.map(_read, [options.engine] * len(folders), folders))
-    target = ENGINES_FOLDER / options.engine / "versions"
-    (target / "history.json").write_text(text(options.engine, reader.package, names, contents), encoding="utf-8")
-    stable = stable_vllm.record(names, contents)
-    (target / "stable.json").write_text(json.dumps(stable, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    left = ", ".join(missing) or "none"
-    print(f"{options.engine}: {len(names)} releases, {names[0]} to {names[-1]}; left out: {left}")
-    return 0
+            failed = 1
+            print(f"{name}: {error}", file=sys.stderr)
+    return failed
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from tools.generate import checks, cli, engines, facts, index, readme, schemas
 
 OUTPUTS: Mapping[Path, Callable[[], str]] = {
     index.PATH: index.render,
+    index.ENGINES_PATH: index.render_engines,
     **facts.OUTPUTS,
     **checks.OUTPUTS,
     **engines.OUTPUTS,

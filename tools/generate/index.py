@@ -1,4 +1,5 @@
-"""``src/askew/app/_index.py``: where each engine, check and collector lives, so that finding one imports none."""
+"""``src/askew/app/_index.py`` and ``src/askew/engines/_index.py``: where each engine, check and collector lives, and by
+which words an engine is found, so that finding one imports none."""
 
 from __future__ import annotations
 
@@ -6,12 +7,47 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+from askew.engines.interface import Recognition
+
 SRC = Path(__file__).resolve().parents[2] / "src" / "askew"
 PATH = SRC / "app" / "_index.py"
+ENGINES_PATH = SRC / "engines" / "_index.py"
+
+
+def render_engines() -> str:
+    """The text of the index of engines, sorted by name."""
+    rows = [
+        "    "
+        + f'"{one.name}": Entry(\n        module="{module}",\n        hints={_words(one.hints)},\n'
+        + (f"        files={_words(one.files)},\n" if one.files else "")
+        + (f"        shapes=({', '.join(map(_words, one.shapes))},),\n" if one.shapes else "")
+        + "    ),"
+        for module, one in sorted(_recognitions(), key=lambda pair: pair[1].name)
+    ]
+    return "\n".join(
+        [
+            '"""Written by `make generate`; do not edit. Engines, and the plain words by which they are found."""',
+            "",
+            "from __future__ import annotations",
+            "",
+            "from collections.abc import Mapping",
+            "",
+            "from askew.engines.interface import Entry",
+            "",
+            "ENGINES: Mapping[str, Entry] = {",
+            *rows,
+            "}",
+            "",
+        ]
+    )
+
+
+def _words(words: tuple[str, ...]) -> str:
+    return "(" + ", ".join(f'"{word}"' for word in words) + ("," if len(words) == 1 else "") + ")"
 
 
 def render() -> str:
-    """The text of the module, sorted by name."""
+    """The text of the index of checks and collectors, sorted by name."""
     lines = [
         '"""Written by `make generate`; do not edit. Names of plug-ins to the modules that hold them."""',
         "",
@@ -21,7 +57,6 @@ def render() -> str:
         "",
     ]
     for name, entries in (
-        ("ENGINES", dict(_engines())),
         ("CHECKS", dict(_checks())),
         ("COLLECTORS", dict(_collectors())),
     ):
@@ -31,11 +66,11 @@ def render() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _engines() -> Iterator[tuple[str, str]]:
+def _recognitions() -> Iterator[tuple[str, Recognition]]:
     for folder in sorted((SRC / "engines").iterdir()):
         if (folder / "engine.py").exists():
             package = f"askew.engines.{folder.name}"
-            yield import_module(package).RECOGNITION.name, package
+            yield package, import_module(package).RECOGNITION
 
 
 def _checks() -> Iterator[tuple[str, str]]:

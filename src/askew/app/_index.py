@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-ENGINES: Mapping[str, str] = {
-    "llama.cpp": "askew.engines.llama_cpp",
-    "ollama": "askew.engines.ollama",
-    "sglang": "askew.engines.sglang",
-    "tgi": "askew.engines.tgi",
-    "vllm": "askew.engines.vllm",
-}
 CHECKS: Mapping[str, str] = {
     "argument-contains-space": "askew.checks.rules.argument_contains_space",
     "argument-ignored": "askew.checks.rules.argument_ignored",

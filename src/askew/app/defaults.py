@@ -34,12 +34,6 @@ _OTHER, _ENV, _PACKAGES = "runtime.arguments.unmapped", "runtime.env", "runtime.
 # 80 GB falls on either side of it, by release.
 _GPUS = ("a100-80gb-sxm", "h100-80gb-sxm")
 
-# How each engine is started at a release, with nothing set: its published image, and the least that it needs.
-_MINIMAL: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "vllm": ("vllm/vllm-openai:v{}", ("--model", "example/model")),
-    "llama.cpp": ("ghcr.io/ggml-org/llama.cpp:server-b{}", ("-m", "/models/model.gguf")),
-    "ollama": ("ollama/ollama:{}", ()),
-}
 # These say which release runs, which is what was asked.
 _IDENTITY = ("runtime.engine.", "runtime.image", "model.id", "model.source", "model.served_names")
 
@@ -117,6 +111,8 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     cited = {source for one in changes for source in one.sources}
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
+    changes.extend(_requests(before, after, exposed))
+    changes.extend(_packages(before, after, exposed))
     changes.extend(_metrics(before, after, exposed))
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
@@ -180,11 +176,11 @@ def _read(release: Release, gpu: str, more: Sequence[str] = ()) -> dict[str, Res
 
 def _launch(release: Release, more: Sequence[str] = ()) -> Launch:
     here = Location(f"{release.engine} {release.version}")
-    image, words = _MINIMAL[release.engine]
+    known = registry.recognition(release.engine)
     return Launch(
-        argv=tuple(Token(word, here) for word in (*words, *more)),
+        argv=tuple(Token(word, here) for word in (*known.words, *more)),
         location=here,
-        image=Token(image.format(release.version), here),
+        image=Token(known.image.format(release.version), here),
         implicit_entrypoint=True,
     )
 
@@ -387,7 +383,7 @@ def _gone(before: Release, after: Release, name: str, was: Default, alias: str, 
     option = name.startswith("-")
     severity: Severity = "medium" if option else "low"
     kind: Kind = "removed"
-    successor = alias or (_successor(after, name, was) if option and after.engine in _MINIMAL else "")
+    successor = alias or (_successor(after, name, was) if option and registry.recognition(after.engine).image else "")
     if alias:
         kind, severity = "renamed", "info"
         summary = f"{name} is now called {alias}; the old name is still taken"
@@ -449,9 +445,67 @@ def _variables(before: Release, after: Release, exposed: _Exposed | None, told: 
             yield _changed_default(after, name, was, now, "")
 
 
+def _requests(before: Release, after: Release, exposed: _Exposed | None) -> Iterator[Change]:
+    """Fields of a request. What clients send is in no deployment, so that each is told whatever the deployment has."""
+    for name in sorted(before.requests.keys() | after.requests.keys()):
+        was, now = before.requests.get(name), after.requests.get(name)
+        if was is None or now is None:
+            if not before.requests or not after.requests or (was is None and exposed is not None):
+                continue
+            state = was or now
+            yield Change(
+                name=name,
+                kind="api",
+                old=was.value if was else None,
+                new=now.value if now else None,
+                condition="for requests with this field",
+                effects=("compatibility",),
+                severity="medium" if was else "info",
+                summary=f"requests {'cannot have' if was else 'can now have'} the field {name}"
+                + (" any more" if was else ""),
+                sources=_at(before if was else after, state) if state else (),
+            )
+        elif _changed(was, now):
+            yield Change(
+                name=name,
+                kind="api",
+                old=was.value,
+                new=now.value,
+                condition="for requests without this field",
+                effects=("quality",),
+                severity="medium",
+                summary=f"what a request gets that leaves out {name} changes",
+                sources=_at(after, now),
+            )
+
+
+def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iterator[Change]:
+    """What a release is built with or pins, where an effective fact does not tell it already."""
+    for name, was in sorted(before.packages.items()):
+        now = after.packages.get(name)
+        if (
+            now is None
+            or was.value == now.value
+            or (exposed is not None and (f"{_PACKAGES}[{name}]" in exposed.stated))
+        ):
+            continue
+        yield Change(
+            name=name,
+            fact=_PACKAGES,
+            kind="dependency",
+            old=was.value,
+            new=now.value,
+            effects=_effects(_PACKAGES),
+            severity="medium" if name in registry.engine_names() else "low",
+            summary=f"another release of {name} is built in"
+            + (f": see `askew defaults {name} OLD NEW`" if name in registry.engine_names() else ""),
+            sources=_at(after, now),
+        )
+
+
 def _core(release: Release) -> str:
     """The generation of the engine that runs unless something stops it, in releases that have two; else empty."""
-    if release.engine not in _MINIMAL or not any(one.core for one in release.metrics.values()):
+    if not any(one.core for one in release.metrics.values()):
         return ""
     entry = _flat(_read(release, _GPUS[1])).get((_ENV, "VLLM_USE_V1"))
     return {"0": "v0", "1": "v1"}.get(str(entry.value), "") if entry is not None and entry.state == "known" else ""
@@ -479,7 +533,7 @@ def _metrics(before: Release, after: Release, exposed: _Exposed | None) -> Itera
         if exposed is not None and not used:
             continue
         total = "_total" if name.endswith("_total") else ""
-        heir = _SUCCESSORS.get(name.removesuffix(total), "")
+        heir = was.heir.removesuffix("_total") or _SUCCESSORS.get(name.removesuffix(total), "")
         heir = heir + total if heir else ""
         heir = heir if heir in after.metrics and not after.metrics[heir].hidden else ""
         yield Change(

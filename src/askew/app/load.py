@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import cast
@@ -24,6 +25,7 @@ from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
+_ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,8 @@ def load(
         for e in part.errors
     ]
     errors.extend(contract_errors)
+    unreadable = tuple(_unreadable(resolved))
+    errors.extend(unreadable)
     statuses = [
         SourceStatus(role=role, uri=redactor.text(part.uri), status=part.status, reason=part.reason)
         for part in evidence
@@ -75,6 +79,10 @@ def load(
         if doubts and statuses[index].status == "complete":
             statuses[index] = msgspec.structs.replace(
                 statuses[index], status="partial", reason="not everything could be taken as it is written"
+            )
+        if unreadable and statuses[index].status == "complete":
+            statuses[index] = msgspec.structs.replace(
+                statuses[index], status="partial", reason="a file of an engine could not be read"
             )
     notes = [f"{unread.location}: {unread.reason}" for unread in reading.unread]
     if not resolved and not contracts and not errors:
@@ -134,16 +142,43 @@ def _assumed_value(key: str, raw: str) -> Value:
     return declared.type.parse(given)
 
 
+def _unreadable(found: Sequence[Snapshot]) -> Iterator[InputError]:
+    """Files of engines that their engine could not read: the rest of the workload is compared all the same."""
+    seen: set[tuple[str, Location | None]] = set()
+    for problem in (problem for snapshot in found for problem in snapshot.problems if problem.kind == "unreadable"):
+        at = problem.locations[0] if problem.locations else None
+        if (problem.message, at) not in seen:
+            seen.add((problem.message, at))
+            yield InputError(
+                source=at.source if at else "",
+                line=at.line if at else 0,
+                column=at.column if at else 0,
+                message=problem.message,
+                hint=problem.suggestion or "correct the file at this place",
+            )
+
+
 def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformReading:
     """Give every document to the platform it belongs to. Platforms are imported only when something is theirs."""
     kubernetes: list[Document] = []
     compose: list[Document] = []
+    files: list[tuple[str, str, str, int]] = []
     for document in documents:
         root = document.root
-        if root["services"].is_mapping and not root["kind"].exists:
+        if (engine := _configures(document)) is not None:
+            at = root.location
+            files.append((engine, at.source, "\n".join(document.lines), 1))
+        elif root["services"].is_mapping and not root["kind"].exists:
             compose.append(document)
         elif not _is_contract(document):
             kubernetes.append(document)
+    units: list[Text] = []
+    for text in texts:
+        named = registry.engine_of_file(os.path.basename(text.source)) if not text.source.startswith("cmd:") else None
+        if named is not None:
+            files.append((named, text.source, text.text, 1))
+        else:
+            units.append(text)
     workloads: list[Workload] = []
     unread: list[Unread] = []
     if kubernetes:
@@ -153,18 +188,33 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         workloads.extend(objects.workloads)
         unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
         unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
-    if compose or texts:
+    if files:
+        from askew.platforms import engine_files
+
+        read = (engine_files.EngineFile(engine=e, source=s, text=t, line=n) for e, s, t, n in files)
+        workloads.extend(engine_files.read(read).workloads)
+    if compose or units:
         for name, share in (
             ("compose", compose),
-            ("systemd", [t for t in texts if not t.source.startswith("cmd:")]),
-            ("command", [t for t in texts if t.source.startswith("cmd:")]),
+            ("systemd", [t for t in units if not t.source.startswith("cmd:")]),
+            ("command", [t for t in units if t.source.startswith("cmd:")]),
         ):
             if share:
                 module = import_module(f"askew.platforms.{name}")
-                part = module.read(share, texts) if name == "compose" else module.read(share)
+                part = module.read(share, units) if name == "compose" else module.read(share)
                 workloads.extend(part.workloads)
                 unread.extend(part.unread)
     return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
+
+
+def _configures(document: Document) -> str | None:
+    """The engine whose configuration a YAML or JSON file is; None for manifests and everything else."""
+    root = document.root
+    if not root.is_mapping or root["kind"].exists or root["apiVersion"].exists:
+        return None
+    keys = root.value
+    source = root.location.source
+    return registry.engine_of_file(os.path.basename(source), keys if isinstance(keys, dict) else ())
 
 
 def _doubts(document: Document) -> Iterator[InputError]:
@@ -219,6 +269,11 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
 
     Sources that each hold several workloads are a fleet, and stay as they are.
     """
+    files = [one for one in workloads if one.kind == _ENGINE_FILE]
+    if files and len(files) + 1 == len(workloads):
+        from askew.platforms import engine_files
+
+        return (engine_files.joined(files, next(one for one in workloads if one.kind != _ENGINE_FILE)),)
     if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
         return workloads
     first, *others = workloads

@@ -8,34 +8,37 @@ its, a check when checks run. Third parties come in by entry points (groups ``as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
 from typing import cast
 
-from askew.app._index import CHECKS, COLLECTORS, ENGINES
+from askew.app._index import CHECKS, COLLECTORS
 from askew.app.config import load as configuration
 from askew.app.errors import UsageError
 from askew.checks.interface import Check
 from askew.collectors.interface import Collector
-from askew.engines.interface import Engine, Recognition
+from askew.engines._index import ENGINES
+from askew.engines.interface import Engine, Entry, Recognition
 from askew.evidence.launch import Launch
 
 
 @cache
 def engine(name: str) -> Engine:
     """The engine of this name, loaded. Raises KeyError for a name that is not installed."""
-    return cast(Engine, _held(_recognitions()[name].module, "ENGINE"))
+    return cast(Engine, _held(recognition(name).module, "ENGINE"))
 
 
 def engine_names() -> tuple[str, ...]:
     """The names of all installed engines."""
-    return tuple(_recognitions())
+    return tuple(_engines())
 
 
+@cache
 def recognition(name: str) -> Recognition:
-    """How the engine of this name is told from a launch."""
-    return _recognitions()[name]
+    """How the engine of this name is told from a launch. Raises KeyError."""
+    return cast(Recognition, _held(_engines()[name].module, "RECOGNITION"))
 
 
 def recognise(launch: Launch) -> str | None:
@@ -65,6 +68,16 @@ def engine_of_image(image: str) -> str | None:
     return next((name for name in _candidates(image) if any(p.search(image) for p in _images(name))), None)
 
 
+def engine_of_file(name: str, keys: Collection[str] = ()) -> str | None:
+    """The engine that a file of this name configures, or one with these top-level keys; None where it tells none."""
+    for engine_name, entry in _engines().items():
+        if any(keys) and any(all(key in keys for key in shape) for shape in entry.shapes):
+            return engine_name
+        if any(fnmatchcase(name, pattern) for pattern in entry.files):
+            return engine_name
+    return None
+
+
 def checks() -> Iterator[Check]:
     """Every installed check, in the order of their names."""
     for module in _modules("checks").values():
@@ -92,7 +105,11 @@ def schemes() -> tuple[str, ...]:
     return tuple(scheme for scheme in _modules("collectors") if scheme)
 
 
-_BUILT_IN: Mapping[str, Mapping[str, str]] = {"engines": ENGINES, "checks": CHECKS, "collectors": COLLECTORS}
+_BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "engines": {name: entry.module for name, entry in ENGINES.items()},
+    "checks": CHECKS,
+    "collectors": COLLECTORS,
+}
 
 
 @cache
@@ -128,20 +145,26 @@ def _held(module: str, name: str) -> object:
 
 
 @cache
-def _recognitions() -> dict[str, Recognition]:
-    return {name: cast(Recognition, _held(module, "RECOGNITION")) for name, module in _modules("engines").items()}
+def _engines() -> Mapping[str, Entry]:
+    """The index of engines; of a plug-in, what its recognition says."""
+    found = dict(ENGINES)
+    for name, module in _modules("engines").items():
+        if name not in found:
+            known = cast(Recognition, _held(module, "RECOGNITION"))
+            found[name] = Entry(module=module, hints=known.hints, files=known.files, shapes=known.shapes)
+    return found
 
 
 def _candidates(text: str) -> Iterator[str]:
     """The engines that a command line or an image may be of, by a cheap look."""
-    return (name for name, known in _recognitions().items() if any(hint in text for hint in known.hints))
+    return (name for name, entry in _engines().items() if any(hint in text for hint in entry.hints))
 
 
 @cache
 def _programs(name: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern) for pattern in _recognitions()[name].programs)
+    return tuple(re.compile(pattern) for pattern in recognition(name).programs)
 
 
 @cache
 def _images(name: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern) for pattern in _recognitions()[name].images)
+    return tuple(re.compile(pattern) for pattern in recognition(name).images)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os.path
 import re
+from fnmatch import translate
 
 from askew.collectors.interface import Evidence, SourceError, Status, Text
+from askew.engines._index import ENGINES
 from askew.evidence.document import Document
 from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES, Dialect, read
@@ -20,6 +22,8 @@ SKIPPED_DIRECTORIES = frozenset(("node_modules", "__pycache__", "venv", "site-pa
 _UNIT = re.compile(r"^\[(?:Unit|Service|Container|Pod|Kube|Install|Image)\]\s*$", re.MULTILINE)
 _DROP_IN = re.compile(r"\.(?:service|container|pod|kube)\.d$")
 _VARIABLE = re.compile(r"^(\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*)(.*\S)", re.MULTILINE)
+# Names of files that configure an engine by themselves: config.pbtxt, config.properties, a Modelfile.
+_ENGINE_FILES = tuple(re.compile(translate(name)) for entry in ENGINES.values() for name in entry.files)
 _MAX_NOTES = 5
 _LOCK_NAME = "askew.lock"
 # A JSON file of a directory that is this large and names no kind is data (a tokenizer, a dashboard), not configuration.
@@ -54,7 +58,7 @@ class Reader:
         self.files += 1
         name = os.path.basename(source)
         if is_text_name(source):
-            self.add_text(source, data, variables=is_variables(source), named=named)
+            self.add_text(source, data, variables=is_variables(source) or name.endswith(".properties"), named=named)
         elif os.path.splitext(name)[1] in DATA_EXTENSIONS:
             if not named and len(data) > _LARGE_JSON and name.endswith(".json") and b'"kind"' not in data:
                 return
@@ -86,8 +90,8 @@ class Reader:
                 self.fail(source, "the file is empty", "point at a unit file or a manifest")
             return None
         if len(data) > MAX_TEXT_BYTES:
-            message = f"the file has {len(data):,} bytes; at most {MAX_TEXT_BYTES:,} are read of a unit file"
-            self.fail(source, message, "point at the unit itself")
+            message = f"the file has {len(data):,} bytes; at most {MAX_TEXT_BYTES:,} are read of a text"
+            self.fail(source, message, "point at the file that configures the deployment")
             return None
         if (at := data.find(b"\0")) >= 0:
             line = data.count(b"\n", 0, at) + 1
@@ -182,13 +186,15 @@ class Reader:
 
 
 def is_text_name(source: str) -> bool:
-    """Whether a file of this name is read as a text: a unit, a quadlet, a drop-in, a file of variables."""
+    """Whether a file of this name is read as a text: a unit, a quadlet, a drop-in, a file of variables or of an engine
+    that is neither YAML nor JSON."""
     folder, name = os.path.split(source)
     extension = os.path.splitext(name)[1]
     return (
         is_variables(name)
         or extension in TEXT_EXTENSIONS
         or (extension == ".conf" and _DROP_IN.search(folder) is not None)
+        or (extension not in DATA_EXTENSIONS and any(pattern.match(name) for pattern in _ENGINE_FILES))
     )
 
 

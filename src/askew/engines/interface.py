@@ -25,6 +25,13 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     start of the program (``(\\S*/)?vllm serve``, ``python\\S* -m vllm\\.entrypoints``); ``images`` against the image
     repository, for images whose own entrypoint is the engine; ``module`` is where the engine lives. ``hints`` are plain
     texts one of which stands in everything that ``programs`` and ``images`` can match: the cheap look before them.
+    ``starts`` are command lines that start it, up to where its arguments begin. ``image`` is its published image with
+    ``{}`` for the release, and ``words`` the least that this image must be given: how `askew defaults` starts it.
+
+    Some engines are configured by files that stand alone. ``files`` are patterns of their names as ``fnmatch`` has them
+    (``config.pbtxt``); ``shapes`` are sets of top-level keys that together tell such a YAML or JSON file from any other
+    (``model_list`` of LiteLLM). A source that is such a file is handed to the engine as a launch without words whose
+    ``files`` hold it.
     """
 
     name: str
@@ -33,13 +40,31 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     programs: tuple[str, ...]
     images: tuple[str, ...]
     hints: tuple[str, ...]
+    starts: tuple[str, ...] = ()
+    image: str = ""
+    words: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    shapes: tuple[tuple[str, ...], ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the index of engines says of one, so that looking for an engine imports none.
+
+    ``module`` has its ``RECOGNITION``, of which the rest is a part.
+    """
+
+    module: str
+    hints: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    shapes: tuple[tuple[str, ...], ...] = ()
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine made of a launch.
 
     ``version`` is the release as the engine names it, or None. ``mapped`` counts the arguments understood,
-    ``unmapped`` lists those no table knows, as written: the measure of coverage.
+    ``unmapped`` lists those no table knows, as written; ``variables`` counts the engine's own variables that a table
+    knows, ``strange`` lists those that none does: the measure of coverage.
     """
 
     observations: tuple[Observation, ...]
@@ -48,6 +73,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     mapped: int = 0
     unmapped: tuple[str, ...] = ()
+    variables: int = 0
+    strange: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

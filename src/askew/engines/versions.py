@@ -68,6 +68,7 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     core: str = ""
     at: str = ""
     since: str = ""
+    heir: str = ""
 
 
 class Computed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -78,7 +79,11 @@ class Computed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything this build knows of one release of one engine. ``source`` is the public address it was read from."""
+    """Everything this build knows of one release of one engine. ``source`` is the public address it was read from.
+
+    ``requests`` are fields of a request with what they are when a client leaves them out; ``packages`` what the release
+    is built with or pins, the version as its source writes it.
+    """
 
     engine: str
     version: str
@@ -86,6 +91,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     arguments: Mapping[str, Default]
     variables: Mapping[str, Default] = {}
     metrics: Mapping[str, Metric] = {}
+    requests: Mapping[str, Default] = {}
+    packages: Mapping[str, Default] = {}
     notes: str = ""
 
     def where(self, default: Default | Metric) -> Location:
@@ -108,6 +115,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     arguments: Mapping[str, tuple[tuple[int, Default | None], ...]]
     variables: Mapping[str, tuple[tuple[int, Default | None], ...]] = {}
     metrics: Mapping[str, tuple[tuple[int, Metric | None], ...]] = {}
+    requests: Mapping[str, tuple[tuple[int, Default | None], ...]] = {}
+    packages: Mapping[str, tuple[tuple[int, Default | None], ...]] = {}
     rules: Mapping[str, tuple[tuple[int, Computed | None], ...]] = {}
 
     def at(self, index: int) -> Release:
@@ -120,6 +129,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
             arguments=_standing(self.arguments, index, names),
             variables=_standing(self.variables, index, names),
             metrics=_standing(self.metrics, index, names),
+            requests=_standing(self.requests, index, names),
+            packages=_standing(self.packages, index, names),
         )
 
     def spans(self, argument: str) -> tuple[tuple[str, str], ...]:

@@ -17,8 +17,10 @@ JsonData: TypeAlias = Annotated[object, Meta(description="JSON; null where there
 DEFAULTS_FORMAT = "askew/defaults/v1"
 
 # default: another value; rule: decided at start, by the GPU or other settings; env: a variable that is not read any
-# more; metric: a metric that is not there any more; dependency: what the engine is built with.
-Kind: TypeAlias = Literal["default", "rule", "added", "removed", "renamed", "env", "metric", "image", "dependency"]
+# more; metric: a metric that is not there any more; api: a field of a request; dependency: what is built in.
+Kind: TypeAlias = Literal[
+    "default", "rule", "added", "removed", "renamed", "env", "metric", "api", "image", "dependency"
+]
 Effect: TypeAlias = Literal["quality", "latency", "throughput", "memory", "compatibility", "observability"]
 
 _ORDER = {severity: index for index, severity in enumerate(SEVERITIES)}
@@ -101,7 +103,7 @@ def _change(change: Change, style: Style, width: int) -> Iterator[str]:
     label = style.paint(change.severity.upper(), _COLOURS[change.severity])
     yield f"{label}  {style.paint(clean(change.name), '1')}"
     yield from wrap(clean(change.summary), width, "  ", style)
-    if change.kind in ("default", "rule", "dependency", "image"):
+    if change.kind in ("default", "rule", "dependency", "image", "api"):
         old = "depends" if change.old_depends else _value(change.old)
         new = "depends" if change.new_depends else _value(change.new)
         yield from wrap(f"{old} → {new}", width, "  ", style)

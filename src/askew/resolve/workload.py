@@ -14,14 +14,15 @@ from askew.resolve.observation import Basis, Confidence, Observation, Origin
 
 State: TypeAlias = Literal["known", "unknown", "absent", "unsupported", "redacted"]
 ProblemKind: TypeAlias = Literal[
-    "invalid-value", "unknown-argument", "removed-argument", "ignored-argument", "malformed"
+    "invalid-value", "unknown-argument", "removed-argument", "ignored-argument", "malformed", "unreadable"
 ]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Something written in the launch that the engine would reject, ignore or misread.
 
-    ``suggestion`` is the argument or value that was probably meant, ready to paste; empty when there is none.
+    ``suggestion`` is the argument or value that was probably meant, ready to paste; empty when there is none. A file
+    that the engine could not read is ``unreadable``: an error of the input, with what was expected in ``suggestion``.
     """
 
     kind: ProblemKind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from askew.engines.interface import Engine, Recognition
 from askew.evidence.launch import Launch, Token
@@ -43,8 +43,8 @@ def launch(words: Sequence[str], image: str = "") -> Launch:
     )
 
 
-def conforms(engine: Engine, recognition: Recognition, starts: Iterable[Sequence[str]]) -> None:
-    """Run the kit. ``starts`` are command lines that start the engine, up to where its arguments begin.
+def conforms(engine: Engine, recognition: Recognition) -> None:
+    """Run the kit, with the command lines that the recognition says start the engine.
 
     Raises AssertionError: the name or patterns do not fit, a fact is unknown to the vocabulary, an observation is not
     canonical, reading raises or is not repeatable, or what is unsupported has no reason.
@@ -59,8 +59,9 @@ def conforms(engine: Engine, recognition: Recognition, starts: Iterable[Sequence
     for key in FACTS:
         flag = engine.flag_for(key, None)
         assert flag is None or flag.strip(), f"{engine.name} sets {key} by an empty argument"
-    for start in starts:
-        text = " ".join(start)
+    assert recognition.starts, f"{engine.name} does not say how it is started"
+    for text in recognition.starts:
+        start = text.split()
         assert any(pattern.match(text) for pattern in programs), f"{engine.name} is not recognised in: {text}"
         assert any(hint in text for hint in recognition.hints), f"no hint of {engine.name} stands in: {text}"
         for words in ODD_WORDS:

@@ -11,7 +11,7 @@ import pytest
 
 from askew.engines.versions import History
 from askew.evidence.location import Location
-from tools.engines import extract_vllm, published, releases, stable_vllm
+from tools.engines import extract_vllm, published, reader, releases, stable
 
 ARG_UTILS = """
 from vllm.config import CacheConfig, ModelConfig, get_kwargs
@@ -212,7 +212,7 @@ def test_a_digest_ignores_comments_and_layout() -> None:
     assert digest != extract_vllm.digest("def f(x):\n    return x + 2\n")
 
 
-def content(arguments: dict[str, dict[str, object]]) -> releases.Content:
+def content(arguments: dict[str, dict[str, object]]) -> reader.Content:
     return {"arguments": arguments, "variables": {}, "metrics": {}, "rules": {}}
 
 
@@ -240,7 +240,11 @@ def test_what_never_differed_is_stable() -> None:
         content({"--a": {"value": 1}, "--b": {"value": False}, "--c": {"kind": "rule"}, "--d": {"value": 1}}),
         content({"--a": {"value": 1}, "--b": {}, "--c": {}, "--d": {"value": 2}, "--e": {"value": "x"}}),
     ]
-    assert stable_vllm.record(["1", "2"], contents)["defaults"] == {"--a": 1, "--b": False, "--e": "x"}
+    assert stable.record("vllm", "https://example.org", ["1", "2"], contents)["defaults"] == {
+        "--a": 1,
+        "--b": False,
+        "--e": "x",
+    }
 
 
 def test_an_archive_writes_text_of_the_package_and_nothing_else(tmp_path: Path) -> None:

@@ -25,4 +25,7 @@ RECOGNITION = Recognition(
         r"(?:^|/)(?:llama-server|llama-cpp-server|llamacpp-server|llama\.cpp-server)(?=$|[:@])",
         r"(?:^|/)llama-cpp-python(?=$|[:@])",
     ),
+    starts=("llama-server -m /models/a.gguf", "python3 -m llama_cpp.server --model a.gguf"),
+    image="ghcr.io/ggml-org/llama.cpp:server-b{}",
+    words=("-m", "/models/model.gguf"),
 )

@@ -12,4 +12,6 @@ RECOGNITION = Recognition(
     hints=("ollama",),
     programs=(r"(?:\S*/)?ollama (?:serve|start)(?= |$)",),
     images=(r"(?:^|/)ollama/ollama(?=$|[:@])", r"(?:^|/)ollama(?=$|[:@])"),
+    starts=("ollama serve",),
+    image="ollama/ollama:{}",
 )

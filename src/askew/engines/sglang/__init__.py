@@ -27,4 +27,7 @@ RECOGNITION = Recognition(
         rf"(?:^|/)sglang(?:-{_BUILD})*(?=$|[:@])",
         r"(?:^|/)sgl-(?:dev|workspace)(?=$|[:@])",
     ),
+    starts=("python3 -m sglang.launch_server --model-path org/model", "sglang serve org/model"),
+    image="lmsysorg/sglang:v{}",
+    words=("python3", "-m", "sglang.launch_server", "--model-path", "example/model"),
 )

@@ -22,4 +22,7 @@ RECOGNITION = Recognition(
         r"(?:^|/)neuronx-tgi(?=$|[:@])",
         r"(?:^|/)huggingface-(?:pytorch-|neuronx-)?(?:tgi-inference|text-generation-inference)[\w.-]*(?=$|[:@])",
     ),
+    starts=("text-generation-launcher --model-id org/model",),
+    image="ghcr.io/huggingface/text-generation-inference:{}",
+    words=("--model-id", "example/model"),
 )

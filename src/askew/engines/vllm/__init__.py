@@ -26,4 +26,7 @@ RECOGNITION = Recognition(
         rf"(?:^|/)(?:llmd-|llm-scaler-|pytorch-)?vllm(?:[-_]{_BUILD})*{_END}",
         rf"ghcr\.io/llm-d/llm-d(?:-(?:cuda|rocm|xpu|cpu|hpu|aws|gb200|dev))*{_END}",
     ),
+    starts=("vllm serve org/model", "python3 -m vllm.entrypoints.openai.api_server"),
+    image="vllm/vllm-openai:v{}",
+    words=("--model", "example/model"),
 )

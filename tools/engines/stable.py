@@ -1,4 +1,4 @@
-"""The defaults that are equal in every vLLM release that was read: what may be said of a release nobody names."""
+"""The defaults that are equal in every release that was read: what may be said of a release that nobody names."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ def stable(releases: Sequence[Mapping[str, Mapping[str, object]]]) -> dict[str, 
 
 
 def record(
-    names: Sequence[str], contents: Sequence[Mapping[str, Mapping[str, Mapping[str, object]]]]
+    engine: str,
+    source: str,
+    names: Sequence[str],
+    contents: Sequence[Mapping[str, Mapping[str, Mapping[str, object]]]],
 ) -> dict[str, object]:
     """``stable.json`` of the releases, oldest first."""
     return {
-        "engine": "vllm",
-        "source": "https://pypi.org/project/vllm/#history",
+        "engine": engine,
+        "source": source,
         "releases": list(names),
-        "defaults": stable([content["arguments"] for content in contents]),
-        "variables": sorted({name for content in contents for name in content["variables"]}),
+        "defaults": stable([content.get("arguments", {}) for content in contents]),
+        "variables": sorted({name for content in contents for name in content.get("variables", {})}),
     }

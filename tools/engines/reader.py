@@ -1,0 +1,60 @@
+"""What an extractor provides: where the releases of an engine are published, and what reads the text of one.
+
+``tools/engines/extract_<engine>.py`` has a module-level ``READER``; ``tools.engines.releases`` finds it by its file.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+Things: TypeAlias = dict[str, dict[str, object]]  # name → state
+# Kind → things. Kinds are the keys of ``KINDS``; one that is left out is empty.
+Content: TypeAlias = Mapping[str, Things]
+KINDS = ("arguments", "variables", "metrics", "requests", "packages", "rules")
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """Releases of a Python package, read from the text of its source distribution or wheel.
+
+    ``oldest`` is the first release that is read. ``also`` is a regular expression of names of text files beside
+    Python ones and Dockerfiles.
+    """
+
+    name: str
+    oldest: str
+    also: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where a person finds the releases."""
+        return f"https://pypi.org/project/{self.name}/#history"
+
+
+class Repository(msgspec.Struct, frozen=True, kw_only=True):
+    """Releases that are tags of a public git repository.
+
+    ``slug`` is ``owner/name`` at GitHub. ``tags`` is a regular expression that a whole tag matches, with the release as
+    its first group. ``paths`` are the files and folders whose text is read.
+    """
+
+    slug: str
+    oldest: str
+    tags: str
+    paths: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """Where a person finds the releases."""
+        return f"https://github.com/{self.slug}/tags"
+
+
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """How the releases of one engine are read. ``read`` gets the folder with the text of one release."""
+
+    engine: str
+    source: Package | Repository
+    read: Callable[[pathlib.Path], Content]
