@@ -149,6 +149,8 @@ def test_every_stated_field_has_a_public_source() -> None:
             "compute_capability",
             "bf16",
             "fp8",
+            "fp4",
+            "tflops",
             "interconnect",
             "mig_profiles",
         ):

@@ -80,8 +80,9 @@ def test_the_command_writes_and_checks_the_page(
 def test_the_arguments_of_real_launches_are_known(shared: Path) -> None:
     found = measure(shared / "corpus")
     for name in ENGINES:
-        assert found.launches[name].count > 10
-        assert found.launches[name].share >= 0.97, found.launches[name].unmapped
+        one = found.launches[name]
+        assert one.share >= 0.97, (name, one.unmapped, one.strange)
+    assert {name for name in ENGINES if found.launches[name].count > 10} >= {"vllm", "sglang", "tgi", "llama.cpp"}
     assert found.files["k8s-manifest"].read > 500
     assert found.files["compose"].read > 80
     assert command.PAGE.exists(), "python -m tools.coverage writes it"

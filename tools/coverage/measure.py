@@ -17,25 +17,40 @@ from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
 from askew.resolve.workload import Snapshot
 
-ENGINES = ("vllm", "sglang", "tgi")
-KINDS = ("k8s-manifest", "live-dump", "compose", "systemd", "modelspec", "helm-chart", "helm-values", "engine-config")
+ENGINES = registry.engine_names()
+KINDS = (
+    "k8s-manifest",
+    "live-dump",
+    "compose",
+    "systemd",
+    "modelspec",
+    "helm-chart",
+    "helm-values",
+    "engine-config",
+    "model-config",
+)
 STATES = ("known", "absent", "unknown", "unsupported", "not seen")
 _PLACE = re.compile(r"(?:^|(?<=\s))\S+?:\d+(?::\d+)?: ")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|<[^<>]*>")
 
 
 class Launches(msgspec.Struct):
-    """The launches of one engine: flag tokens understood and not, and the states of the facts."""
+    """The launches of one engine: arguments and variables understood and not, and the states of the facts."""
 
     count: int = 0
     mapped: int = 0
     unmapped: list[tuple[str, str]] = []
+    variables: int = 0
+    strange: list[tuple[str, str]] = []
     facts: dict[str, Counter[str]] = {}
 
     @property
     def share(self) -> float:
-        """Share of the flag tokens that a table knows, as a fact or as declared irrelevant."""
-        return self.mapped / max(1, self.mapped + len(self.unmapped))
+        """Share of arguments and variables that a table knows, as a fact or as declared irrelevant; 1 where there are
+        none."""
+        known = self.mapped + self.variables
+        total = known + len(self.unmapped) + len(self.strange)
+        return known / total if total else 1.0
 
 
 class Files(msgspec.Struct):
@@ -56,7 +71,9 @@ class Measured(msgspec.Struct):
 
 def measure(corpus: Path) -> Measured:
     """Read the files that ``index.jsonl`` of ``corpus`` names: ``{"file": path, "kind": kind}`` a line."""
-    found = Measured(launches={name: Launches(unmapped=[], facts=_counters()) for name in ENGINES}, files={})
+    found = Measured(
+        launches={name: Launches(unmapped=[], strange=[], facts=_counters()) for name in ENGINES}, files={}
+    )
     for path, kind in _files(corpus):
         side = load(str(corpus / path), "target", Redactor())
         files = found.files.setdefault(kind, Files())
@@ -90,11 +107,15 @@ def _launch(snapshot: Snapshot, launches: Launches, corpus: Path) -> None:
     if snapshot.launch is not None:
         reading = registry.engine(snapshot.engine.name).read(snapshot.launch)
         launches.mapped += reading.mapped
-        entries = snapshot.facts["runtime.arguments.unmapped"].entries
+        texts = snapshot.facts.get("runtime.arguments.unmapped")
         for name in reading.unmapped:
-            entry = entries.get(name)
+            entry = texts.entries.get(name) if texts is not None else None
             places = entry.locations if entry is not None and entry.locations else (snapshot.launch.location,)
             launches.unmapped.append((name, _short(f"{places[0].source}:{places[0].line}", corpus)))
+        launches.variables += reading.variables
+        for name in reading.strange:
+            place = snapshot.launch.env[name].location
+            launches.strange.append((name, _short(f"{place.source}:{place.line}", corpus)))
     for key, counter in launches.facts.items():
         resolved = snapshot.facts.get(key)
         state = "not seen" if resolved is None else "known" if resolved.state == "redacted" else resolved.state

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from askew.app import registry
 from tools.coverage.measure import ENGINES, KINDS, STATES, Measured, totals
 
+_COLUMNS = 6  # engines side by side in one table
 _HEAD = """\
 # Coverage on real files
 
@@ -24,25 +25,41 @@ def page(found: Measured) -> str:
 
 
 def _flags(found: Measured) -> Iterator[str]:
-    yield "## Arguments of launches\n"
-    yield "An argument counts as known when a table maps it to a fact or declares it irrelevant, with its reason.\n"
-    yield "| engine | launches | arguments | known | share |"
-    yield "|---|---:|---:|---:|---:|"
-    for name in ENGINES:
+    yield "## Arguments and variables of launches\n"
+    yield "An argument, a setting of an engine's file or a variable of the engine counts as known when a table maps it"
+    yield "to a fact or declares it irrelevant, with its reason.\n"
+    yield "| engine | launches | arguments | known | variables | known | share |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for name in seen(found):
         one = found.launches[name]
-        total = one.mapped + len(one.unmapped)
-        yield f"| {_title(name)} | {one.count} | {total} | {one.mapped} | {one.share:.1%} |"
+        arguments, variables = one.mapped + len(one.unmapped), one.variables + len(one.strange)
+        yield (
+            f"| {_title(name)} | {one.count} | {arguments} | {one.mapped} | {variables} | {one.variables} "
+            f"| {one.share:.1%} |"
+        )
     yield ""
-    yield "Not known, and therefore compared as text (`runtime.arguments.unmapped`):\n"
-    rest = [(name, *row) for name in ENGINES for row in sorted(set(found.launches[name].unmapped))]
+    unseen = [_title(name) for name in ENGINES if not found.launches[name].count]
+    if unseen:
+        yield f"No launch of {', '.join(unseen)} is in the corpus: their own cases stand for them.\n"
+    yield "Not known, and therefore compared as text (`runtime.arguments.unmapped`, `runtime.env`):\n"
+    rest = [
+        (name, *row)
+        for name in ENGINES
+        for row in sorted({*found.launches[name].unmapped, *found.launches[name].strange})
+    ]
     if not rest:
         yield "none.\n"
         return
-    yield "| engine | argument | where |"
+    yield "| engine | name | where |"
     yield "|---|---|---|"
     for name, argument, place in rest:
         yield f"| {_title(name)} | `{_cell(argument)}` | `{_cell(place)}` |"
     yield ""
+
+
+def seen(found: Measured) -> list[str]:
+    """The engines of which the corpus has a launch."""
+    return [name for name in ENGINES if found.launches[name].count]
 
 
 def _facts(found: Measured) -> Iterator[str]:
@@ -52,7 +69,7 @@ def _facts(found: Measured) -> Iterator[str]:
     yield "nothing in the file that could say it.\n"
     yield f"| engine | category | {' | '.join(STATES)} |"
     yield "|---|---|" + "---:|" * len(STATES)
-    for name in ENGINES:
+    for name in seen(found):
         for category, counter in sorted(totals(found.launches[name]).items()):
             yield f"| {_title(name)} | {category} | {_shares(counter)} |"
     yield ""
@@ -60,18 +77,20 @@ def _facts(found: Measured) -> Iterator[str]:
 
 def _by_fact(found: Measured) -> Iterator[str]:
     yield "## Facts\n"
-    yield "Share of the launches in which the fact is known or known to be absent.\n"
-    yield f"| fact | {' | '.join(map(_title, ENGINES))} |"
-    yield "|---|" + "---:|" * len(ENGINES)
-    for key in sorted(found.launches[ENGINES[0]].facts):
-        cells = []
-        for name in ENGINES:
-            counter = found.launches[name].facts[key]
-            said = counter["known"] + counter["absent"]
-            unsupported = counter["unsupported"] and counter["unsupported"] == counter.total()
-            cells.append("unsupported" if unsupported else f"{said / max(1, counter.total()):.0%}")
-        yield f"| `{key}` | {' | '.join(cells)} |"
+    yield "Share of the launches in which the fact is known or known to be absent; ✗: the engine cannot express it."
+    names = seen(found)
+    for part in (names[start : start + _COLUMNS] for start in range(0, len(names), _COLUMNS)):
+        yield f"\n| fact | {' | '.join(map(_title, part))} |"
+        yield "|---|" + "---:|" * len(part)
+        for key in sorted(found.launches[part[0]].facts):
+            yield f"| `{key}` | {' | '.join(_known(found.launches[name].facts[key]) for name in part)} |"
     yield ""
+
+
+def _known(counter: Counter[str]) -> str:
+    if counter["unsupported"] and counter["unsupported"] == counter.total():
+        return "✗"
+    return f"{(counter['known'] + counter['absent']) / max(1, counter.total()):.0%}"
 
 
 def _files(found: Measured) -> Iterator[str]:

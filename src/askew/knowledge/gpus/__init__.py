@@ -17,7 +17,7 @@ from askew.facts.values.errors import LONGEST, ValueNotUnderstood
 
 class Gpu(msgspec.Struct, frozen=True):
     """One accelerator. Sizes are bytes; `memory_gb` is the maker's nominal figure; counts in `instances` are
-    devices."""
+    devices; `tflops` are dense peaks by number format."""
 
     id: str
     vendor: str
@@ -36,6 +36,8 @@ class Gpu(msgspec.Struct, frozen=True):
     compute_capability: str | None = None
     bf16: bool | None = None
     fp8: bool | None = None
+    fp4: bool | None = None
+    tflops: dict[str, float] = {}
     interconnect: str | None = None
     mig_profiles: dict[str, int] = {}
     unverified: tuple[str, ...] = ()
