@@ -178,6 +178,8 @@ def test_a_diff_of_two_files_needs_no_heavy_module(tmp_path: Path) -> None:
     seen = imported(AS_INSTALLED, "diff", "old.yaml", "new.yaml", cwd=tmp_path)
     assert "askew.compare" in seen
     assert not seen & HEAVY
+    engines = {name.split(".")[2] for name in seen if name.startswith("askew.engines.") and name.count(".") > 2}
+    assert engines == {"vllm"}, "a launch loads its own engine and no other"
 
 
 # What it may never do

@@ -192,3 +192,19 @@ def test_resolution_does_not_depend_on_the_order_of_evidence(observations, rando
     shuffled = list(observations)
     random.shuffle(shuffled)
     assert resolve(observations, [BATCHED, SEQS]) == resolve(shuffled, [SEQS, BATCHED])
+
+
+def test_what_follows_for_every_gpu_is_known_even_over_two_steps() -> None:
+    from askew.knowledge.rules import RULES
+
+    wanted = Rule(
+        fact="runtime.max_model_len", needs=("hardware.gpu.memory.bytes",), because="by memory",
+        compute=lambda known: 262144 if int(str(known["hardware.gpu.memory.bytes"])) >= 70 * 2**30 else 4096,
+    )  # fmt: skip
+    either = resolve([observed("hardware.gpu.model", ["a100-80gb-sxm", "h100-80gb-sxm"])], [*RULES, wanted])
+    assert (either["runtime.max_model_len"].state, either["runtime.max_model_len"].value) == ("known", 262144)
+    assert either["hardware.gpu.memory.bytes"].state == "unknown"
+    assert "a100-80gb-sxm: 85899345920" in either["hardware.gpu.memory.bytes"].reason
+    apart = resolve([observed("hardware.gpu.model", ["l4", "h100-80gb-sxm"])], [*RULES, wanted])
+    assert apart["runtime.max_model_len"].state == "unknown"
+    assert "l4: 4096, h100-80gb-sxm: 262144" in apart["runtime.max_model_len"].reason

@@ -64,6 +64,7 @@ def test_the_command_writes_and_checks_the_page(
 ) -> None:
     written = tmp_path / "docs" / "coverage.md"
     monkeypatch.setattr(command, "PAGE", written)
+    monkeypatch.setattr(command, "MEASURED", tmp_path / "measured.json")
 
     def run(*words: str) -> int:
         monkeypatch.setattr("sys.argv", ["coverage", *words])

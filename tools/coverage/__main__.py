@@ -1,4 +1,5 @@
-"""``python -m tools.coverage [CORPUS]`` writes docs/reference/coverage.md; ``--check`` fails when it is stale.
+"""``python -m tools.coverage [CORPUS]`` writes docs/reference/coverage.md and, for the page of engines, the shares;
+``--check`` fails when the page is stale.
 
 Without a corpus there is nothing to check: users of the project have none, and ``--check`` then passes.
 """
@@ -9,10 +10,11 @@ import sys
 from pathlib import Path
 
 from tools.coverage.measure import ENGINES, measure
-from tools.coverage.page import page
+from tools.coverage.page import page, shares
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "coverage.md"
+MEASURED = ROOT / "tools" / "coverage" / "measured.json"
 BESIDE = ROOT.parent / "shared" / "corpus"
 
 
@@ -34,6 +36,7 @@ def main() -> int:
         return 1
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(text, encoding="utf-8")
+    MEASURED.write_text(shares(found), encoding="utf-8")
     for name in ENGINES:
         one = found.launches[name]
         print(f"{name}: {one.count} launches, {one.mapped} arguments known, {len(one.unmapped)} not: {one.share:.2%}")

@@ -24,6 +24,17 @@ def page(found: Measured) -> str:
     return "\n".join((_HEAD, *_flags(found), *_facts(found), *_by_fact(found), *_files(found))) + "\n"
 
 
+def shares(found: Measured) -> str:
+    """What the page of engines says of each engine that the corpus has, as JSON."""
+    rows = []
+    for name in seen(found):
+        one = found.launches[name]
+        known = one.mapped + one.variables
+        total = known + len(one.unmapped) + len(one.strange)
+        rows.append(f' "{name}": {{"launches": {one.count}, "total": {total}, "known": {known}}}')
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
 def _flags(found: Measured) -> Iterator[str]:
     yield "## Arguments and variables of launches\n"
     yield "An argument, a setting of an engine's file or a variable of the engine counts as known when a table maps it"

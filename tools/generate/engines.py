@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
+
+import msgspec
 
 from askew.app import registry
-from askew.engines.interface import Engine
+from askew.engines import versions
+from askew.engines.interface import Engine, Family, Recognition
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
@@ -15,7 +19,17 @@ from tools.generate.facts import CATCH_ALL, anchor
 from tools.generate.markdown import GENERATED, code
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "reference" / "engines.md"
+# Written by `python -m tools.coverage`, which needs a corpus of real files.
+MEASURED = Path(__file__).resolve().parents[1] / "coverage" / "measured.json"
 CATEGORIES = ("model", "runtime", "serving")
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How much of the launches of one engine is known: arguments and variables, and those that a table knows."""
+
+    launches: int
+    total: int
+    known: int
 
 
 def render() -> str:
@@ -24,51 +38,74 @@ def render() -> str:
 
 
 def _page() -> Iterator[str]:
-    names = registry.engine_names()
-    engines = [registry.engine(name) for name in names]
-    titles = [registry.recognition(name).title for name in names]
-    filled = [_filled(engine) for engine in engines]
+    groups = [(family, _engines(family)) for family in get_args(Family)]
     yield "# Engines"
     yield ""
     yield GENERATED
     yield ""
     yield (
-        f"Askew reads {', '.join(titles[:-1])} and {titles[-1]}. The argument is the one of the newest release that "
-        "Askew knows; spellings of older releases are read, too."
+        "What Askew reads of each engine: which releases it knows the defaults of, how much of real launches it "
+        "understands ([measured](coverage.md) on public deployment files), and which argument states which fact."
     )
+    yield ""
+    yield from _releases([one for _, engines in groups for one in engines])
     yield ""
     yield (
-        "`--flag`: the engine's argument or variable. *default*: no argument, but the engine's own default or rule is "
-        "known. ✗: the engine cannot express it, for the reason listed below. –: not set by the launch. Facts that no "
-        "argument sets (the image, timeouts of proxies, Services) are left out."
+        "Below, the argument is the one of the newest release that Askew knows; spellings of older releases are read, "
+        "too. `--flag`: the engine's argument, variable or setting. *default*: no argument, but the engine's own "
+        "default or rule is known. ✗: the engine cannot express it, for the reason listed at the end. –: not set by "
+        "the launch. Facts that no argument sets (the image, timeouts of proxies, Services) are left out."
     )
-    for category in CATEGORIES:
-        yield ""
-        yield f"## {category}"
-        yield ""
-        yield "| fact | " + " | ".join(titles) + " |"
-        yield "|---|" + "---|" * len(titles)
-        for fact in _facts(category):
-            cells = [_cell(fact, engine, known) for engine, known in zip(engines, filled, strict=True)]
-            if set(cells) == {"–"}:
-                continue
-            yield f"| [`{fact.key}`](facts.md#{anchor(fact.key)}) | " + " | ".join(cells) + " |"
+    for family, engines in groups:
+        for category in CATEGORIES:
+            yield from _matrix(f"{family}: {category}", engines, _facts(category))
     yield ""
     yield "## What an engine cannot express"
-    for title, engine in zip(titles, engines, strict=True):
-        reasons = {
-            fact.key: engine.unsupported[fact.key]
-            for category in CATEGORIES
-            for fact in _facts(category)
-            if fact.key in engine.unsupported
-        }
+    for title, engine in ((known.title, engine) for _, engines in groups for known, engine in engines):
+        reasons: dict[str, list[str]] = {}
+        for category in CATEGORIES:
+            for fact in _facts(category):
+                if fact.key in engine.unsupported:
+                    reasons.setdefault(engine.unsupported[fact.key], []).append(f"`{fact.key}`")
         yield ""
         yield f"### {title}"
         yield ""
         if not reasons:
             yield "Nothing of the above."
-        for key, reason in reasons.items():
-            yield f"- `{key}`: {reason}"
+        for reason, keys in reasons.items():
+            yield f"- {', '.join(keys)}: {reason}"
+
+
+def _engines(family: Family) -> list[tuple[Recognition, Engine]]:
+    known = [registry.recognition(name) for name in registry.engine_names()]
+    chosen = sorted((one for one in known if one.family == family), key=lambda one: one.title.lower())
+    return [(one, registry.engine(one.name)) for one in chosen]
+
+
+def _releases(engines: Sequence[tuple[Recognition, Engine]]) -> Iterator[str]:
+    measured = msgspec.json.decode(MEASURED.read_bytes(), type=dict[str, Share]) if MEASURED.exists() else {}
+    yield "| engine | id | releases known | launches measured | arguments and variables known |"
+    yield "|---|---|---|---:|---:|"
+    for known, _ in engines:
+        releases = versions.releases(known.name)
+        span = f"{releases[0]} to {releases[-1]} ({len(releases)})" if releases else "–"
+        share = measured.get(known.name)
+        seen = f"{share.launches} | {share.known / share.total:.1%}" if share and share.total else "– | –"
+        yield f"| {known.title} | `{known.name}` | {span} | {seen} |"
+
+
+def _matrix(title: str, engines: Sequence[tuple[Recognition, Engine]], facts: Sequence[Fact]) -> Iterator[str]:
+    filled = [_filled(engine) for _, engine in engines]
+    yield ""
+    yield f"## {title[0].upper()}{title[1:]}"
+    yield ""
+    yield "| fact | " + " | ".join(known.title for known, _ in engines) + " |"
+    yield "|---|" + "---|" * len(engines)
+    for fact in facts:
+        cells = [_cell(fact, engine, known) for (_, engine), known in zip(engines, filled, strict=True)]
+        if set(cells) <= {"–", "✗"}:
+            continue
+        yield f"| [`{fact.key}`](facts.md#{anchor(fact.key)}) | " + " | ".join(cells) + " |"
 
 
 def _facts(category: str) -> list[Fact]:

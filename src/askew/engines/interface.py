@@ -8,7 +8,7 @@ the engine of a launch imports no engine.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,9 @@ from askew.evidence.launch import Launch
 from askew.resolve.observation import Observation
 from askew.resolve.rule import Rule
 from askew.resolve.workload import Problem
+
+# What people use it for: the docs list engines by it.
+Family: TypeAlias = Literal["language models", "embeddings", "model servers", "hops"]
 
 
 class Recognition(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...]
     hints: tuple[str, ...]
     starts: tuple[str, ...] = ()
+    family: Family = "language models"
     image: str = ""
     words: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

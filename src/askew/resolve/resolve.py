@@ -20,14 +20,49 @@ from askew.resolve.workload import Hop, Resolved, Shadowed
 
 GPU_MODEL = "hardware.gpu.model"
 _RANK = {origin: index * 10 for index, origin in enumerate(PRECEDENCE)}
+_MOST_GPUS = 16  # a vendor's whole range says nothing
 _CONFIDENCE: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
 
 def resolve(observations: Iterable[Observation], rules: Iterable[Rule] = ()) -> dict[str, Resolved]:
     """The effective value of every fact that has an observation or a rule, by fact key in sorted order.
 
+    Where the pod may land on one of several GPUs, what follows for all of them alike is known.
+
     Raises ResolveError when rules need each other in a circle.
     """
+    observations, rules = tuple(observations), tuple(rules)
+    done = _resolve(observations, rules)
+    models = done.get(GPU_MODEL)
+    if models is None or not isinstance(models.value, list) or not 1 < len(models.value) <= _MOST_GPUS:
+        return done
+    open_facts = [key for key in {rule.fact for rule in rules} if done[key].state == "unknown"]
+    if open_facts:
+        others = tuple(one for one in observations if one.fact != GPU_MODEL)
+        landed = Observation(
+            fact=GPU_MODEL, value=None, origin=models.origin, locations=models.locations, confidence=models.confidence
+        )
+        sides = {
+            str(gpu): _resolve((*others, msgspec.structs.replace(landed, value=[gpu])), rules) for gpu in models.value
+        }
+        for key in open_facts:
+            done[key] = _wherever(done[key], {gpu: side[key] for gpu, side in sides.items()})
+    return done
+
+
+def _wherever(unknown: Resolved, sides: Mapping[str, Resolved]) -> Resolved:
+    """One fact on every GPU that the pod may land on: what all have in common, or on what it depends."""
+    first = next(iter(sides.values()))
+    if all((one.state, one.value, one.entries) == (first.state, first.value, first.entries) for one in sides.values()):
+        return first if first.state in ("known", "absent") else unknown
+    if unknown.entries or not any(one.state == "known" for one in sides.values()):
+        return unknown
+    shown = ", ".join(f"{gpu}: {one.reason if one.state == 'unknown' else one.value}" for gpu, one in sides.items())
+    reason = f"depends on which GPU the pod lands on ({shown})"
+    return msgspec.structs.replace(unknown, reason=reason, observe_with=FACTS[GPU_MODEL].observe_with, missing=False)
+
+
+def _resolve(observations: tuple[Observation, ...], rules: tuple[Rule, ...]) -> dict[str, Resolved]:
     grouped: dict[str, list[Observation]] = {}
     for observation in observations:
         grouped.setdefault(observation.fact, []).append(observation)
