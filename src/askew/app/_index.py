@@ -10,6 +10,7 @@ CHECKS: Mapping[str, str] = {
     "argument-removed": "askew.checks.rules.argument_removed",
     "argument-unknown": "askew.checks.rules.argument_unknown",
     "argument-value-invalid": "askew.checks.rules.argument_value_invalid",
+    "autoscaler-metric-missing": "askew.checks.rules.autoscaler_metric_missing",
     "autoscaling-on-cpu-or-memory": "askew.checks.rules.autoscaling_on_cpu_or_memory",
     "batched-tokens-below-context": "askew.checks.rules.batched_tokens_below_context",
     "bfloat16-without-hardware-support": "askew.checks.rules.bfloat16_without_hardware_support",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from askew.app import registry
 from askew.app.members import differing
+from askew.app.signals import missing_metrics
 from askew.engines.interface import Reading
 from askew.engines.unrecognised import read as read_unrecognised
 from askew.evidence.launch import Launch
@@ -90,6 +91,8 @@ def _resolved(
         for key, why in registry.engine(name).unsupported.items():
             if key not in facts and FACTS[key].milestone == 1:
                 facts[key] = Resolved(fact=key, state="unsupported", reason=why, locations=(launch.location,))
+    if (signals := missing_metrics(name, launch, facts)) is not None:
+        facts[signals.fact] = signals
     version = facts.get("runtime.engine.version")
     known = str(version.value) if version is not None and version.state == "known" else None
     return Snapshot(

@@ -79,6 +79,15 @@ _LATER: tuple[Row, ...] = (
         "GPU pods take minutes to start: a short window flaps, a long one holds idle GPUs.",
     ),
     (
+        "autoscaler.missing_metrics",
+        k.string_set,
+        "high",
+        "kubectl -n $NS describe hpa; curl -s $URL/metrics",
+        (["vllm:gpu_cache_usage_perc"],),
+        "Metrics that the autoscaler asks for and that this release of the engine does not emit.",
+        "The query gives nothing: the replicas stay as they are, or fall back, however long the queue is.",
+    ),
+    (
         "prestop",
         k.seconds,
         "low",

@@ -63,6 +63,8 @@ def remedies(
         return (_secret(difference),)
     if wanted.state not in ("known", "absent") or here.state == "unsupported":
         return ()
+    if fact.key == "orchestration.autoscaler.missing_metrics":
+        return (_signal(here),) if here.value else ()
     if fact.key == "runtime.arguments.unmapped" and difference.key.startswith("--") and ":" not in difference.key:
         return (_option(difference),)
     if fact.key == "runtime.env":
@@ -71,6 +73,13 @@ def remedies(
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
     return (_field(difference, target, reference),)
+
+
+def _signal(here: Resolved) -> Remedy:
+    """What the autoscaler asks for is written elsewhere than in the engine, and no value of the fact can be set."""
+    action = "Let the autoscaler ask for a metric that this release emits: " + "; ".join(here.because)
+    verify = "under load, the autoscaler's status shows the metric and the replica count follows it"
+    return Remedy(action=action, verify=verify, undo="ask for the old metric again", location=_place(here), safe=False)
 
 
 def _can_be_argument(here: Resolved) -> bool:
