@@ -87,6 +87,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (home / name).parent.mkdir(exist_ok=True)
         shutil.copy(good, home / name)
+    model = home / "models" / "llama-3.1-8b" / "config.json"
+    model.parent.mkdir(parents=True)
+    model.write_text('{"model_type": "llama", "torch_dtype": "bfloat16", "max_position_embeddings": 131072}')
     (home / "staging").mkdir()
     staging = good.read_text(encoding="utf-8").replace("name: llm\n", "name: staging-llm\n")
     (home / "staging" / "llm.yaml").write_text(staging, encoding="utf-8")

@@ -42,5 +42,6 @@ COLLECTORS: Mapping[str, str] = {
     "file": "askew.collectors.files",
     "git": "askew.collectors.git",
     "helm": "askew.collectors.helm",
+    "hf": "askew.collectors.hf",
     "kustomize": "askew.collectors.kustomize",
 }

@@ -163,17 +163,21 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     kubernetes: list[Document] = []
     compose: list[Document] = []
     files: list[tuple[str, str, str, int]] = []
+    models: list[Document] = []
     for document in documents:
         root = document.root
         if (engine := _configures(document)) is not None:
             at = root.location
             files.append((engine, at.source, "\n".join(document.lines), 1))
+        elif document.source.endswith(".json") and _describes_a_model(document):
+            models.append(document)
         elif root["services"].is_mapping and not root["kind"].exists:
             compose.append(document)
         elif not _is_contract(document):
             kubernetes.append(document)
     units: list[Text] = []
-    for text in texts:
+    listings = [text for text in texts if text.source.endswith("/")]
+    for text in (text for text in texts if not text.source.endswith("/")):
         named = registry.engine_of_file(os.path.basename(text.source)) if not text.source.startswith("cmd:") else None
         if named is not None:
             files.append((named, text.source, text.text, 1))
@@ -188,6 +192,10 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         workloads.extend(objects.workloads)
         unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
         unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
+    if models:
+        from askew.platforms.huggingface.read import read as read_model
+
+        workloads.extend(read_model(models, listings).workloads)
     if files:
         from askew.platforms import engine_files
 
@@ -205,6 +213,12 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
                 workloads.extend(part.workloads)
                 unread.extend(part.unread)
     return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
+
+
+def _describes_a_model(document: Document) -> bool:
+    from askew.platforms.huggingface.read import describes_a_model
+
+    return describes_a_model(document)
 
 
 def _configures(document: Document) -> str | None:
@@ -276,7 +290,8 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
         return (engine_files.joined(files, next(one for one in workloads if one.kind != _ENGINE_FILE)),)
     if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
         return workloads
-    first, *others = workloads
+    first = next((one for one in workloads if one.containers), workloads[0])
+    others = [one for one in workloads if one is not first]
     return (
         msgspec.structs.replace(
             first,

@@ -16,7 +16,6 @@ _KNOWN_ELSEWHERE = (
     "helm-release",
     "docker",
     "pid",
-    "hf",
     "mlflow",
     "s3",
     "gs",

@@ -16,8 +16,8 @@ Exit status: 0 aligned, 1 findings at or above --fail-on, 2 bad usage or unreada
 3 evidence incomplete (--strict), 4 internal error."""
 
 _SOURCES = """\
-Sources: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR, cmd:'vllm serve …';
-a ModelSpec or askew.lock; 'a+b' joins sources that describe one workload."""
+Sources: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR, cmd:'vllm serve …',
+hf:MODEL_DIR; a ModelSpec or askew.lock; 'a+b' joins sources that describe one workload."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -163,7 +163,7 @@ examples:
 The exit status is 0 whatever changes, 2 for an engine or a release that this build does not know.
 
 {_SOURCES}"""
-    command.add_argument("engine", metavar="ENGINE", help="vllm, llama.cpp, llama-cpp-python, ollama")
+    command.add_argument("engine", metavar="ENGINE", help="its id (vllm, sglang, tgi, ollama, triton …)")
     command.add_argument("old", metavar="OLD", help="the release that runs, with or without v")
     command.add_argument("new", metavar="NEW", help="the release to go to")
     command.add_argument(

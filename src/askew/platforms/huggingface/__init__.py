@@ -1,0 +1,1 @@
+"""What the files of a model in Hugging Face's layout say."""

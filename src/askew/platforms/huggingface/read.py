@@ -1,0 +1,101 @@
+"""The files of a model to a workload with the facts that they state.
+
+Files of one directory describe one model. A list of the directory's files, where the source has one, tells that a file
+is not there; without it nothing is concluded from a file that nobody showed.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Mapping, Sequence
+
+from askew.evidence.document import Document
+from askew.evidence.location import Location
+from askew.platforms.huggingface.config import of_config
+from askew.platforms.huggingface.generation import of_generation
+from askew.platforms.interface import PlatformReading, SourceText
+from askew.platforms.kubernetes.observe import observed
+from askew.resolve.observation import Observation
+from askew.resolve.workload import Workload
+
+KIND = "ModelFiles"
+_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_OTHERS = frozenset(("generation_config.json", "hf_quant_config.json", "quantize_config.json", *_INDEXES))
+_SNAPSHOT = re.compile(r"(?:^|/)models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(?:/|$)")
+_FORMATS = (
+    (".safetensors", "safetensors"),
+    (".gguf", "gguf"),
+    (".bin", "pickle"),
+    (".pt", "pickle"),
+    (".pth", "pickle"),
+)
+
+
+def describes_a_model(document: Document) -> bool:
+    """Whether a JSON document is one of the files that describe a model."""
+    root, name = document.root, os.path.basename(document.source)
+    if not root.is_mapping or not name.endswith(".json") or root["kind"].exists:
+        return False
+    if name in _OTHERS:
+        return True
+    named = isinstance(root["model_type"].value, str) or root["architectures"].is_sequence
+    sized = any(root[key].exists for key in ("hidden_size", "text_config", "num_hidden_layers", "d_model", "n_embd"))
+    return named and (name == "config.json" or sized)
+
+
+def read(documents: Sequence[Document], listings: Sequence[SourceText]) -> PlatformReading:
+    """One workload for each directory. ``listings`` are texts whose source is a directory, ``dir/``: a name a line."""
+    folders: dict[str, dict[str, Document]] = {}
+    for document in documents:
+        folder, name = os.path.split(document.source)
+        key = name if name in _OTHERS else "config.json"
+        folders.setdefault(folder, {}).setdefault(key, document)
+    names = {text.source.rstrip("/"): frozenset(text.text.splitlines()) for text in listings}
+    workloads = (_workload(folder, files, names.get(folder)) for folder, files in folders.items())
+    return PlatformReading(workloads=tuple(workloads))
+
+
+def _workload(folder: str, files: Mapping[str, Document], listed: frozenset[str] | None) -> Workload:
+    first = next(iter(files.values()))
+    place = Location(first.source, line=1, column=1)
+    found: list[Observation] = []
+    config = files.get("config.json")
+    if config is not None:
+        quantization = files.get("hf_quant_config.json") or files.get("quantize_config.json")
+        found.extend(of_config(config.root, quantization.root if quantization is not None else None))
+    generation = files.get("generation_config.json")
+    if generation is not None:
+        found.extend(of_generation(generation.root))
+    elif listed is not None and "generation_config.json" not in listed:
+        because = ("the directory has no generation_config.json",)
+        found.append(_seen("model.generation.sampling_defaults", {}, place, because))
+    found.extend(_weights(files, listed, place))
+    snapshot = _SNAPSHOT.search(os.path.abspath(folder) if folder else "")
+    if snapshot is not None:
+        owner, name, commit = snapshot.groups()
+        found.append(_seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
+        found.append(_seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
+    name = os.path.basename(folder) or os.path.splitext(os.path.basename(first.source))[0]
+    return Workload(
+        namespace="files", kind=KIND, name=name, source=first.source, location=place, observations=tuple(found)
+    )
+
+
+def _weights(files: Mapping[str, Document], listed: frozenset[str] | None, place: Location) -> list[Observation]:
+    found: list[Observation] = []
+    for name in _INDEXES:
+        index = files.get(name)
+        if index is not None:
+            size = index.root["metadata"]["total_size"]
+            if (total := size.integer()) is not None:
+                found.append(observed("model.weights.bytes", total, size.location, origin="model"))
+            break
+    formats = {kind for file in listed or () for ending, kind in _FORMATS if file.endswith(ending)}
+    if len(formats) == 1:
+        found.append(_seen("model.weights.format", formats.pop(), place, ("by the names of the files",)))
+    return found
+
+
+def _seen(fact: str, value: object, place: Location, because: tuple[str, ...]) -> Observation:
+    return observed(fact, value, place, origin="model", basis="seen", because=because)  # type: ignore[arg-type]
