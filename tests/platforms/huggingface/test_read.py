@@ -13,7 +13,8 @@ from askew.evidence.redaction import Redactor
 LLAMA = {
     "_name_or_path": "/home/me/llama", "architectures": ["LlamaForCausalLM"], "model_type": "llama",
     "vocab_size": 128256, "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
-    "num_key_value_heads": 8, "max_position_embeddings": 131072, "torch_dtype": "bfloat16", "tie_word_embeddings": False, "rope_theta": 500000.0,
+    "num_key_value_heads": 8, "max_position_embeddings": 131072, "torch_dtype": "bfloat16",
+    "tie_word_embeddings": False, "rope_theta": 500000.0,
     "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192},
     "transformers_version": "4.43.0",
 }  # fmt: skip
