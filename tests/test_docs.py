@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import shutil
@@ -57,6 +58,13 @@ RUNNABLE = {
 }
 
 
+LLAMA = {
+    "model_type": "llama", "torch_dtype": "bfloat16", "max_position_embeddings": 131072, "vocab_size": 128256,
+    "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+}  # fmt: skip
+
+
 def test_the_pages_show_commands() -> None:
     assert {words[0] for words in SHOWN.values()} >= set(COMMANDS) - {"demo"}
     assert len(RUNNABLE) >= 20
@@ -89,7 +97,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(good, home / name)
     model = home / "models" / "llama-3.1-8b" / "config.json"
     model.parent.mkdir(parents=True)
-    model.write_text('{"model_type": "llama", "torch_dtype": "bfloat16", "max_position_embeddings": 131072}')
+    model.write_text(json.dumps(LLAMA))
+    shutil.copy(model, home / "config.json")
     (home / "staging").mkdir()
     staging = good.read_text(encoding="utf-8").replace("name: llm\n", "name: staging-llm\n")
     (home / "staging" / "llm.yaml").write_text(staging, encoding="utf-8")

@@ -176,6 +176,26 @@ The exit status is 0 whatever changes, 2 for an engine or a release that this bu
     command.add_argument("-v", "--verbose", action="store_true", help="also show each new argument with its source")
 
 
+def _fit(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
+examples:
+  {name} fit config.json --assume hardware.gpu.model=h100-80gb-sxm
+  {name} fit deploy.yaml+hf:models/llama-3.1-8b
+  {name} fit 'hf:models/llama-3.1-8b+cmd:vllm serve m --max-model-len 8192' --assume hardware.gpu.memory.bytes=80Gi
+
+All numbers are of one device and derived; what no source shows is assumed, and said. The exit status is 0 when it
+fits or is marginal, 1 when it does not fit, 2 for an input that cannot be read, 3 when what is missing decides.
+
+{_SOURCES}"""
+    command.add_argument("source", metavar="SOURCE")
+    command.add_argument("--workload", metavar="NAME", default="", help="which workload, where the source has several")
+    command.add_argument(
+        "--assume", action="append", default=[], metavar="FACT=VALUE", help="supply what no source shows"
+    )
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    command.add_argument("-o", "--output", metavar="FILE", help="write there instead of stdout")
+
+
 def _explain(command: argparse.ArgumentParser, name: str) -> None:
     command.epilog = f"""\
 examples:
@@ -243,6 +263,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser, str], None]
     "init": ("write a ModelSpec contract from a known-good deployment", _init),
     "lock": ("write askew.lock: every resolved fact of a known-good deployment", _lock),
     "defaults": ("tell what changes if only the version of an engine changes", _defaults),
+    "fit": ("tell whether a model fits into memory, how many requests at once, and how fast it can be", _fit),
     "explain": ("explain a fact, a check or a category", _explain),
     "demo": ("a bundled incident, end to end: no arguments, no network, no cluster", _demo),
 }

@@ -193,6 +193,16 @@ def _defaults(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _fit(arguments: argparse.Namespace) -> int:
+    from askew.app.fit import fit
+    from askew.report.fit import render_fit
+
+    done = fit(arguments.source, arguments.assume, arguments.workload)
+    _say_errors(done.side.errors)
+    _write(render_fit(done.found, arguments.format, color=_color(arguments), width=_width()), arguments.output)
+    return 2 if done.side.errors else {"does-not-fit": 1, "unknown": 3}.get(done.found.verdict, 0)
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from askew.app.explain import explain
 
@@ -305,6 +315,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "init": _init,
     "lock": _lock,
     "defaults": _defaults,
+    "fit": _fit,
     "explain": _explain,
     "demo": _demo,
 }

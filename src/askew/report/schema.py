@@ -10,7 +10,7 @@ import msgspec
 from askew.facts.catalogue import FACTS
 from askew.facts.schema import value_schema
 from askew.facts.types import Value
-from askew.report import defaults, wire
+from askew.report import defaults, fit, wire
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/{name}"
@@ -24,6 +24,7 @@ def documents() -> Mapping[str, str]:
         "report.v1.json": _text(report_schema()),
         "facts.v1.json": _text(facts_schema()),
         "defaults.v1.json": _text(defaults_schema()),
+        "fit.v1.json": _text(fit_schema()),
     }
 
 
@@ -62,6 +63,16 @@ def defaults_schema() -> Json:
             _opened(cast(Json, one))
     _constant(definitions["Defaults"], defaults.DEFAULTS_FORMAT)
     return _document(defaults.DEFAULTS_FORMAT, "Defaults", definitions)
+
+
+def fit_schema() -> Json:
+    """What ``askew fit`` writes with ``--format json``."""
+    definitions = _definitions(fit.Fit)
+    for schema in definitions.values():
+        for one in cast(Json, schema["properties"]).values():
+            _opened(cast(Json, one))
+    _constant(definitions["Fit"], fit.FIT_FORMAT)
+    return _document(fit.FIT_FORMAT, "Fit", definitions)
 
 
 def _definitions(*roots: type[msgspec.Struct]) -> dict[str, Json]:

@@ -9,17 +9,15 @@ describes its language model in ``text_config``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from askew.evidence.document import Node
 from askew.facts.types import Value
+from askew.platforms.huggingface.shape import First, parameters, sizes
 from askew.platforms.kubernetes.observe import Entry, observed, observed_map, scalar
 from askew.resolve.observation import Observation, Unknown
-
-_First: TypeAlias = Callable[..., Node | None]
 
 _TEXT = ("text_config", "llm_config", "language_config")
 # Names of the trained length, as engines look for them.
@@ -56,7 +54,10 @@ def of_config(root: Node, quantization: Node | None) -> Iterator[Observation]:
     window = first("sliding_window")
     if window is not None and (first("use_sliding_window") or window).value is not False:
         yield observed("model.sliding_window", scalar(window.value), window.location, origin="model")
-    yield from _geometry(text, first)
+    geometry = _geometry(text, first)
+    if geometry:
+        yield from observed_map("model.kv_geometry", geometry, origin="model")
+    yield from _sizes(root, text, first, geometry)
     yield from _quantization(root, text, quantization)
 
 
@@ -106,8 +107,9 @@ def _length(length: Node | None, scaling: Node | None) -> Iterator[Observation]:
     yield observed("model.context_length", value, *where, origin="model")
 
 
-def _geometry(text: Node, first: _First) -> Iterator[Observation]:
-    """Layers, KV heads and head size; of multi-head latent attention the rank of what is kept."""
+def _geometry(text: Node, first: First) -> dict[str, Entry]:
+    """Layers, KV heads and head size; of multi-head latent attention the ranks of what is kept; of models in which only
+    some layers have a window how many those are, and the window."""
     layers = first("num_hidden_layers", "n_layer", "num_layers", "n_layers")
     heads = first("num_attention_heads", "n_head", "num_heads", "n_heads")
     shared = first("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
@@ -122,11 +124,34 @@ def _geometry(text: Node, first: _First) -> Iterator[Observation]:
     elif hidden is not None and heads is not None and hidden.integer() and heads.integer():
         size = (hidden.integer() or 0) // (heads.integer() or 1)
         entries["head_dim"] = Entry(size, hidden.location, because="hidden size ÷ heads")
-    for key, name in (("kv_lora_rank", "kv_lora_rank"), ("qk_rope_head_dim", "qk_rope_head_dim")):
-        if text[name].exists and text[name].value is not None:
-            entries[key] = Entry(scalar(text[name].value), text[name].location)
-    if entries:
-        yield from observed_map("model.kv_geometry", entries, origin="model")
+    for key in ("kv_lora_rank", "qk_rope_head_dim"):
+        if text[key].exists and text[key].value is not None:
+            entries[key] = Entry(scalar(text[key].value), text[key].location)
+    window, kinds, step = first("sliding_window"), text["layer_types"], first("sliding_window_pattern")
+    if window is not None and window.integer() and layers is not None:
+        count, at = 0, kinds
+        if kinds.is_sequence:
+            count = sum(1 for one in kinds.each() if one.value == "sliding_attention")
+        elif step is not None and (every := step.integer()):
+            count, at = (layers.integer() or 0) - (layers.integer() or 0) // every, step
+        if count:
+            entries["window_layers"] = Entry(count, at.location)
+            entries["window"] = Entry(scalar(window.value), window.location)
+    return entries
+
+
+def _sizes(root: Node, text: Node, first: First, geometry: Mapping[str, Entry]) -> Iterator[Observation]:
+    shape = sizes(first)
+    if not shape:
+        return
+    yield observed("model.shape", {**shape}, text.location, origin="model")
+    known = {key: entry.value for key, entry in geometry.items() if isinstance(entry.value, int)}
+    counted = parameters(first, shape, known, str(text["model_type"].value or root["model_type"].value))
+    if counted:
+        because = ("worked out of the sizes in config.json; norms, biases and parts for images are left out",)
+        yield observed(
+            "model.parameters", {**counted}, text.location, origin="derived", confidence="likely", because=because
+        )
 
 
 def _quantization(root: Node, text: Node, beside: Node | None) -> Iterator[Observation]:
