@@ -176,8 +176,8 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         elif not _is_contract(document):
             kubernetes.append(document)
     units: list[Text] = []
-    listings = [text for text in texts if text.source.endswith("/")]
-    for text in (text for text in texts if not text.source.endswith("/")):
+    lists = [text for text in texts if text.source.endswith(("/", "#tensors"))]  # of a model's directory
+    for text in (text for text in texts if text not in lists):
         named = registry.engine_of_file(os.path.basename(text.source)) if not text.source.startswith("cmd:") else None
         if named is not None:
             files.append((named, text.source, text.text, 1))
@@ -195,7 +195,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     if models:
         from askew.platforms.huggingface.read import read as read_model
 
-        workloads.extend(read_model(models, listings).workloads)
+        workloads.extend(read_model(models, lists).workloads)
     if files:
         from askew.platforms import engine_files
 

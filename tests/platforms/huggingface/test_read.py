@@ -45,7 +45,7 @@ def test_a_model_directory(tmp_path):
     write(
         tmp_path, LLAMA, generation_config={"temperature": 0.6, "top_p": 0.9, "do_sample": True, "eos_token_id": [1, 2]}
     )
-    (tmp_path / "model-00001-of-00002.safetensors").touch()
+    shard(tmp_path / "model-00001-of-00002.safetensors", {})
     write(tmp_path, LLAMA, model__safetensors__index={"metadata": {"total_size": 16060522496}, "weight_map": {}})
     found = facts(f"hf:{tmp_path}")
     assert value(found, "model.architecture") == "LlamaForCausalLM"
@@ -212,3 +212,54 @@ def test_nothing_there(tmp_path):
     for uri in (f"hf:{tmp_path}", f"hf:{tmp_path}/none"):
         side = load(uri, "target", Redactor())
         assert side.errors[0].hint == "name the directory that holds the model's config.json"
+
+
+def shard(path, tensors, data=0, length=None):
+    header = json.dumps(tensors).encode()
+    size = header.__len__() if length is None else length
+    path.write_bytes(size.to_bytes(8, "little") + header + bytes(data))
+
+
+def test_the_headers_of_the_weights_say_how_they_are_stored(tmp_path):
+    write(tmp_path, LLAMA)
+    shard(tmp_path / "model-1.safetensors", {"__metadata__": {"format": "pt"}, "a": {"dtype": "BF16", "shape": [3, 5],
+          "data_offsets": [0, 30]}}, 30)  # fmt: skip
+    shard(tmp_path / "model-2.safetensors", {"b": {"dtype": "F32", "shape": [5], "data_offsets": [0, 20]}}, 20)
+    found = facts(f"hf:{tmp_path}")
+    assert value(found, "model.weights.dtype") == {"bfloat16": 0.75, "float32": 0.25}
+    assert value(found, "model.weights.bytes") == 50
+    assert value(found, "model.parameters")["total"] == 20
+    assert found["model.parameters"].entries["total"].basis == "seen"
+
+
+@pytest.mark.parametrize(
+    ("tensors", "data", "length", "says"),
+    [
+        ({"a": {"dtype": "BF16", "shape": [9], "data_offsets": [0, 18]}}, 4, None, "lists 18 bytes of tensors"),
+        ({}, 0, 10**12, "the file says 1,000,000,000,000"),
+        ({"a": {"dtype": "BF16"}}, 0, None, "lists the tensors"),
+        ([1], 0, None, "lists the tensors"),
+    ],
+)
+def test_a_header_that_lies_is_an_error_and_the_rest_is_compared(tmp_path, tensors, data, length, says):
+    write(tmp_path, LLAMA)
+    shard(tmp_path / "model.safetensors", tensors, data, length)
+    side = load(f"hf:{tmp_path}", "target", Redactor())
+    assert says in side.errors[0].message and side.errors[0].source.endswith("model.safetensors")
+    assert side.statuses[0].status == "partial"
+    assert side.snapshots[0].facts["model.config.dtype"].value == "bfloat16"
+
+
+def test_a_sparse_file_of_weights_is_not_read_through(tmp_path):
+    write(tmp_path, LLAMA)
+    with open(tmp_path / "model.safetensors", "wb") as file:
+        file.truncate(10 * 2**30)
+    side = load(f"hf:{tmp_path}", "target", Redactor())
+    assert side.errors and side.snapshots
+
+
+def test_an_index_that_names_a_missing_file(tmp_path):
+    index = {"metadata": {"total_size": 1}, "weight_map": {"a": "model-00002-of-00002.safetensors"}}
+    side = load(f"hf:{write(tmp_path, LLAMA, model__safetensors__index=index)}", "target", Redactor())
+    assert "names model-00002-of-00002.safetensors, which is not in" in side.errors[0].message
+    assert side.errors[0].source.endswith("index.json") and side.errors[0].line == 1

@@ -1,15 +1,21 @@
 """``hf:DIR``: what the files of a model say of it. A model directory, or the folder of a model in the Hub's cache.
 
-Only the small JSON files that describe the model are read, and the names of the others. Nothing is imported, unpickled
-or run. In a Hub cache (``models--org--name``) the files are links to ``blobs``; links that lead outside are not
-followed. ``hf:org/name`` is the model's folder in the cache of this machine; nothing is downloaded.
-Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+Only the small JSON files that describe the model are read, the names of the others, and of safetensors files the header
+that lists their tensors. Nothing is imported, unpickled or run. In a Hub cache (``models--org--name``) the files are
+links to ``blobs``; links that lead outside are not followed. ``hf:org/name`` is the model's folder in the cache of this
+machine; nothing is downloaded.
+Sources: https://huggingface.co/docs/huggingface_hub/guides/manage-cache and
+https://huggingface.co/docs/safetensors/index#format
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.interface import Capability, Evidence, Request, Text
@@ -22,8 +28,15 @@ READ = (
     "model.safetensors.index.json", "pytorch_model.bin.index.json",
 )  # fmt: skip
 _MOST_NAMES = 10_000
+_MOST_SHARDS = 1_000
+_LONGEST_HEADER = 100_000_000  # bytes; safetensors itself refuses longer ones
+_TENSORS = "#tensors"  # after the name of a file: the list of its tensors
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "name the directory that holds the model's config.json"
+
+
+class _Tensor(msgspec.Struct, frozen=True):
+    data_offsets: tuple[int, int]
 
 
 class HuggingFaceCollector:
@@ -57,6 +70,10 @@ class HuggingFaceCollector:
         for name in READ:
             if name in names:
                 _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        _missing_shards(reader, names, shown)
+        shards = [name for name in names if name.endswith(".safetensors")][:_MOST_SHARDS]
+        for name in shards if any(name in READ for name in names) else ():
+            _add_tensors(reader, os.path.join(path, name), f"{shown}/{name}", home)
         if reader.documents:
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
         return reader.evidence(request.uri, "no config.json lies in this directory", _HINT)
@@ -89,10 +106,74 @@ def _snapshot(path: str) -> str:
     raise OSError(0, f"expected refs/main or one snapshot, found {len(known)} snapshots: name one")
 
 
-def _add(reader: Reader, path: str, shown: str, home: str) -> None:
+def _real(reader: Reader, path: str, shown: str, home: str) -> str:
+    """Where a file really lies; empty, with an error, where that is outside the model's directory."""
     real = os.path.realpath(path)
-    if os.path.commonpath((real, home)) != home:
-        reader.fail(shown, "the link leads outside the model's directory", "name the directory that it leads to")
+    if os.path.commonpath((real, home)) == home:
+        return real
+    reader.fail(shown, "the link leads outside the model's directory", "name the directory that it leads to")
+    return ""
+
+
+def _missing_shards(reader: Reader, names: Sequence[str], shown: str) -> None:
+    """Files of weights that an index names and that are not there: the model cannot be loaded."""
+    for document in reader.documents:
+        wanted = document.root["weight_map"]
+        if wanted.is_mapping:
+            files = {node.value: node for _, node in wanted.items() if isinstance(node.value, str)}
+            for name in sorted(files.keys() - set(names))[:3]:
+                at = files[name].location
+                message = f"the index names {name}, which is not in {shown}"
+                reader.fail(document.source, message, "download the missing file", at.line, at.column)
+
+
+def _add_tensors(reader: Reader, path: str, shown: str, home: str) -> None:
+    """The header of a safetensors file: eight bytes of length, then JSON."""
+    real = _real(reader, path, shown, home)
+    if not real:
+        return
+    reader.files += 1
+    hint = "download the file again; `sha256sum` tells whether it is whole"
+    try:
+        if not stat.S_ISREG(os.stat(real).st_mode):
+            reader.fail(shown, "expected a file of weights, found something else", hint)
+            return
+        with open(real, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+                message = f"expected a header of at most {max(0, size - 8):,} bytes, the file says {length:,}"
+                reader.fail(shown, message, hint)
+                return
+            header = file.read(length)
+    except OSError as error:
+        reader.fail(shown, (error.strerror or "it cannot be read").lower(), hint)
+        return
+    try:
+        text = header.decode("utf-8")
+        end = max((offset for offset in _ends(text)), default=0)
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        reader.fail(shown, "expected a header of JSON that lists the tensors", hint)
+        return
+    if 8 + length + end > size:
+        reader.fail(shown, f"the header lists {end:,} bytes of tensors, and the file ends before", hint)
+        return
+    reader.texts.append(Text(source=f"{shown}{_TENSORS}", text=text))
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Where each tensor ends, in bytes after the header. Raises ValueError for what is no such header."""
+    listed = msgspec.json.decode(text)
+    if not isinstance(listed, dict):
+        raise ValueError("no object")
+    for name, tensor in listed.items():
+        if name != "__metadata__":
+            yield msgspec.convert(tensor, _Tensor).data_offsets[1]
+
+
+def _add(reader: Reader, path: str, shown: str, home: str) -> None:
+    real = _real(reader, path, shown, home)
+    if not real:
         return
     try:
         data = read_bytes(real)

@@ -14,12 +14,14 @@ from askew.evidence.document import Document
 from askew.evidence.location import Location
 from askew.platforms.huggingface.config import of_config
 from askew.platforms.huggingface.generation import of_generation
+from askew.platforms.huggingface.tensors import of_tensors
 from askew.platforms.interface import PlatformReading, SourceText
 from askew.platforms.kubernetes.observe import observed
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Workload
 
 KIND = "ModelFiles"
+_TENSORS = "#tensors"
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _OTHERS = frozenset(("generation_config.json", "hf_quant_config.json", "quantize_config.json", *_INDEXES))
 _SNAPSHOT = re.compile(r"(?:^|/)models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(?:/|$)")
@@ -44,19 +46,28 @@ def describes_a_model(document: Document) -> bool:
     return named and (name == "config.json" or sized)
 
 
-def read(documents: Sequence[Document], listings: Sequence[SourceText]) -> PlatformReading:
-    """One workload for each directory. ``listings`` are texts whose source is a directory, ``dir/``: a name a line."""
+def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> PlatformReading:
+    """One workload for each directory. ``texts`` are lists: of a directory, whose source is ``dir/``, a name a line; of
+    the tensors of a file, ``dir/file#tensors``, as its header has them."""
     folders: dict[str, dict[str, Document]] = {}
     for document in documents:
         folder, name = os.path.split(document.source)
         key = name if name in _OTHERS else "config.json"
         folders.setdefault(folder, {}).setdefault(key, document)
-    names = {text.source.rstrip("/"): frozenset(text.text.splitlines()) for text in listings}
-    workloads = (_workload(folder, files, names.get(folder)) for folder, files in folders.items())
+    names = {text.source[:-1]: frozenset(text.text.splitlines()) for text in texts if text.source.endswith("/")}
+    tensors: dict[str, list[SourceText]] = {}
+    for text in texts:
+        if text.source.endswith(_TENSORS):
+            tensors.setdefault(os.path.dirname(text.source), []).append(text)
+    workloads = (
+        _workload(folder, files, names.get(folder), tensors.get(folder, ())) for folder, files in folders.items()
+    )
     return PlatformReading(workloads=tuple(workloads))
 
 
-def _workload(folder: str, files: Mapping[str, Document], listed: frozenset[str] | None) -> Workload:
+def _workload(
+    folder: str, files: Mapping[str, Document], listed: frozenset[str] | None, tensors: Sequence[SourceText]
+) -> Workload:
     first = next(iter(files.values()))
     place = Location(first.source, line=1, column=1)
     found: list[Observation] = []
@@ -70,7 +81,9 @@ def _workload(folder: str, files: Mapping[str, Document], listed: frozenset[str]
     elif listed is not None and "generation_config.json" not in listed:
         because = ("the directory has no generation_config.json",)
         found.append(_seen("model.generation.sampling_defaults", {}, place, because))
-    found.extend(_weights(files, listed, place))
+    stored = list(of_tensors(tensors)) if tensors else []
+    found.extend(stored)
+    found.extend(_weights(files if not stored else {}, listed, place))
     snapshot = _SNAPSHOT.search(os.path.abspath(folder) if folder else "")
     if snapshot is not None:
         owner, name, commit = snapshot.groups()
