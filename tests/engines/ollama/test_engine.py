@@ -258,8 +258,10 @@ def test_where_a_model_comes_from(model: str, source: str) -> None:
 def test_a_malformed_modelfile_is_a_problem_at_its_line(text: str, line: int, says: str) -> None:
     reading = ENGINE.read(launch_of(files={MODELFILE: text}))
     (problem,) = reading.problems
-    assert problem.kind == "malformed"
-    assert (problem.locations[0].source, problem.locations[0].line) == (MODELFILE, line)
+    assert problem.kind == "unreadable"
+    at = problem.locations[0]
+    assert (at.source, at.line, at.column) == (MODELFILE, line, 1)
+    assert "FROM llama3.2" in problem.suggestion
     assert says in problem.message
     assert resolve(reading.observations, reading.rules)["runtime.max_num_seqs"].value == 1
 

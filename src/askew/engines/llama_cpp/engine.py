@@ -12,7 +12,7 @@ from askew.engines.arguments import ARGPARSE, Dialect, Given, Parsed, Table, par
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.llama_cpp import python_flags, system_config
-from askew.engines.llama_cpp.config_file import Setting
+from askew.engines.llama_cpp.config_file import EXPECTED, Setting
 from askew.engines.llama_cpp.config_file import read as read_config
 from askew.engines.llama_cpp.defaults import builds, default_rules, defaults
 from askew.engines.llama_cpp.flags import flags, variables
@@ -262,7 +262,10 @@ def _read_system(launch: Launch, version: str | None, title: str) -> Noted:
     entries, refused = system_config.read(launch)
     observations: list[Observation] = []
     problems = [
-        Problem(kind="malformed", message=f"{title} refuses its file: {one.message}", locations=(one.location,))
+        Problem(
+            kind="unreadable", message=f"{title} refuses its file: {one.message}", locations=(one.location,),
+            suggestion=system_config.EXPECTED,
+        )
         for one in refused
     ]
     for order, entry in enumerate(entries):
@@ -408,8 +411,8 @@ def _read_file(path: Token, launch: Launch, title: str) -> Noted:
     where = (*((file.at,) if file.at is not None else ()), *places(path))
     if file.malformed:
         problem = Problem(
-            kind="malformed", message=f"{title} refuses its settings file: {file.malformed}", locations=where,
-            argument="--config_file", value=path.text,
+            kind="unreadable", message=f"{title} refuses its settings file: {file.malformed}", locations=where,
+            argument="--config_file", value=path.text, suggestion=EXPECTED,
         )  # fmt: skip
         return Noted((_unseen(file.malformed, where),), (problem,))
     if file.unknown:

@@ -220,8 +220,8 @@ def _read_modelfile(launch: Launch, title: str) -> Noted:
     files = [modelfile.read(path, launch.files[path]) for path in paths]
     problems = tuple(
         Problem(
-            kind="malformed", message=f"{title} refuses its Modelfile: {file.malformed}", locations=(file.location,),
-            argument=file.path,
+            kind="unreadable", message=f"{title} refuses its Modelfile: {file.malformed}", locations=(file.location,),
+            argument=file.path, suggestion=modelfile.EXPECTED,
         )
         for file in files
         if file.malformed

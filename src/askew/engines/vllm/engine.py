@@ -300,11 +300,12 @@ def _config(parsed: Parsed, launch: Launch, flags: Table) -> _Filed:
         reason = found.unknown or found.malformed
         where = places(*one.values)
         problem = Problem(
-            kind="malformed",
+            kind="unreadable",
             message=f"vLLM refuses --config: {reason}",
-            locations=where,
+            locations=(*((found.at,) if found.at is not None else ()), *where),
             argument="--config",
             value=one.values[0].text,
+            suggestion=config_file.EXPECTED,
         )
         value = Unknown(f"arguments in a config file: {reason}", text=one.values[0].text)
         return _Filed(
