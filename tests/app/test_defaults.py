@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from askew.app.defaults import defaults
 from askew.app.errors import UsageError
 from askew.engines import versions
+from askew.report.defaults import render_defaults
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -77,6 +78,27 @@ def test_a_value_that_depends_is_not_given_as_nothing():
 def test_an_argument_that_has_a_successor_names_it():
     (one,) = named("vllm", "0.8.2", "0.8.3", "--speculative-model")
     assert (one.kind, one.new) == ("renamed", "--speculative-config.model")
+
+
+def test_a_metric_that_went_names_its_heir_and_who_asks_for_it():
+    (one,) = named("vllm", "0.10.2", "0.12.0", "vllm:gpu_cache_usage_perc")
+    assert one.new == "vllm:kv_cache_usage_perc"
+    asking = "app-design-center/ai-inference/templates/hpa.yaml"
+    assert any(asking in query for query in one.queried_by)
+    assert all(": https://github.com/" in query for query in one.queried_by)
+    (one,) = named("vllm", "0.10.2", "0.12.0", "vllm:gpu_prefix_cache_hits_total")
+    assert one.new == "vllm:prefix_cache_hits_total" and one.queried_by
+    text = render_defaults(defaults("vllm", "0.10.2", "0.12.0"), "text")
+    assert "asked for by" in text and "more public ones" in text
+
+
+def test_public_queries_are_of_metrics_that_some_release_has():
+    past = versions.history("vllm")
+    known = {name.removesuffix("_total") for name in past.metrics}
+    for query in versions.queries("vllm"):
+        assert query.what and query.address.startswith("https://")
+        for metric in query.metrics:
+            assert metric.removesuffix("_total") in known, (query.address, metric)
 
 
 def test_going_back_tells_the_opposite():

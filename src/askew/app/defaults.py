@@ -62,13 +62,6 @@ _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "runtime.packages": ("compatibility",),
     "serving.": ("compatibility",),
 }
-# A metric that went with another of the same meaning in its place, https://docs.vllm.ai/en/latest/usage/metrics.html
-_SUCCESSORS: Mapping[str, str] = {
-    "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc",
-    "vllm:gpu_prefix_cache_queries": "vllm:prefix_cache_queries",
-    "vllm:gpu_prefix_cache_hits": "vllm:prefix_cache_hits",
-    "vllm:time_per_output_token_seconds": "vllm:inter_token_latency_seconds",
-}
 
 
 class _Exposed(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +105,7 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
     changes.extend(_requests(before, after, exposed))
-    changes.extend(_packages(before, after, exposed))
+    changes.extend(one for one in _packages(before, after, exposed) if f"{_PACKAGES}[{one.name}]" not in told | settled)
     changes.extend(_metrics(before, after, exposed))
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
@@ -532,10 +525,7 @@ def _metrics(before: Release, after: Release, exposed: _Exposed | None) -> Itera
         used = _queried(name, exposed.documents) if exposed is not None else ()
         if exposed is not None and not used:
             continue
-        total = "_total" if name.endswith("_total") else ""
-        heir = was.heir.removesuffix("_total") or _SUCCESSORS.get(name.removesuffix(total), "")
-        heir = heir + total if heir else ""
-        heir = heir if heir in after.metrics and not after.metrics[heir].hidden else ""
+        heir = was.heir if was.heir in after.metrics and not after.metrics[was.heir].hidden else ""
         yield Change(
             name=name,
             kind="metric",
@@ -548,7 +538,17 @@ def _metrics(before: Release, after: Release, exposed: _Exposed | None) -> Itera
             + "; autoscalers, alerts and dashboards that ask for it get nothing",
             sources=_at(before, was),
             used_at=used,
+            queried_by=_public(after.engine, name),
         )
+
+
+def _public(engine: str, metric: str) -> tuple[str, ...]:
+    """The public queries that ask for a metric: what each is, and its address."""
+    plain = metric.removesuffix("_total")
+    asking = (
+        query for query in versions.queries(engine) if plain in [one.removesuffix("_total") for one in query.metrics]
+    )
+    return tuple(f"{query.what}: {query.address}" for query in asking)
 
 
 # The deployment
