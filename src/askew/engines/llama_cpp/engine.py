@@ -263,7 +263,9 @@ def _read_system(launch: Launch, version: str | None, title: str) -> Noted:
     observations: list[Observation] = []
     problems = [
         Problem(
-            kind="unreadable", message=f"{title} refuses its file: {one.message}", locations=(one.location,),
+            kind="unreadable",
+            message=f"{title} refuses its file: {one.message}",
+            locations=(one.location,),
             suggestion=system_config.EXPECTED,
         )
         for one in refused

@@ -94,5 +94,7 @@ def read(path: str, content: Content) -> Modelfile:
         unknown = next((why for part, why in content.unknown.items() if part and part in rest), None)
         commands.append(Command(name, parameter, Token(rest, at, unknown)))
     if not any(command.name == "from" for command in commands):
-        return Modelfile(path=path, location=content.place(0, 0), malformed=f"{path}: expected a line FROM with the model")
+        return Modelfile(
+            path=path, location=content.place(0, 0), malformed=f"{path}: expected a line FROM with the model"
+        )
     return Modelfile(path=path, location=content.location, commands=tuple(commands))
