@@ -68,20 +68,20 @@ def facts(
         ("OLLAMA_FLASH_ATTENTION", "please", "runtime.attention_backend", "flash_attn"),
         ("OLLAMA_MAX_QUEUE", "16", "serving.queue", {"max_requests": 16}),
         ("OLLAMA_HOST", "0.0.0.0:8080", "serving.port", 8080),
-        ("OLLAMA_KEEP_ALIVE", "24h", "runtime.env", {"OLLAMA_KEEP_ALIVE": "24h"}),
-        ("OLLAMA_MAX_LOADED_MODELS", "2", "runtime.env", {"OLLAMA_MAX_LOADED_MODELS": "2"}),
+        ("OLLAMA_KEEP_ALIVE", "24h", "runtime.env", "24h"),
+        ("OLLAMA_MAX_LOADED_MODELS", "2", "runtime.env", "2"),
     ],
 )
 def test_variables(name: str, word: str, fact: str, value: object) -> None:
     found = facts({name: word})[fact]
-    assert found.value == value
-    entry = next(iter(found.entries.values()), found)
+    entry = found.entries.get(name, found) if fact == "runtime.env" else next(iter(found.entries.values()), found)
+    assert (entry.value if fact == "runtime.env" else found.value) == value
     assert (entry.origin, entry.locations) == ("env", (AT,))
 
 
 @pytest.mark.parametrize("name", ["OLLAMA_DEBUG", "OLLAMA_MODELS", "OLLAMA_ORIGINS", "OLLAMA_MODEL", "OLLAMA_BASE_URL"])
 def test_what_changes_no_answer_is_no_environment(name: str) -> None:
-    assert "runtime.env" not in facts({name: "x"})
+    assert facts({name: "x"})["runtime.env"].value == {"OLLAMA_NUM_PARALLEL": "1"}
 
 
 @pytest.mark.parametrize(

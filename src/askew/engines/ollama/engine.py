@@ -90,6 +90,11 @@ class Ollama(msgspec.Struct, frozen=True):
         observations.extend(
             environment(launch, expressed=_EXPRESSED, inert=_INERT | _NOT_OF_THE_SERVER, prefixes=_PREFIXES)
         )
+        if "OLLAMA_NUM_PARALLEL" in launch.env:  # the number of slots says it
+            said_elsewhere = Unknown("runtime.max_num_seqs says it", missing=True)
+            observations.append(
+                Observation(fact="runtime.env", key="OLLAMA_NUM_PARALLEL", value=said_elsewhere, origin="env")
+            )
         observations.extend(defaults(version, _is_official(launch)))
         return Reading(
             observations=tuple(observations),

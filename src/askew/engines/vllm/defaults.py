@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from askew.engines.versions import Release, Stable, release_key
-from askew.engines.vllm import generations
+from askew.engines.vllm import generations, switches
 from askew.engines.vllm.generations import GIB, Setting
 from askew.engines.vllm.readers import OTHER, as_text
 from askew.evidence.location import Location
@@ -115,6 +115,7 @@ def rules(setting: Setting | None, *, longest: bool) -> tuple[Rule, ...]:
     found = [*_ANY, _context(longest)]
     if setting is not None:
         found += generations.rules(setting)
+        found += switches.rules(setting)
         found += [_graphs(setting), _api_servers(setting)]
         if "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS" in setting.release.variables:
             found.append(_graph_memory(setting))
@@ -188,13 +189,6 @@ def guided(release: Release) -> Value:
     if entry is not None and isinstance(entry.value, str):
         return entry.value
     return "auto" if release_key(release.version) >= (0, 11) else None
-
-
-def asynchronous(release: Release) -> Value | Unknown:
-    """Whether scheduling overlaps with execution: off until 0.14, then by what else is used."""
-    if release_key(release.version) < (0, 14):
-        return False
-    return Unknown("vLLM overlaps scheduling unless another setting forbids it")
 
 
 def _graphs(setting: Setting) -> Rule:

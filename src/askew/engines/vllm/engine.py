@@ -191,6 +191,7 @@ def _setting(
         throughput=_last(given, "--performance-mode") == "throughput",
         pooling=pooling,
         steps=_last(given, "--num-scheduler-steps") not in ("", "1"),
+        executor=_last(given, "--distributed-executor-backend"),
     )
 
 
@@ -473,6 +474,8 @@ def _environment(
 ) -> tuple[list[Observation], list[Problem]]:
     reads = release.variables if release is not None else ()
     found = list(environment(launch, expressed=EXPRESSED, inert=INERT, reads=reads))
+    if release is not None and exact and release.variables:
+        found = [_as_read(one, release) for one in found if one.key != "VLLM_USE_V1" or one.key in release.variables]
     problems: list[Problem] = []
     backend = launch.env.get("VLLM_ATTENTION_BACKEND")
     if backend is not None and (release is None or "VLLM_ATTENTION_BACKEND" in release.variables):
@@ -501,13 +504,12 @@ def _unknown_variables(launch: Launch, release: versions.Release) -> list[Proble
 
     Others are left alone: scripts around the engine like its prefix too.
     """
-    known = versions.stable(NAME)
-    before = frozenset(known.variables) if known else frozenset()
+    others = _unread(release.version)
     problems = []
     for name, variable in launch.env.items():
         if not name.startswith("VLLM_") or name in release.variables or name in INERT:
             continue
-        if name in before and not _came_later(name, release.version):
+        if name in others and not _came_later(name, release.version):
             problems.append(
                 Problem(
                     kind="removed-argument",
@@ -534,6 +536,21 @@ def _unknown_variables(launch: Launch, release: versions.Release) -> list[Proble
                 )
             )
     return problems
+
+
+def _as_read(one: Observation, release: versions.Release) -> Observation:
+    """A variable of vLLM's that the release does not read is as if it were not set."""
+    if one.key not in _unread(release.version):
+        return one
+    why = f"vLLM {release.version} does not read it"
+    return msgspec.structs.replace(one, value=None, because=(*one.because, why))
+
+
+@functools.lru_cache(maxsize=16)
+def _unread(version: str) -> frozenset[str]:
+    """Variables of vLLM that other releases read and this one does not: what is set there changes nothing."""
+    known, release = versions.stable(NAME), versions.load(NAME, version)
+    return frozenset(known.variables).difference(release.variables) if known and release else frozenset()
 
 
 def _came_later(name: str, version: str) -> bool:
@@ -600,14 +617,15 @@ def _defaults(
             found.append(Observation(fact=fact, value=Unknown(why), origin="engine-default"))
     else:
         found.extend(defaults.options(release))
-        back_end, overlap = defaults.guided(release), defaults.asynchronous(release)
-        for fact, argument, value in (
-            ("runtime.structured_output_backend", "--guided-decoding-backend", back_end),
-            ("runtime.async_scheduling", "--async-scheduling", overlap),
-        ):
-            entry = release.arguments.get(argument)
-            where = (release.where(entry),) if entry is not None else ()
-            found.append(Observation(fact=fact, value=value, origin="engine-default", locations=where))
+        entry = release.arguments.get("--guided-decoding-backend")
+        found.append(
+            Observation(
+                fact="runtime.structured_output_backend",
+                value=defaults.guided(release),
+                origin="engine-default",
+                locations=(release.where(entry),) if entry is not None else (),
+            )
+        )
         built = defaults.cuda(release)
         if built is not None and _own_image(launch):
             found.extend(

@@ -95,6 +95,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     ``asked`` is ``VLLM_USE_V1`` where it is set. ``obstacle`` is an argument for which V0 may be kept. ``throughput``:
     ``--performance-mode throughput`` doubles the batch. ``pooling``: a pooling model is asked for, of which some can do
     neither chunked prefill nor prefix caching. ``steps``: several scheduler steps are asked for.
+    ``executor`` is ``--distributed-executor-backend`` where it is given.
     """
 
     release: Release
@@ -103,6 +104,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     throughput: bool = False
     pooling: bool = False
     steps: bool = False
+    executor: str = ""
 
     @property
     def key(self) -> tuple[int, ...]:
