@@ -105,7 +105,8 @@ def _change(change: Change, style: Style, width: int) -> Iterator[str]:
     label = style.paint(change.severity.upper(), _COLOURS[change.severity])
     yield f"{label}  {style.paint(clean(change.name), '1')}"
     yield from wrap(clean(change.summary), width, "  ", style)
-    if change.kind in ("default", "rule", "dependency", "image", "api"):
+    field = change.kind == "api" and change.old is None and change.new is None  # one that came or went
+    if change.kind in ("default", "rule", "dependency", "image", "api") and not field:
         old = "depends" if change.old_depends else _value(change.old)
         new = "depends" if change.new_depends else _value(change.new)
         yield from wrap(f"{old} → {new}", width, "  ", style)
