@@ -401,3 +401,8 @@ def test_variables_of_the_corpus_are_known(shared: Path) -> None:
     assert unmapped == 0
     assert known >= 3
     assert len(unknown) <= 0.03 * (known + len(unknown)), unknown
+
+
+def test_an_image_for_amd_says_so() -> None:
+    assert facts(image="ollama/ollama:0.11.0-rocm")["hardware.gpu.vendor"].value == "amd"
+    assert "hardware.gpu.vendor" not in facts(image="ollama/ollama:0.11.0")

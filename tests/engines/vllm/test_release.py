@@ -41,7 +41,7 @@ HERE = Location("x", line=1)
         ("registry.redhat.io/rhaiis/vllm-cuda-rhel9:3.2.1", None),
         ("nvcr.io/nvidia/vllm:25.09-py3", None),
         ("opea/vllm:1.4.0", None),
-        ("quay.io/ascend/vllm-ascend:v0.18.0-310p", None),
+        ("quay.io/ascend/vllm-ascend:v0.18.0-310p", "0.18.0"),
         ("team/anything:1.2.3", None),
         ("aibrix/vllm-openai:v0.6.1-edb07092-20250118", None),
         ("team/vllm-openai:v0.10.2-patched-20251123", None),

@@ -9,6 +9,7 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Dialect, Given, Parsed, Table, parse, places, table
+from askew.engines.builds import vendor_rules
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.llama_cpp import python_flags, system_config
@@ -99,7 +100,7 @@ class LlamaCpp(msgspec.Struct, frozen=True):
         problems = (*(_dated(one) for one in (*noted.problems, *below.problems)), *_strays(parsed, title))
         return Reading(
             observations=tuple(observations),
-            rules=default_rules(version, python, slots),
+            rules=(*default_rules(version, python, slots), *vendor_rules(launch.image)),
             problems=problems,
             version=version,
             mapped=noted.mapped + below.mapped,

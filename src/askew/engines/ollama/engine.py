@@ -8,6 +8,7 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import Dialect, Given, Table, parse, places, table
+from askew.engines.builds import vendor_rules
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
@@ -98,7 +99,7 @@ class Ollama(msgspec.Struct, frozen=True):
         observations.extend(defaults(version, _is_official(launch)))
         return Reading(
             observations=tuple(observations),
-            rules=default_rules(version),
+            rules=(*default_rules(version), *vendor_rules(launch.image)),
             problems=(*noted.problems, *said.problems, *file.problems, *_strays(parsed.positionals, title)),
             version=version,
             mapped=noted.mapped + said.mapped + file.mapped,

@@ -9,6 +9,7 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Given, Parsed, Table, parse, places, table
+from askew.engines.builds import build_of, vendor_rules
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, observe, read_arguments, variable_value
 from askew.engines.vllm import config_file, defaults
@@ -46,6 +47,17 @@ _VENDORS = (
 )
 # Elsewhere a tag must be the release and words for its platform: a commit, a date or a patch makes another build.
 _PLAIN_TAG = r"(?a)v?\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?(?:-(?:cu\d+|x86_64|aarch64|a(?:rm|md)64|cpu|gpu|xpu|ubi\d+))*"
+# Tags of these begin with the release, and go on with words of their own.
+# https://docs.aws.amazon.com/deep-learning-containers/ and https://awsdocs-neuron.readthedocs-hosted.com
+_LEADS = (
+    r"\.dkr\.ecr\.[\w.-]+/vllm$|public\.ecr\.aws/deep-learning-containers/vllm$|"
+    r"/(?:pytorch-inference-)?vllm(?:-inference)?-neuronx$"
+)
+# vLLM Ascend numbers itself after the vLLM it belongs to, with candidates and later releases of its own.
+# https://docs.vllm.ai/projects/ascend/en/latest/community/versioning_policy.html
+_ASCEND = r"(?a)v?(\d+\.\d+\.\d+)(?:rc\d+|\.post\d+)?(?:-[\w.-]+)?"
+# vLLM in NVIDIA's monthly images: https://docs.nvidia.com/deeplearning/frameworks/vllm-release-notes/
+_NVIDIA = {"25.10": "0.10.2", "26.01": "0.11.1", "26.03": "0.17.1", "26.05": "0.20.1", "26.10": "0.31.0"}
 _NAMED_IN_TAG = r"(?:^|[-_.])vllm[-_]?v?(\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?)(?=$|[-_.+])"
 
 _MOVING_REVISIONS = frozenset({"main", "master", "head", "latest"})
@@ -115,7 +127,7 @@ class Vllm:
             observations, rules = _doubted(observations, rules, "likely" if alike else "possible", doubt, cited=True)
         return Reading(
             observations=tuple(_without_key(one) for one in observations),
-            rules=rules,
+            rules=(*rules, *vendor_rules(launch.image)),
             problems=tuple(problems),
             version=version,
             mapped=mapped,
@@ -192,7 +204,15 @@ def _setting(
         pooling=pooling,
         steps=_last(given, "--num-scheduler-steps") not in ("", "1"),
         executor=_last(given, "--distributed-executor-backend"),
+        platform=_platform(launch),
     )
+
+
+def _platform(launch: Launch) -> str:
+    """What the image is built for, where that is neither CUDA nor ROCm."""
+    reference = read_image(launch.image)
+    build = build_of(reference) if reference is not None else None
+    return build.word if build is not None and build.vendor != "amd" else ""
 
 
 class _Filed(msgspec.Struct, frozen=True):
@@ -211,6 +231,13 @@ def stated_release(image: ImageReference) -> str | None:
     if named is not None:
         return image_tag_version(named[1])
     name = image.name
+    if name == "nvcr.io/nvidia/vllm":
+        return _NVIDIA.get(image.tag.partition("-")[0])
+    if name.endswith("/vllm-ascend"):
+        ascend = re.fullmatch(_ASCEND, image.tag)
+        return ascend[1] if ascend is not None else None
+    if re.search(_LEADS, name):
+        return image_tag_version(image.tag.partition("-")[0])
     named_so = name.endswith(_OWN_TAG) or "/vllm-openai" in name
     plain = named_so and not name.startswith(_VENDORS) and re.fullmatch(_PLAIN_TAG, image.tag)
     if plain or name.startswith("docker.io/vllm/"):

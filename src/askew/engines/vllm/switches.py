@@ -195,7 +195,7 @@ def _items(setting: Setting) -> Rule:
         fact=OTHER,
         key=name,
         needs=(),
-        uses=(GPU,),
+        uses=(GPU, generations.VENDOR),
         compute=compute,
         because="how many images, videos or sounds a request may have, where the model takes any",
         confidence="possible",
