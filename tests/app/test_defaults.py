@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from askew.app.defaults import defaults
 from askew.app.errors import UsageError
 from askew.engines import versions
+from askew.report.defaults import render_defaults
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -65,7 +66,7 @@ def test_the_upgrade_to_v1():
 def test_what_is_decided_by_the_gpu_says_on_which():
     (one,) = named("vllm", "0.8.4", "0.8.5", "--max-num-seqs")
     assert (one.old, one.new, one.kind) == (256, 1024, "rule")
-    assert one.condition == "on a100-80gb-sxm, where it is not set"
+    assert one.condition == "on a100-80gb-sxm, b200, where it is not set"
 
 
 def test_a_value_that_depends_is_not_given_as_nothing():
@@ -77,6 +78,48 @@ def test_a_value_that_depends_is_not_given_as_nothing():
 def test_an_argument_that_has_a_successor_names_it():
     (one,) = named("vllm", "0.8.2", "0.8.3", "--speculative-model")
     assert (one.kind, one.new) == ("renamed", "--speculative-config.model")
+
+
+def test_a_metric_that_went_names_its_heir_and_who_asks_for_it():
+    (one,) = named("vllm", "0.10.2", "0.12.0", "vllm:gpu_cache_usage_perc")
+    assert one.new == "vllm:kv_cache_usage_perc"
+    asking = "app-design-center/ai-inference/templates/hpa.yaml"
+    assert any(asking in query for query in one.queried_by)
+    assert all(": https://github.com/" in query for query in one.queried_by)
+    (one,) = named("vllm", "0.10.2", "0.12.0", "vllm:gpu_prefix_cache_hits_total")
+    assert one.new == "vllm:prefix_cache_hits_total" and one.queried_by
+    text = render_defaults(defaults("vllm", "0.10.2", "0.12.0"), "text")
+    assert "asked for by" in text and "more public ones" in text
+
+
+def test_public_queries_are_of_metrics_that_some_release_has():
+    past = versions.history("vllm")
+    known = {name.removesuffix("_total") for name in past.metrics}
+    for query in versions.queries("vllm"):
+        assert query.what and query.address.startswith("https://")
+        for metric in query.metrics:
+            assert metric.removesuffix("_total") in known, (query.address, metric)
+
+
+def test_what_a_request_gets_that_leaves_a_field_out():
+    (one,) = named("vllm", "0.6.4.post1", "0.6.5", "chat/completions.temperature")
+    assert (one.old, one.new) in ((0.7, 1.0), ("0.7", "1.0"))
+    (one,) = named("vllm", "0.11.2", "0.12.0", "chat/completions.guided_json")
+    assert (one.kind, one.severity, one.condition) == ("api", "medium", "for requests with this field")
+    assert not named("vllm", "0.8.5", "0.9.0", "chat/completions.top_k"), "-1 and 0 both keep all tokens"
+
+
+def test_what_a_release_is_built_with():
+    (one,) = named("vllm", "0.16.0", "0.17.0", "torch")
+    assert (one.kind, one.old, one.new, one.fact) == ("dependency", "2.9.1", "2.10.0", "runtime.packages")
+    assert not named("vllm", "0.19.0", "0.20.0", "cuda"), "the effective fact tells it"
+    assert named("vllm", "0.19.0", "0.20.0", "runtime.packages[cuda]")
+
+
+def test_what_was_not_read_of_a_release_is_no_removal():
+    assert not named("vllm", "0.14.1", "0.15.1", "image ENTRYPOINT")
+    assert not named("vllm", "0.6.1", "0.6.2", "image ENTRYPOINT")
+    assert not named("vllm", "0.14.1", "0.15.1", "torch")
 
 
 def test_going_back_tells_the_opposite():
@@ -187,6 +230,9 @@ KNOWN = {
     "vllm-43": ("VLLM_USE_V1", ..., ...),
     "vllm-44": ("VLLM_ATTENTION_BACKEND", ..., ...),
     "vllm-45": ("VLLM_ALL2ALL_BACKEND", ..., ...),
+    "vllm-47": ("image ENTRYPOINT", "python3 -m vllm.entrypoints.openai.api_server", "vllm serve"),
+    "vllm-50": ("VLLM_USE_V1", "0", "1"),
+    "vllm-51": ("--limit-mm-per-prompt", "1", "999"),
     "vllm-49": ("runtime.packages[cuda]", "12.9", "13.0"),
     "vllm-53": ("--allowed-origins", ..., ...),
     "vllm-55": ("--api-server-count", ..., ...),

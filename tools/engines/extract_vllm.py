@@ -33,6 +33,24 @@ FRONT_ENDS = (
 )
 COMMANDS = ("vllm/entrypoints/cli/serve.py", "vllm/scripts.py")  # where `vllm serve` has arguments of its own
 PARSERS = ("make_arg_parser", "parse_args")
+# Requests by the last parts of their address; the class, and where releases keep it.
+REQUESTS = {
+    "chat/completions": ("ChatCompletionRequest", "vllm/entrypoints/openai/chat_completion/protocol.py"),
+    "completions": ("CompletionRequest", "vllm/entrypoints/openai/completion/protocol.py"),
+}
+PROTOCOL = "vllm/entrypoints/openai/protocol.py"  # all of them, in older releases
+# What the server is installed with and what an answer or its speed depends on.
+REQUIREMENTS = (
+    *("requirements/cuda.txt", "requirements/common.txt", "requirements-cuda.txt", "requirements-common.txt"),
+    "requirements.txt",
+)
+PACKAGES = frozenset(
+    (
+        *("torch", "transformers", "tokenizers", "triton", "xformers", "flashinfer-python", "vllm-flash-attn", "ray"),
+        *("xgrammar", "outlines", "outlines-core", "lm-format-enforcer", "llguidance", "compressed-tensors", "gguf"),
+        *("mistral-common", "openai-harmony", "numpy"),
+    )
+)
 # Functions that compute defaults: a digest of each says in which release a rule may have changed.
 RULES = {
     "vllm/engine/arg_utils.py": (
@@ -51,6 +69,13 @@ GETENV = (
     *("os.getenv", "os.environ.get", "env_with_choices", "env_list_with_choices", "env_set_with_choices"),
     *("maybe_convert_bool", "maybe_convert_int", "env_bool", "env_int", "get_env_or_set_default"),
 )
+# A metric that went with another of the same meaning in its place: https://docs.vllm.ai/en/latest/usage/metrics.html
+HEIRS = {
+    "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc",
+    "vllm:gpu_prefix_cache_queries_total": "vllm:prefix_cache_queries_total",
+    "vllm:gpu_prefix_cache_hits_total": "vllm:prefix_cache_hits_total",
+    "vllm:time_per_output_token_seconds": "vllm:inter_token_latency_seconds",
+}
 METRIC = re.compile(r"vllm:[a-z0-9_]*[a-z0-9]")
 OFF: tuple[object, ...] = (None, False, 0, "", "0", "false")
 SENTINELS: tuple[object, ...] = (None, "auto", -1)
@@ -341,6 +366,8 @@ def metrics(source: Source) -> dict[str, dict[str, object]]:
     for name, among in cores.items():
         if old and new and len(among) == 1 and "" not in among:
             found[name]["core"] = next(iter(among))
+        if name in HEIRS:
+            found[name]["heir"] = HEIRS[name]
     return found
 
 
@@ -365,6 +392,59 @@ def named_metrics(node: ast.AST, hidden: bool, suffix: str = "") -> Iterator[tup
         suffix = "_total" if re.search(r"counter(?:_cls)?$", ast.unparse(node.func).lower()) else ""
     for below in ast.iter_child_nodes(node):
         yield from named_metrics(below, hidden, suffix)
+
+
+def requests(source: Source) -> dict[str, dict[str, object]]:
+    """The fields of a request, ``chat/completions.temperature``, with what they are for a client that leaves them out.
+
+    Fields that are None take what ``_DEFAULT_SAMPLING_PARAMS`` of the class says, where the release has it.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for title, (name, path) in REQUESTS.items():
+        module = source.module(path) or source.module(PROTOCOL)
+        if module is None or name not in module.classes:
+            continue
+        fields = source.fields(module, name)
+        table = fields.get("_DEFAULT_SAMPLING_PARAMS")
+        sampling = source.value(table.module, table.value) if table is not None else {}
+        for field, one in fields.items():
+            if field.startswith("_") or "ClassVar" in ast.unparse(one.annotation):
+                continue
+            value = source.value(one.module, one.value) if one.value is not None else None
+            entry: dict[str, object] = {"at": f"{one.module.path}:{one.line}"}
+            if value is None and isinstance(sampling, dict):
+                value = sampling.get(field)
+            if value is MISSING:
+                entry["kind"] = "rule"
+            elif value is not None:
+                entry["value"] = 0 if field == "top_k" and value == -1 else value  # both keep all tokens
+            found[f"{title}.{field}"] = entry
+    return found
+
+
+def packages(source: Source) -> dict[str, dict[str, object]]:
+    """What a release is installed with: the version of an exact pin, else the bounds; and the CUDA of its image."""
+    found: dict[str, dict[str, object]] = {}
+    for path in REQUIREMENTS:
+        for number, line in enumerate(lines(source, path), 1):
+            stated = re.match(r"([\w.-]+)(?:\[[^\]]*\])?\s*([<>=!~][^;#]*)", line)
+            name = stated[1].lower().replace("_", "-") if stated else ""
+            if stated is not None and name in PACKAGES and name not in found:
+                bounds = ",".join(sorted(re.sub(r"\s+", "", stated[2]).split(","), reverse=True))
+                found[name] = {"at": f"{path}:{number}", "value": bounds.removeprefix("==").partition("+")[0]}
+    for path in ("docker/Dockerfile", "Dockerfile"):
+        for number, line in enumerate(lines(source, path), 1):
+            # The oldest images name their base alone.
+            stated = re.match(r"ARG CUDA_VERSION=(\d[\d.]*)\s*$|FROM nvidia/cuda:(\d[\d.]*)-", line)
+            if stated is not None and "cuda" not in found:
+                found["cuda"] = {"at": f"{path}:{number}", "value": stated[1] or stated[2]}
+    return found
+
+
+def lines(source: Source, path: str) -> list[str]:
+    """The lines of a file that need not be there."""
+    file = source.root / path
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
 
 
 def rules(source: Source) -> dict[str, dict[str, object]]:
@@ -450,7 +530,20 @@ def arguments(source: Source) -> dict[str, dict[str, object]]:
         kind = special.get(name) or takes(source, field.module, field.annotation)
         value = source.value(field.module, field.value)
         put(found, [f"--{name.replace('_', '-')}"], kind, value, f"{field.module.path}:{field.line}", name in rules)
+    entrypoint = image_entrypoint(source)
+    if entrypoint:
+        found["image ENTRYPOINT"] = entrypoint
     return found
+
+
+def image_entrypoint(source: Source) -> dict[str, object]:
+    """What the image for serving starts, where the release has its Dockerfile."""
+    for path in ("docker/Dockerfile", "Dockerfile"):
+        for number, line in enumerate(lines(source, path), 1):
+            stated = re.match(r"ENTRYPOINT (\[\"(?:vllm|python3)\".*\])\s*$", line)
+            if stated is not None:
+                return {"at": f"{path}:{number}", "value": " ".join(json.loads(stated[1]))}
+    return {}
 
 
 def parses(module: Module) -> bool:
@@ -558,13 +651,17 @@ def put(found: dict[str, dict[str, object]], names: list[str], kind: str, value:
 
 
 def release(root: pathlib.Path) -> dict[str, dict[str, dict[str, object]]]:
-    """What one release has: ``arguments``, ``variables``, ``metrics`` and ``rules``, each by name in sorted order."""
+    """What one release has, by kind, each by name in sorted order."""
     source = Source(root)
-    kinds = {"arguments": arguments, "variables": variables, "metrics": metrics, "rules": rules}
+    kinds = {"arguments": arguments, "variables": variables, "metrics": metrics, "requests": requests}
+    kinds |= {"packages": packages, "rules": rules}
     return {kind: dict(sorted(read(source).items())) for kind, read in kinds.items()}
 
 
-READER = Reader(engine="vllm", source=Package(name="vllm", oldest="0.2.7"), read=release)
+# What a release is built with stands beside its code: requirements, the build system, the versions of its image.
+BESIDE = r"^(requirements[^/]*\.txt|requirements/[^/]*\.txt|pyproject\.toml|docker/versions\.json)$"
+
+READER = Reader(engine="vllm", source=Package(name="vllm", oldest="0.2.7", also=BESIDE), read=release)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -30,9 +30,9 @@ from askew.resolve.resolve import GPU_MODEL, resolve
 from askew.resolve.workload import Resolved, Snapshot
 
 _OTHER, _ENV, _PACKAGES = "runtime.arguments.unmapped", "runtime.env", "runtime.packages"
-# Engines whose sizes depend on the GPU draw the line at 70 GiB and at the name (H100, H200, MI300X), and an A100 of
-# 80 GB falls on either side of it, by release.
-_GPUS = ("a100-80gb-sxm", "h100-80gb-sxm")
+# Engines whose sizes depend on the GPU draw the lines at 70 and 160 GiB and at the name (H100, H200, MI300X), and an
+# A100 of 80 GB falls on either side, by release; older than compute capability 8.0 is a class of its own.
+_GPUS = ("a100-80gb-sxm", "b200", "h100-80gb-sxm", "t4")
 
 # These say which release runs, which is what was asked.
 _IDENTITY = ("runtime.engine.", "runtime.image", "model.id", "model.source", "model.served_names")
@@ -61,13 +61,6 @@ _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "runtime.structured_output_backend": ("quality", "latency", "compatibility"),
     "runtime.packages": ("compatibility",),
     "serving.": ("compatibility",),
-}
-# A metric that went with another of the same meaning in its place, https://docs.vllm.ai/en/latest/usage/metrics.html
-_SUCCESSORS: Mapping[str, str] = {
-    "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc",
-    "vllm:gpu_prefix_cache_queries": "vllm:prefix_cache_queries",
-    "vllm:gpu_prefix_cache_hits": "vllm:prefix_cache_hits",
-    "vllm:time_per_output_token_seconds": "vllm:inter_token_latency_seconds",
 }
 
 
@@ -111,8 +104,9 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     cited = {source for one in changes for source in one.sources}
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
-    changes.extend(_requests(before, after, exposed))
-    changes.extend(_packages(before, after, exposed))
+    more = (*_requests(before, after, exposed), *_packages(before, after, exposed))
+    # An effective fact tells it where it has the same name, or is the entry of the package.
+    changes.extend(one for one in more if told.isdisjoint((one.name, f"{_PACKAGES}[{one.name}]")))
     changes.extend(_metrics(before, after, exposed))
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
@@ -297,8 +291,8 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
         written = _written(exposed, (name, *was.names))
         now = new.get(name)
         if now is None:
-            if name.startswith("--no-") and name in aliases:
-                continue  # the toggle is listed under its other name and takes this one as before
+            if (name.startswith("--no-") and name in aliases) or name.startswith("image "):
+                continue  # the toggle is listed under its other name; of an image it is not known what it has
             if exposed is None or written:
                 yield _gone(before, after, name, was, aliases.get(name, ""), written)
         elif (
@@ -312,7 +306,7 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
     # What llama-cpp-python bundles was not read in its first releases: nothing is said to be new there.
     bundled = any(state.at.startswith("vendor/") for state in old.values())
     for name, state in sorted(new.items()):
-        if name in earlier or any(alias in old for alias in state.names):
+        if name in earlier or any(alias in old for alias in state.names) or name.startswith("image "):
             continue
         if state.at.startswith("vendor/") and not bundled:
             continue
@@ -507,7 +501,7 @@ def _core(release: Release) -> str:
     """The generation of the engine that runs unless something stops it, in releases that have two; else empty."""
     if not any(one.core for one in release.metrics.values()):
         return ""
-    entry = _flat(_read(release, _GPUS[1])).get((_ENV, "VLLM_USE_V1"))
+    entry = _flat(_read(release, "h100-80gb-sxm")).get((_ENV, "VLLM_USE_V1"))
     return {"0": "v0", "1": "v1"}.get(str(entry.value), "") if entry is not None and entry.state == "known" else ""
 
 
@@ -532,10 +526,7 @@ def _metrics(before: Release, after: Release, exposed: _Exposed | None) -> Itera
         used = _queried(name, exposed.documents) if exposed is not None else ()
         if exposed is not None and not used:
             continue
-        total = "_total" if name.endswith("_total") else ""
-        heir = was.heir.removesuffix("_total") or _SUCCESSORS.get(name.removesuffix(total), "")
-        heir = heir + total if heir else ""
-        heir = heir if heir in after.metrics and not after.metrics[heir].hidden else ""
+        heir = was.heir if was.heir in after.metrics and not after.metrics[was.heir].hidden else ""
         yield Change(
             name=name,
             kind="metric",
@@ -548,7 +539,17 @@ def _metrics(before: Release, after: Release, exposed: _Exposed | None) -> Itera
             + "; autoscalers, alerts and dashboards that ask for it get nothing",
             sources=_at(before, was),
             used_at=used,
+            queried_by=_public(after.engine, name),
         )
+
+
+def _public(engine: str, metric: str) -> tuple[str, ...]:
+    """The public queries that ask for a metric: what each is, and its address."""
+    plain = metric.removesuffix("_total")
+    asking = (
+        query for query in versions.queries(engine) if plain in [one.removesuffix("_total") for one in query.metrics]
+    )
+    return tuple(f"{query.what}: {query.address}" for query in asking)
 
 
 # The deployment

@@ -71,7 +71,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 class Unmapped(msgspec.Struct, frozen=True, kw_only=True):
     """An argument that no table knows: its name as written and the words up to the next one.
 
-    ``reason`` is set where the words are not known: an expansion that may hold any argument.
+    ``reason`` is set where the words are not known: an expansion that may hold any argument. ``gone`` says that the
+    release refuses it and an older one did not.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Unmapped(msgspec.Struct, frozen=True, kw_only=True):
     token: Token
     order: int = 0
     reason: str = ""
+    gone: str = ""
 
     @property
     def text(self) -> str:
@@ -347,18 +349,26 @@ class _Parser:
                     break
                 after += 1
             values = tuple(words[index + 1 : after])
-        self.unmapped.append(Unmapped(name=written, values=values, token=word, order=index, reason=word.unknown or ""))
+        gone = f"{self.release()} has no {written} any more" if self.is_removed(entry) else ""
+        self.unmapped.append(
+            Unmapped(name=written, values=values, token=word, order=index, reason=word.unknown or "", gone=gone)
+        )
         if not reported and not (word.unknown and "=" not in word.text):
             self.report_unknown(word, written, entry)
         return after
 
-    def report_unknown(self, word: Token, written: str, entry: Entry | None) -> None:
+    def release(self) -> str:
         title, version = self.table.title, self.table.version
-        release = f"{title} {version}" if version else title
-        message = f"{release} has no argument {written}"
-        removed = (
-            entry is not None and bool(entry.flag.until) and not has("", entry.flag.until, version, self.table.releases)
-        )
+        return f"{title} {version}" if version else title
+
+    def is_removed(self, entry: Entry | None) -> bool:
+        """Whether the release came after the last one with the argument."""
+        until = entry.flag.until if entry is not None else ""
+        return bool(until) and not has("", until, self.table.version, self.table.releases)
+
+    def report_unknown(self, word: Token, written: str, entry: Entry | None) -> None:
+        message = f"{self.release()} has no argument {written}"
+        removed = self.is_removed(entry)
         if removed and entry is not None:
             message += f": it was removed in {entry.flag.until}"
         elif entry is not None and entry.flag.since:

@@ -378,8 +378,9 @@ def _word(given: Given) -> str:
 
 
 def _as_observation(unmapped: Unmapped, origin: Origin) -> Observation:
-    reason = unmapped.reason or next((value.unknown for value in unmapped.values if value.unknown), None)
-    value: Value | Unknown = Unknown(reason, text=unmapped.token.text) if reason else unmapped.text
+    reason = unmapped.reason or next((value.unknown for value in unmapped.values if value.unknown), unmapped.gone)
+    written = unmapped.token.text if not unmapped.gone else unmapped.text
+    value: Value | Unknown = Unknown(reason, text=written) if reason else unmapped.text
     where = places(unmapped.token, *unmapped.values)
     return _observation(
         "runtime.arguments.unmapped", value, origin, where, unmapped.name, unmapped.order, unmapped.text

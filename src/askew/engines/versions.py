@@ -144,6 +144,18 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(found)
 
 
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A public dashboard, rule or autoscaler that asks for metrics of an engine.
+
+    ``what`` says what it is, ``address`` where it stands, at one commit or tag. ``metrics`` are names without the
+    suffixes that Prometheus adds to a histogram.
+    """
+
+    what: str
+    address: str
+    metrics: tuple[str, ...]
+
+
 _State = TypeVar("_State", Default, Metric)
 
 
@@ -209,6 +221,12 @@ def _decoded(path: str, form: type[_Form]) -> _Form | None:
 def history(engine: str) -> History | None:
     """All releases of ``engine`` with their changes, or None where this build has them one by one, or none."""
     return _decoded(os.path.join(_folder(engine), "history.json"), History)
+
+
+@functools.lru_cache(maxsize=8)
+def queries(engine: str) -> tuple[Query, ...]:
+    """The public queries of metrics of ``engine`` that this build knows: ``engines/<engine>/queries.json``."""
+    return _decoded(os.path.join(os.path.dirname(_folder(engine)), "queries.json"), tuple[Query, ...]) or ()
 
 
 @functools.lru_cache(maxsize=32)

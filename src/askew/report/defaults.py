@@ -25,6 +25,7 @@ Effect: TypeAlias = Literal["quality", "latency", "throughput", "memory", "compa
 
 _ORDER = {severity: index for index, severity in enumerate(SEVERITIES)}
 _LONG = 60  # characters of one value
+_SHOWN = 3  # of the public queries of a metric
 _COLOURS: dict[str, str] = {"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2"}
 
 
@@ -33,7 +34,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     ``old`` and ``new`` are None where there is no value; where there is no single one, ``old_depends`` and
     ``new_depends`` say on what it depends. ``used_at`` are the places in the source of
-    ``--flags`` that rely on what changed.
+    ``--flags`` that rely on what changed; ``queried_by`` are public dashboards, rules and autoscalers that do.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     used_at: tuple[str, ...] = ()
     old_depends: str | None = None
     new_depends: str | None = None
+    queried_by: tuple[str, ...] = ()
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +105,8 @@ def _change(change: Change, style: Style, width: int) -> Iterator[str]:
     label = style.paint(change.severity.upper(), _COLOURS[change.severity])
     yield f"{label}  {style.paint(clean(change.name), '1')}"
     yield from wrap(clean(change.summary), width, "  ", style)
-    if change.kind in ("default", "rule", "dependency", "image", "api"):
+    field = change.kind == "api" and change.old is None and change.new is None  # one that came or went
+    if change.kind in ("default", "rule", "dependency", "image", "api") and not field:
         old = "depends" if change.old_depends else _value(change.old)
         new = "depends" if change.new_depends else _value(change.new)
         yield from wrap(f"{old} → {new}", width, "  ", style)
@@ -119,6 +122,10 @@ def _change(change: Change, style: Style, width: int) -> Iterator[str]:
         yield from wrap(line, width, "  ", style)
     for place in change.used_at:
         yield f"  used at: {clean(place)}"
+    for query in change.queried_by[:_SHOWN]:
+        yield from wrap(f"asked for by {clean(query)}", width, "  ", style, hang=2)
+    if len(change.queried_by) > _SHOWN:
+        yield f"  asked for by {len(change.queried_by) - _SHOWN} more public ones, which --format json lists"
     for source in change.sources:
         yield "  " + style.paint(f"source: {clean(source)}", "2")
 

@@ -243,7 +243,7 @@ def test_the_file_of_the_machine_stands_below_variables() -> None:
 def test_a_malformed_file_of_the_machine_is_a_problem_at_its_line() -> None:
     files = {"/etc/llama.cpp/config.ini": "ctx-size = 1\n[*\n"}
     (problem,) = ENGINE.read(launch_of("-m a.gguf", files=files)).problems
-    assert (problem.kind, problem.locations[0].line) == ("malformed", 2)
+    assert (problem.kind, problem.locations[0].line) == ("unreadable", 2)
     assert "expected [section] or key = value" in problem.message
 
 
@@ -311,6 +311,7 @@ def test_a_malformed_settings_file_is_a_problem_at_its_line(text: str, line: int
     words = "python -m llama_cpp.server --config_file /c.yaml"
     launch = launch_of(words, image=PYTHON_IMAGE, implicit=False, files={"/c.yaml": text})
     (problem,) = ENGINE.read(launch).problems
+    assert problem.kind == "unreadable" and "models:" in problem.suggestion
     assert says in problem.message
     assert problem.locations[0].line >= line
     assert problem.locations[0].source == "/c.yaml"

@@ -68,20 +68,20 @@ def facts(
         ("OLLAMA_FLASH_ATTENTION", "please", "runtime.attention_backend", "flash_attn"),
         ("OLLAMA_MAX_QUEUE", "16", "serving.queue", {"max_requests": 16}),
         ("OLLAMA_HOST", "0.0.0.0:8080", "serving.port", 8080),
-        ("OLLAMA_KEEP_ALIVE", "24h", "runtime.env", {"OLLAMA_KEEP_ALIVE": "24h"}),
-        ("OLLAMA_MAX_LOADED_MODELS", "2", "runtime.env", {"OLLAMA_MAX_LOADED_MODELS": "2"}),
+        ("OLLAMA_KEEP_ALIVE", "24h", "runtime.env", "24h"),
+        ("OLLAMA_MAX_LOADED_MODELS", "2", "runtime.env", "2"),
     ],
 )
 def test_variables(name: str, word: str, fact: str, value: object) -> None:
     found = facts({name: word})[fact]
-    assert found.value == value
-    entry = next(iter(found.entries.values()), found)
+    entry = found.entries.get(name, found) if fact == "runtime.env" else next(iter(found.entries.values()), found)
+    assert (entry.value if fact == "runtime.env" else found.value) == value
     assert (entry.origin, entry.locations) == ("env", (AT,))
 
 
 @pytest.mark.parametrize("name", ["OLLAMA_DEBUG", "OLLAMA_MODELS", "OLLAMA_ORIGINS", "OLLAMA_MODEL", "OLLAMA_BASE_URL"])
 def test_what_changes_no_answer_is_no_environment(name: str) -> None:
-    assert "runtime.env" not in facts({name: "x"})
+    assert facts({name: "x"})["runtime.env"].value == {"OLLAMA_NUM_PARALLEL": "1"}
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,10 @@ def test_where_a_model_comes_from(model: str, source: str) -> None:
 def test_a_malformed_modelfile_is_a_problem_at_its_line(text: str, line: int, says: str) -> None:
     reading = ENGINE.read(launch_of(files={MODELFILE: text}))
     (problem,) = reading.problems
-    assert problem.kind == "malformed"
-    assert (problem.locations[0].source, problem.locations[0].line) == (MODELFILE, line)
+    assert problem.kind == "unreadable"
+    at = problem.locations[0]
+    assert (at.source, at.line, at.column) == (MODELFILE, line, 1)
+    assert "FROM llama3.2" in problem.suggestion
     assert says in problem.message
     assert resolve(reading.observations, reading.rules)["runtime.max_num_seqs"].value == 1
 
@@ -399,3 +401,8 @@ def test_variables_of_the_corpus_are_known(shared: Path) -> None:
     assert unmapped == 0
     assert known >= 3
     assert len(unknown) <= 0.03 * (known + len(unknown)), unknown
+
+
+def test_an_image_for_amd_says_so() -> None:
+    assert facts(image="ollama/ollama:0.11.0-rocm")["hardware.gpu.vendor"].value == "amd"
+    assert "hardware.gpu.vendor" not in facts(image="ollama/ollama:0.11.0")

@@ -318,8 +318,15 @@ def test_config_file_gives_way_to_the_command_line() -> None:
 )
 def test_a_config_file_that_cannot_be_read(files: dict[str, str], problems: int) -> None:
     reading = read("vllm serve m --config /c.yaml", files=files)
-    assert len(reading.problems) == problems
+    assert [one.kind for one in reading.problems] == ["unreadable"] * problems
+    assert all(one.locations[0].source == "config.yaml" and one.suggestion for one in reading.problems)
     assert facts(reading)["runtime.arguments.unmapped"].entries["--config"].state == "unknown"
+
+
+def test_a_config_file_that_cannot_be_read_says_where() -> None:
+    (problem,) = read("vllm serve m --config /c.yaml", files={"/c.yaml": "port: 8000\ndtype: [a\nseed: 1\n"}).problems
+    assert (problem.locations[0].line, problem.locations[0].column) == (3, 5)
+    assert "expected ',' or ']'" in problem.message
 
 
 def test_revisions() -> None:

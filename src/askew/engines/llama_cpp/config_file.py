@@ -13,6 +13,7 @@ from askew.evidence.location import Location
 
 _LARGEST = 1 << 20  # a megabyte; real files have a few dozen lines
 _EXPECTED = "expected a map of server settings with a list 'models' of maps"
+EXPECTED = "write server settings at the top, and the settings of each model in a list: models: [{model: a.gguf}]"
 
 
 class Setting(msgspec.Struct, frozen=True):

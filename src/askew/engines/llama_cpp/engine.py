@@ -9,10 +9,11 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Dialect, Given, Parsed, Table, parse, places, table
+from askew.engines.builds import vendor_rules
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.llama_cpp import python_flags, system_config
-from askew.engines.llama_cpp.config_file import Setting
+from askew.engines.llama_cpp.config_file import EXPECTED, Setting
 from askew.engines.llama_cpp.config_file import read as read_config
 from askew.engines.llama_cpp.defaults import builds, default_rules, defaults
 from askew.engines.llama_cpp.flags import flags, variables
@@ -99,7 +100,7 @@ class LlamaCpp(msgspec.Struct, frozen=True):
         problems = (*(_dated(one) for one in (*noted.problems, *below.problems)), *_strays(parsed, title))
         return Reading(
             observations=tuple(observations),
-            rules=default_rules(version, python, slots),
+            rules=(*default_rules(version, python, slots), *vendor_rules(launch.image)),
             problems=problems,
             version=version,
             mapped=noted.mapped + below.mapped,
@@ -262,7 +263,12 @@ def _read_system(launch: Launch, version: str | None, title: str) -> Noted:
     entries, refused = system_config.read(launch)
     observations: list[Observation] = []
     problems = [
-        Problem(kind="malformed", message=f"{title} refuses its file: {one.message}", locations=(one.location,))
+        Problem(
+            kind="unreadable",
+            message=f"{title} refuses its file: {one.message}",
+            locations=(one.location,),
+            suggestion=system_config.EXPECTED,
+        )
         for one in refused
     ]
     for order, entry in enumerate(entries):
@@ -408,8 +414,8 @@ def _read_file(path: Token, launch: Launch, title: str) -> Noted:
     where = (*((file.at,) if file.at is not None else ()), *places(path))
     if file.malformed:
         problem = Problem(
-            kind="malformed", message=f"{title} refuses its settings file: {file.malformed}", locations=where,
-            argument="--config_file", value=path.text,
+            kind="unreadable", message=f"{title} refuses its settings file: {file.malformed}", locations=where,
+            argument="--config_file", value=path.text, suggestion=EXPECTED,
         )  # fmt: skip
         return Noted((_unseen(file.malformed, where),), (problem,))
     if file.unknown:

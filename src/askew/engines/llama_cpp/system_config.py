@@ -17,6 +17,7 @@ from askew.evidence.location import Location
 _LARGEST = 1 << 20  # a megabyte; real files have a few dozen lines
 _SYSTEM, _USER = "/etc/llama.cpp/config.ini", "/.config/llama.cpp/config.ini"
 _HEADER = r"\[\s*([^\]]+?)\s*\]\s*(?:[;#].*)?"
+EXPECTED = "write [section] or key = value on each line, the key an argument without its dashes"
 _ENTRY = r"([A-Za-z_][\w.-]*)[ \t]*=[ \t]*(.*?)[ \t]*(?:[;#].*)?"
 
 
@@ -56,7 +57,7 @@ def _read(path: str, content: Content) -> list[Entry] | Malformed:
     own: list[Entry] = []
     section = "default"
     for index, line in enumerate(content.text.split("\n")):
-        text, at = line.strip(), content.place(index)
+        text, at = line.strip(), content.place(index, len(line) - len(line.lstrip()))
         if not text or text[0] in ";#":
             continue
         header, entry = re.fullmatch(_HEADER, text), re.fullmatch(_ENTRY, text)

@@ -14,4 +14,5 @@ RECOGNITION = Recognition(
     images=(r"(?:^|/)ollama/ollama(?=$|[:@])", r"(?:^|/)ollama(?=$|[:@])"),
     starts=("ollama serve",),
     image="ollama/ollama:{}",
+    files=("Modelfile", "modelfile", "*.Modelfile", "*.modelfile", "Modelfile.*"),
 )

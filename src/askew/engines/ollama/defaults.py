@@ -132,6 +132,23 @@ def _by_memory(known: Mapping[str, Value]) -> Value | Unknown:
     return min(length, trained) if isinstance(trained, int) else length
 
 
+def _slots(version: str | None) -> Rule:
+    """Whether the slots are fixed: ``OLLAMA_NUM_PARALLEL`` is 0 in older releases, one slot or four by free memory."""
+    release = versions.load("ollama", version)
+    entry = release.variables.get("OLLAMA_NUM_PARALLEL") if release is not None else None
+
+    def compute(known: Mapping[str, Value]) -> Value | Unknown:
+        if release is None or entry is None or entry.kind == "rule":
+            return Unknown("the default changed between releases", _PS)
+        return str(entry.value) if entry.value else "0"
+
+    return Rule(
+        fact="runtime.env", key="OLLAMA_NUM_PARALLEL", needs=(), compute=compute,
+        because="0 takes one slot or four by free memory, every other number is the number of slots",
+        location=release.where(entry) if release is not None and entry is not None else None,
+    )  # fmt: skip
+
+
 def _tokens(known: Mapping[str, Value]) -> Value | Unknown:
     length, slots = known["runtime.max_model_len"], known["runtime.max_num_seqs"]
     if isinstance(length, int) and isinstance(slots, int):
@@ -149,6 +166,7 @@ def _undecided(fact: str, reason: str, look: str) -> Rule:
 def default_rules(version: str | None) -> tuple[Rule, ...]:
     """The computed defaults of a release."""
     found = [
+        _slots(version),
         Rule(
             fact="runtime.kv_cache.tokens", needs=("runtime.max_model_len", "runtime.max_num_seqs"), compute=_tokens,
             because="each slot has the whole length", confidence="likely",

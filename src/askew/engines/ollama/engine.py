@@ -8,6 +8,7 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import Dialect, Given, Table, parse, places, table
+from askew.engines.builds import vendor_rules
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
@@ -90,10 +91,15 @@ class Ollama(msgspec.Struct, frozen=True):
         observations.extend(
             environment(launch, expressed=_EXPRESSED, inert=_INERT | _NOT_OF_THE_SERVER, prefixes=_PREFIXES)
         )
+        if "OLLAMA_NUM_PARALLEL" in launch.env:  # the number of slots says it
+            said_elsewhere = Unknown("runtime.max_num_seqs says it", missing=True)
+            observations.append(
+                Observation(fact="runtime.env", key="OLLAMA_NUM_PARALLEL", value=said_elsewhere, origin="env")
+            )
         observations.extend(defaults(version, _is_official(launch)))
         return Reading(
             observations=tuple(observations),
-            rules=default_rules(version),
+            rules=(*default_rules(version), *vendor_rules(launch.image)),
             problems=(*noted.problems, *said.problems, *file.problems, *_strays(parsed.positionals, title)),
             version=version,
             mapped=noted.mapped + said.mapped + file.mapped,
@@ -220,8 +226,8 @@ def _read_modelfile(launch: Launch, title: str) -> Noted:
     files = [modelfile.read(path, launch.files[path]) for path in paths]
     problems = tuple(
         Problem(
-            kind="malformed", message=f"{title} refuses its Modelfile: {file.malformed}", locations=(file.location,),
-            argument=file.path,
+            kind="unreadable", message=f"{title} refuses its Modelfile: {file.malformed}", locations=(file.location,),
+            argument=file.path, suggestion=modelfile.EXPECTED,
         )
         for file in files
         if file.malformed

@@ -17,6 +17,7 @@ _COMMANDS = (
     "requires",
 )  # fmt: skip
 _QUOTES = '"""'
+EXPECTED = "a Modelfile has a command and its value on each line: FROM llama3.2, PARAMETER num_ctx 8192"
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ class Modelfile(msgspec.Struct, frozen=True, kw_only=True):
     """The commands of a file, or where and why Ollama refuses it."""
 
     path: str
-    location: Location
+    location: Location  # of the line that is refused, with its column
     commands: tuple[Command, ...] = ()
     malformed: str = ""
 
@@ -54,8 +55,8 @@ def read(path: str, content: Content) -> Modelfile:
     commands: list[Command] = []
     index = 0
     while index < len(lines):
-        at, number = content.place(index), index + 1
-        line = lines[index].strip()
+        line, number = lines[index].strip(), index + 1
+        at = content.place(index, len(lines[index]) - len(lines[index].lstrip()))
         index += 1
         if not line or line.startswith("#"):
             continue
@@ -93,5 +94,7 @@ def read(path: str, content: Content) -> Modelfile:
         unknown = next((why for part, why in content.unknown.items() if part and part in rest), None)
         commands.append(Command(name, parameter, Token(rest, at, unknown)))
     if not any(command.name == "from" for command in commands):
-        return Modelfile(path=path, location=content.location, malformed=f"{path}: expected a line FROM with the model")
+        return Modelfile(
+            path=path, location=content.place(0, 0), malformed=f"{path}: expected a line FROM with the model"
+        )
     return Modelfile(path=path, location=content.location, commands=tuple(commands))

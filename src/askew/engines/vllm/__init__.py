@@ -5,7 +5,7 @@ from askew.engines.interface import Recognition
 # Builds of vLLM for other hardware and by other publishers keep its name; routers, exporters, simulators and benchmarks
 # have it in their names too, so that only known words may follow it.
 _BUILD = (
-    r"(?:openai|cpu|gpu|cuda|rocm|tpu|hpu|gaudi|xpu|neuron|ascend|openvino|spyre|rbln|arm64|arm|aarch64|x86|env|server|"
+    r"(?:openai|cpu|gpu|cuda|rocm|tpu|hpu|gaudi|xpu|neuronx?|inference|ascend|openvino|spyre|rbln|arm64|arm|aarch64|x86|env|server|"
     r"serve|dev|nightly|release|repo|omni|nixl|lmcache|kvcache|aibrix|distributed|ubi\d|rhel\d|ubuntu|cu\d+|gptoss|base)"
 )
 _END = r"(?=$|[:@])"
@@ -23,7 +23,7 @@ RECOGNITION = Recognition(
         r"(?:\S*/)?python[\d.]*(?: -[A-Za-z]+)* (?:\S*/)?vllm serve(?= |$)",
     ),
     images=(
-        rf"(?:^|/)(?:llmd-|llm-scaler-|pytorch-)?vllm(?:[-_]{_BUILD})*{_END}",
+        rf"(?:^|/)(?:llmd-|llm-scaler-|pytorch-|pytorch-inference-)?vllm(?:[-_]{_BUILD})*{_END}",
         rf"ghcr\.io/llm-d/llm-d(?:-(?:cuda|rocm|xpu|cpu|hpu|aws|gb200|dev))*{_END}",
     ),
     starts=("vllm serve org/model", "python3 -m vllm.entrypoints.openai.api_server"),

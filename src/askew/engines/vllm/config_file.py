@@ -17,12 +17,16 @@ _LARGEST = 1 << 20  # a megabyte; real files have a few dozen lines
 _MOST = 20_000  # values once every alias is written out
 
 
+EXPECTED = "write a map from argument to value: max-model-len: 8192"
+
+
 class ConfigFile(msgspec.Struct, frozen=True):
-    """The words that a file stands for, or why they are not known."""
+    """The words that a file stands for, or why they are not known; ``at`` is the place where it is malformed."""
 
     words: tuple[Token, ...] = ()
     unknown: str = ""
     malformed: str = ""
+    at: Location | None = None
 
 
 def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
@@ -33,7 +37,8 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
     if content is None:
         return ConfigFile(unknown=f"{path.text} is not among the files that the sources show")
     if len(content.text) > _LARGEST:
-        return ConfigFile(malformed=f"{path.text} has {len(content.text)} characters: no file of arguments")
+        large = f"{path.text} has {len(content.text)} characters: no file of arguments"
+        return ConfigFile(malformed=large, at=content.location)
     import yaml
 
     try:
@@ -43,9 +48,11 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
             if root is None:
                 return ConfigFile()
             if not isinstance(root, yaml.MappingNode):
-                return ConfigFile(malformed=f"{path.text} must hold a map from argument to value")
+                where = _at(content, root.start_mark)
+                return ConfigFile(malformed=f"{path.text} must hold a map from argument to value", at=where)
             if _size(root, {}) > _MOST:
-                return ConfigFile(malformed=f"{path.text} holds aliases that write out to more than {_MOST} values")
+                vast = f"{path.text} holds aliases that write out to more than {_MOST} values"
+                return ConfigFile(malformed=vast, at=content.location)
             words: list[Token] = []
             for key, value in root.value:
                 where = _at(content, key.start_mark)
@@ -61,8 +68,10 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
         finally:
             loader.dispose()
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return ConfigFile(malformed=f"{path.text} is not valid YAML: {first}")
+        mark = getattr(error, "problem_mark", None)
+        why = getattr(error, "problem", None) or (str(error).splitlines() or [""])[0] or type(error).__name__
+        where = _at(content, mark) if mark is not None else content.location
+        return ConfigFile(malformed=f"{path.text} is not valid YAML: {why}", at=where)
 
 
 def _size(node: object, sizes: dict[int, int]) -> int:

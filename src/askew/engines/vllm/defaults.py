@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from askew.engines.versions import Release, Stable, release_key
-from askew.engines.vllm import generations
+from askew.engines.vllm import generations, switches
 from askew.engines.vllm.generations import GIB, Setting
 from askew.engines.vllm.readers import OTHER, as_text
 from askew.evidence.location import Location
@@ -114,11 +116,21 @@ def rules(setting: Setting | None, *, longest: bool) -> tuple[Rule, ...]:
     """
     found = [*_ANY, _context(longest)]
     if setting is not None:
-        found += generations.rules(setting)
-        found += [_graphs(setting), _api_servers(setting)]
+        ruled = [*generations.rules(setting), *switches.rules(setting), _graphs(setting)]
         if "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS" in setting.release.variables:
-            found.append(_graph_memory(setting))
+            ruled.append(_graph_memory(setting))
+        found += [_elsewhere(one, setting.platform) for one in ruled] if setting.platform else ruled
+        found.append(_api_servers(setting))
     return tuple(found)
+
+
+def _elsewhere(rule: Rule, platform: str) -> Rule:
+    """A rule of CUDA, in a build for something else: each platform overrides defaults of its own.
+
+    ``check_and_update_config`` of ``vllm/platforms``, and of the plug-ins that bring a platform.
+    """
+    why = Unknown(f"vLLM decides it by the platform, and the image is a build for {platform}")
+    return msgspec.structs.replace(rule, needs=(), uses=(), compute=lambda facts: why)
 
 
 def options(release: Release) -> tuple[Observation, ...]:
@@ -177,8 +189,6 @@ def cuda(release: Release) -> tuple[Value, Location] | None:
 
 def _text(value: Value) -> str:
     """A default as the text of an option reads it."""
-    import msgspec
-
     return as_text((value if isinstance(value, str) else msgspec.json.encode(value).decode(),))  # type: ignore[return-value]
 
 
@@ -188,13 +198,6 @@ def guided(release: Release) -> Value:
     if entry is not None and isinstance(entry.value, str):
         return entry.value
     return "auto" if release_key(release.version) >= (0, 11) else None
-
-
-def asynchronous(release: Release) -> Value | Unknown:
-    """Whether scheduling overlaps with execution: off until 0.14, then by what else is used."""
-    if release_key(release.version) < (0, 14):
-        return False
-    return Unknown("vLLM overlaps scheduling unless another setting forbids it")
 
 
 def _graphs(setting: Setting) -> Rule:
@@ -215,7 +218,7 @@ def _graphs(setting: Setting) -> Rule:
         fact="runtime.compilation",
         key="cudagraph_mode",
         needs=(),
-        uses=(generations.GPU, "runtime.enforce_eager"),
+        uses=(generations.GPU, generations.VENDOR, "runtime.enforce_eager"),
         compute=compute,
         because="CUDA graphs of models that generate text, where no other level of compilation is asked for",
         confidence="likely",

@@ -9,6 +9,7 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Given, Parsed, Table, parse, places, table
+from askew.engines.builds import build_of, vendor_rules
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, observe, read_arguments, variable_value
 from askew.engines.vllm import config_file, defaults
@@ -46,6 +47,17 @@ _VENDORS = (
 )
 # Elsewhere a tag must be the release and words for its platform: a commit, a date or a patch makes another build.
 _PLAIN_TAG = r"(?a)v?\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?(?:-(?:cu\d+|x86_64|aarch64|a(?:rm|md)64|cpu|gpu|xpu|ubi\d+))*"
+# Tags of these begin with the release, and go on with words of their own.
+# https://docs.aws.amazon.com/deep-learning-containers/ and https://awsdocs-neuron.readthedocs-hosted.com
+_LEADS = (
+    r"\.dkr\.ecr\.[\w.-]+/vllm$|public\.ecr\.aws/deep-learning-containers/vllm$|"
+    r"/(?:pytorch-inference-)?vllm(?:-inference)?-neuronx$"
+)
+# vLLM Ascend numbers itself after the vLLM it belongs to, with candidates and later releases of its own.
+# https://docs.vllm.ai/projects/ascend/en/latest/community/versioning_policy.html
+_ASCEND = r"(?a)v?(\d+\.\d+\.\d+)(?:rc\d+|\.post\d+)?(?:-[\w.-]+)?"
+# vLLM in NVIDIA's monthly images: https://docs.nvidia.com/deeplearning/frameworks/vllm-release-notes/
+_NVIDIA = {"25.10": "0.10.2", "26.01": "0.11.1", "26.03": "0.17.1", "26.05": "0.20.1", "26.10": "0.31.0"}
 _NAMED_IN_TAG = r"(?:^|[-_.])vllm[-_]?v?(\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?)(?=$|[-_.+])"
 
 _MOVING_REVISIONS = frozenset({"main", "master", "head", "latest"})
@@ -115,7 +127,7 @@ class Vllm:
             observations, rules = _doubted(observations, rules, "likely" if alike else "possible", doubt, cited=True)
         return Reading(
             observations=tuple(_without_key(one) for one in observations),
-            rules=rules,
+            rules=(*rules, *vendor_rules(launch.image)),
             problems=tuple(problems),
             version=version,
             mapped=mapped,
@@ -191,7 +203,16 @@ def _setting(
         throughput=_last(given, "--performance-mode") == "throughput",
         pooling=pooling,
         steps=_last(given, "--num-scheduler-steps") not in ("", "1"),
+        executor=_last(given, "--distributed-executor-backend"),
+        platform=_platform(launch),
     )
+
+
+def _platform(launch: Launch) -> str:
+    """What the image is built for, where that is neither CUDA nor ROCm."""
+    reference = read_image(launch.image)
+    build = build_of(reference) if reference is not None else None
+    return build.word if build is not None and build.vendor != "amd" else ""
 
 
 class _Filed(msgspec.Struct, frozen=True):
@@ -210,6 +231,13 @@ def stated_release(image: ImageReference) -> str | None:
     if named is not None:
         return image_tag_version(named[1])
     name = image.name
+    if name == "nvcr.io/nvidia/vllm":
+        return _NVIDIA.get(image.tag.partition("-")[0])
+    if name.endswith("/vllm-ascend"):
+        ascend = re.fullmatch(_ASCEND, image.tag)
+        return ascend[1] if ascend is not None else None
+    if re.search(_LEADS, name):
+        return image_tag_version(image.tag.partition("-")[0])
     named_so = name.endswith(_OWN_TAG) or "/vllm-openai" in name
     plain = named_so and not name.startswith(_VENDORS) and re.fullmatch(_PLAIN_TAG, image.tag)
     if plain or name.startswith("docker.io/vllm/"):
@@ -300,11 +328,12 @@ def _config(parsed: Parsed, launch: Launch, flags: Table) -> _Filed:
         reason = found.unknown or found.malformed
         where = places(*one.values)
         problem = Problem(
-            kind="malformed",
+            kind="unreadable",
             message=f"vLLM refuses --config: {reason}",
-            locations=where,
+            locations=(*((found.at,) if found.at is not None else ()), *where),
             argument="--config",
             value=one.values[0].text,
+            suggestion=config_file.EXPECTED,
         )
         value = Unknown(f"arguments in a config file: {reason}", text=one.values[0].text)
         return _Filed(
@@ -472,6 +501,8 @@ def _environment(
 ) -> tuple[list[Observation], list[Problem]]:
     reads = release.variables if release is not None else ()
     found = list(environment(launch, expressed=EXPRESSED, inert=INERT, reads=reads))
+    if release is not None and exact and release.variables:
+        found = [_as_read(one, release) for one in found if one.key != "VLLM_USE_V1" or one.key in release.variables]
     problems: list[Problem] = []
     backend = launch.env.get("VLLM_ATTENTION_BACKEND")
     if backend is not None and (release is None or "VLLM_ATTENTION_BACKEND" in release.variables):
@@ -500,13 +531,12 @@ def _unknown_variables(launch: Launch, release: versions.Release) -> list[Proble
 
     Others are left alone: scripts around the engine like its prefix too.
     """
-    known = versions.stable(NAME)
-    before = frozenset(known.variables) if known else frozenset()
+    others = _unread(release.version)
     problems = []
     for name, variable in launch.env.items():
         if not name.startswith("VLLM_") or name in release.variables or name in INERT:
             continue
-        if name in before and not _came_later(name, release.version):
+        if name in others and not _came_later(name, release.version):
             problems.append(
                 Problem(
                     kind="removed-argument",
@@ -533,6 +563,21 @@ def _unknown_variables(launch: Launch, release: versions.Release) -> list[Proble
                 )
             )
     return problems
+
+
+def _as_read(one: Observation, release: versions.Release) -> Observation:
+    """A variable of vLLM's that the release does not read is as if it were not set."""
+    if one.key not in _unread(release.version):
+        return one
+    why = f"vLLM {release.version} does not read it"
+    return msgspec.structs.replace(one, value=None, because=(*one.because, why))
+
+
+@functools.lru_cache(maxsize=16)
+def _unread(version: str) -> frozenset[str]:
+    """Variables of vLLM that other releases read and this one does not: what is set there changes nothing."""
+    known, release = versions.stable(NAME), versions.load(NAME, version)
+    return frozenset(known.variables).difference(release.variables) if known and release else frozenset()
 
 
 def _came_later(name: str, version: str) -> bool:
@@ -599,14 +644,15 @@ def _defaults(
             found.append(Observation(fact=fact, value=Unknown(why), origin="engine-default"))
     else:
         found.extend(defaults.options(release))
-        back_end, overlap = defaults.guided(release), defaults.asynchronous(release)
-        for fact, argument, value in (
-            ("runtime.structured_output_backend", "--guided-decoding-backend", back_end),
-            ("runtime.async_scheduling", "--async-scheduling", overlap),
-        ):
-            entry = release.arguments.get(argument)
-            where = (release.where(entry),) if entry is not None else ()
-            found.append(Observation(fact=fact, value=value, origin="engine-default", locations=where))
+        entry = release.arguments.get("--guided-decoding-backend")
+        found.append(
+            Observation(
+                fact="runtime.structured_output_backend",
+                value=defaults.guided(release),
+                origin="engine-default",
+                locations=(release.where(entry),) if entry is not None else (),
+            )
+        )
         built = defaults.cuda(release)
         if built is not None and _own_image(launch):
             found.extend(

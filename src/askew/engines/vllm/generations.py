@@ -25,6 +25,7 @@ from askew.resolve.rule import Rule
 
 GIB = 2**30
 GPU = "hardware.gpu.model"
+VENDOR = "hardware.gpu.vendor"
 LONG = 32768  # tokens of context above which V0 prefills in chunks
 
 Facts: TypeAlias = Mapping[str, Value]
@@ -95,6 +96,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     ``asked`` is ``VLLM_USE_V1`` where it is set. ``obstacle`` is an argument for which V0 may be kept. ``throughput``:
     ``--performance-mode throughput`` doubles the batch. ``pooling``: a pooling model is asked for, of which some can do
     neither chunked prefill nor prefix caching. ``steps``: several scheduler steps are asked for.
+    ``executor`` is ``--distributed-executor-backend`` where it is given. ``platform`` is what the image is built for,
+    where that is neither CUDA nor ROCm.
     """
 
     release: Release
@@ -103,6 +106,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     throughput: bool = False
     pooling: bool = False
     steps: bool = False
+    executor: str = ""
+    platform: str = ""
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -128,16 +133,34 @@ def core(setting: Setting, facts: Facts) -> Core | Unknown:
         return "v1" if setting.asked else "v0"
     if setting.obstacle:
         return Unknown(f"vLLM {name} keeps its older engine for some settings, and {setting.obstacle} may be one")
-    gpus = facts.get(GPU)
+    maker, gpus = maker_of(facts), facts.get(GPU)
+    if maker == "amd":
+        return "v0" if key < (0, 9, 2) else "v1"  # off by default for what is not CUDA until 0.9.1
+    if maker not in ("", "nvidia"):
+        return Unknown(f"vLLM {name} chooses between its two engines by the platform on {maker}")
     if isinstance(gpus, list) and gpus:
         from askew.knowledge.gpus import info
 
         gpu = info(str(gpus[0]))
-        if gpu.vendor != "nvidia":
-            return Unknown(f"vLLM {name} chooses between its two engines by the platform on {gpu.vendor}")
         if key < (0, 10, 2) and gpu.compute_capability and float(gpu.compute_capability) < 8:
             return "v0"
     return "v1"
+
+
+def maker_of(facts: Facts) -> str:
+    """Whose accelerators are used, as far as it is known."""
+    gpus = facts.get(GPU)
+    if isinstance(gpus, list) and gpus:
+        from askew.knowledge.gpus import info
+
+        return info(str(gpus[0])).vendor
+    return str(facts.get(VENDOR) or "")
+
+
+def _foreign(facts: Facts) -> Unknown | None:
+    """Why a default is not known that platforms other than CUDA and ROCm override."""
+    maker = maker_of(facts)
+    return Unknown(f"vLLM decides it by the platform on {maker}") if maker not in ("", "nvidia", "amd") else None
 
 
 def rules(setting: Setting) -> tuple[Rule, ...]:
@@ -164,7 +187,7 @@ def _generation(setting: Setting) -> Rule:
         fact="runtime.env",
         key="VLLM_USE_V1",
         needs=(),
-        uses=(GPU,),
+        uses=(GPU, VENDOR),
         compute=compute,
         because=f"the generation of vLLM's engine: {only}",
         confidence=_sure(setting),
@@ -183,7 +206,7 @@ def _logprobs(setting: Setting) -> Rule:
         fact="runtime.arguments.unmapped",
         key="--logprobs-mode",
         needs=(),
-        uses=(GPU,),
+        uses=(GPU, VENDOR),
         compute=compute,
         because="V0 returns log probabilities after penalties and temperature, V1 before them",
         confidence=_sure(setting),
@@ -197,7 +220,7 @@ def _chunked(setting: Setting) -> Rule:
     def compute(facts: Facts) -> Value | Unknown:
         found = core(setting, facts)
         if found == "v1":
-            return True
+            return _foreign(facts) or True
         if isinstance(found, Unknown):
             return found
         if key < (0, 5, 3):
@@ -215,7 +238,7 @@ def _chunked(setting: Setting) -> Rule:
         fact="runtime.chunked_prefill",
         needs=(),
         uses=(
-            *(GPU, "runtime.max_model_len", "runtime.lora.enabled", "runtime.speculative"),
+            *(GPU, VENDOR, "runtime.max_model_len", "runtime.lora.enabled", "runtime.speculative"),
             *(("runtime.prefix_caching",) if key < (0, 6, 3) else ()),
         ),
         compute=compute,
@@ -230,12 +253,12 @@ def _chunked(setting: Setting) -> Rule:
 def _prefix(setting: Setting) -> Rule:
     def compute(facts: Facts) -> Value | Unknown:
         found = core(setting, facts)
-        return found if isinstance(found, Unknown) else found == "v1"
+        return found if isinstance(found, Unknown) else _foreign(facts) or found == "v1"
 
     return Rule(
         fact="runtime.prefix_caching",
         needs=(),
-        uses=(GPU,),
+        uses=(GPU, VENDOR),
         compute=compute,
         because="V1 keeps prefixes of models that generate text, V0 does not",
         confidence="likely" if setting.key >= (0, 8) else "certain",
@@ -339,7 +362,7 @@ def _seqs(setting: Setting) -> Rule:
     )
 
 
-_BY_GPU = (GPU, "hardware.gpu.mig_profile", "runtime.expert_parallel", "runtime.data_parallel_size")
+_BY_GPU = (GPU, VENDOR, "hardware.gpu.mig_profile", "runtime.expert_parallel", "runtime.data_parallel_size")
 
 
 def _dtype(setting: Setting) -> Rule:
