@@ -43,7 +43,7 @@ def test_every_release_decodes(engine: str) -> None:
         assert (release.engine, release.version) == (engine, name)
         assert release.arguments
         for argument, entry in release.arguments.items():
-            assert argument.startswith("-"), (name, argument)
+            assert argument.startswith(("-", "image ")), (name, argument)
             assert entry.at.rpartition(":")[2].isdigit(), (name, argument)
             began = entry.since or name
             assert versions.release_key(began) <= versions.release_key(name)
