@@ -55,8 +55,6 @@ _SPREAD = {
     "model.source": "--model-id",
     "model.lora_adapters": "--lora-adapters",
     "runtime.lora.enabled": "--lora-adapters",
-    "runtime.cuda_graph.sizes": "--cuda-graphs",
-    "runtime.enforce_eager": "--cuda-graphs",
     "runtime.speculative": "--speculate",
 }
 
@@ -115,8 +113,8 @@ class TGI(msgspec.Struct, frozen=True):
         """See ``Engine.flag_for``. Where only a variable sets it: its name."""
         names = _table(version).names
         spread = _SPREAD.get(fact)
-        for flag in FLAGS:
-            if flag.fact == fact if spread is None else flag.names[0] == spread:
+        for flag in FLAGS:  # the entries of a map have an argument each, and none sets the whole
+            if (flag.fact == fact and not flag.key) if spread is None else flag.names[0] == spread:
                 entry = names.get(flag.names[0])
                 if entry is not None and entry.alive and entry.current:
                     return flag.names[0]
