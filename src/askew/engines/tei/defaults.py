@@ -234,7 +234,7 @@ def _dtype(now: Era | None, made: Made) -> Compute:
             # 0.2 had float32 for Apple's Accelerate alone.
             return "float16" if now.key < (0, 3) else "float32"
         if made.kind == "python":
-            return "bfloat16" if now.key >= (1, 7) else "float16"
+            return "bfloat16" if now.key >= (1, 6, 1) else "float16"
         if made.kind != "nvidia":
             return Unknown("float32 of a build for CPUs, float16 of one for NVIDIA GPUs; nothing shows which", _INFO)
         architecture = str(known.get("model.architecture") or "").lower()

@@ -33,7 +33,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--model-id", fact="model.id"),
     _flag("--revision", fact="model.revision"),
     _flag("--served-model-name", fact="model.served_names", since="1.9.0"),
-    # bfloat16 is for the builds with Python only, since 1.7.0; without it a build has two choices.
+    # bfloat16 is for the builds with Python only, since 1.6.1; without it a build has two choices.
     _flag("--dtype", fact="runtime.dtype", choices=("float16", "float32", "bfloat16")),
     _flag(
         "--pooling",
@@ -59,12 +59,12 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--tokenization-workers", fact=OTHER, key="--tokenization-workers"),
     _flag("--cors-allow-origin", takes="append", fact=OTHER, key="--cors-allow-origin"),
     _flag("--hf-api-token", irrelevant=_TOKEN),
-    _flag("--hf-token", irrelevant=_TOKEN, since="1.7.0"),
+    _flag("--hf-token", irrelevant=_TOKEN, since="1.6.1"),
     _flag("--json-output", takes="switch", irrelevant=_LOG),
-    _flag("--disable-spans", takes="switch", irrelevant=_LOG, since="1.7.0"),
+    _flag("--disable-spans", takes="switch", irrelevant=_LOG, since="1.6.1"),
     _flag("--otlp-endpoint", irrelevant=_TELEMETRY),
     _flag("--otlp-service-name", irrelevant=_TELEMETRY, since="1.3.0"),
-    _flag("--prometheus-port", irrelevant=_TELEMETRY, since="1.7.2"),
+    _flag("--prometheus-port", irrelevant=_TELEMETRY, since="1.7.1"),
     _flag("--uds-path", irrelevant="A socket between the processes of one container."),
     _flag("--huggingface-hub-cache", irrelevant="Where downloads are kept."),
     Flag(names=("--version", "-V"), takes="switch", irrelevant="It prints the version and ends."),
@@ -74,7 +74,7 @@ FLAGS: tuple[Flag, ...] = (
 # Variables without an argument: the Python back end reads this one, that of the builds for Intel and Gaudi.
 VARIABLES: tuple[Flag, ...] = (
     Flag(
-        names=("TRUST_REMOTE_CODE",), fact="model.trust_remote_code", since="1.7.0",
+        names=("TRUST_REMOTE_CODE",), fact="model.trust_remote_code", since="1.6.1",
         read=lambda words: words[0].lower() in ("true", "1"),
     ),
 )  # fmt: skip
