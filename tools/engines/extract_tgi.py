@@ -1,141 +1,111 @@
-r"""Read the arguments and defaults of the TGI launcher from its source, as text.
+"""Read a release of TGI from its source, as text: nothing is compiled or run.
 
-Nothing is compiled or run. One release, for ``versions/<release>.json``, from ``launcher/src/main.rs`` at its tag::
-
-    python tools/engines/extract_tgi.py --source main.rs --version 3.3.7 --out src/askew/engines/tgi/versions/3.3.7.json
-
-What was the same in every release, for ``versions/stable.json``, from a clone of the repository with its tags::
-
-    python tools/engines/extract_tgi.py --repository text-generation-inference \
-        --out src/askew/engines/tgi/versions/stable.json
-
-The arguments are the fields of ``struct Args``, each with a ``#[clap(…)]`` attribute. Defaults are clap's: the text
-that the field's type parses.
+Arguments are the fields of ``struct Args`` of the launcher; variables those, and what the launcher, the router and the
+Python server read besides; metrics and request fields are the router's; ``image NAME`` is what a Dockerfile sets.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import pathlib
-import re
-import subprocess
-import sys
-from typing import Any
 
-REPOSITORY = "https://github.com/huggingface/text-generation-inference"
-PATH = "launcher/src/main.rs"
+from tools.engines import rust
+from tools.engines.reader import Content, Reader, Repository, Things
 
-_STRUCT = re.compile(r"\nstruct Args \{\n(.*?)\n\}\n", re.DOTALL)
-_FIELD = re.compile(
-    r"#\[(?:clap|arg)\(((?:[^\[\]]|\[[^\]]*\])*?)\)\]\s*(?:#\[[^\n]*\]\s*)*(?:pub )?(\w+):\s*([^\n]+?),[ \t]*(?=\n|$)"
-)
-_DEFAULT = re.compile(r'default_value(?:_t)?\s*=\s*("(?:[^"\\]|\\.)*"|[\w:.]+)')
-
-
-def fields(text: str) -> dict[str, dict[str, Any]]:
-    """Every argument: its default (typed), whether a rule of ``main`` decides, its variable and its line."""
-    found = _STRUCT.search(text)
-    if found is None:
-        return {}
-    above = text[: found.start(1)].count("\n") + 1
-    out: dict[str, dict[str, Any]] = {}
-    for match in _FIELD.finditer(found[1]):
-        attributes, name, kind = match.groups()
-        default = _DEFAULT.search(attributes)
-        value: Any = None
-        if default is not None:
-            raw = default[1].strip('"')
-            value = {"true": True, "false": False}.get(raw, raw)
-            if re.fullmatch(r"\d+(\.\d+)?", raw):
-                value = float(raw) if "." in raw else int(raw)
-        elif kind == "bool":
-            value = False
-        out["--" + name.replace("_", "-")] = {
-            "value": value,
-            "rule": value is None and name in _DECIDED,
-            "variable": name.upper()
-            if re.search(r"\benv\b", attributes.replace(str(default and default[0]), ""))
-            else "",
-            "line": above + found[1][: match.start(2)].count("\n"),
-        }
-    return out
-
-
+LAUNCHER, ROUTER = "launcher/src/main.rs", "router/src/lib.rs"
+SERVER = "server/text_generation_server"
 # Left out by the user, these are decided by `main` or by the server at warm-up; the others are simply absent.
-_DECIDED = (
+DECIDED = (
     "num_shard", "quantize", "dtype", "kv_cache_dtype", "max_input_tokens", "max_input_length", "max_total_tokens",
     "max_batch_prefill_tokens", "max_batch_total_tokens", "cuda_graphs", "sharded",
 )  # fmt: skip
+PINS = ("server/requirements.txt", "server/requirements_cuda.txt")
+# What computes defaults, by file.
+RULES = {
+    LAUNCHER: ("resolve_attention", "compute_optimal", "vram_maximum", "f16_flop", "flop", "find_num_shards", "main"),
+    "router/src/validation.rs": ("validate_input", "validate"),
+}
+STRUCTS = {
+    "GenerateParameters": "/generate",
+    "ChatRequest": "/v1/chat/completions",
+    "CompletionRequest": "/v1/completions",
+}
+# Variables that images set, by the name that they have today.
+IMAGE = {name: name for name in ("PORT", "ATTENTION", "PREFIX_CACHING", "PREFILL_CHUNKING", "CUDA_GRAPHS")}
+IMAGE["USE_PREFIX_CACHING"] = "PREFIX_CACHING"
+DOCKERFILES = {
+    "Dockerfile": "image",
+    "Dockerfile_amd": "image rocm",
+    "Dockerfile_intel": "image intel",
+    "Dockerfile_gaudi": "image gaudi",
+}
+# What the launcher sets for its own processes, and what only its build reads.
+_INNER = frozenset(
+    ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_LOCALID", "GIT_SHA", "DOCKER_LABEL", "VERGEN_GIT_SHA", "DEBUG")
+)
 
 
-def release(text: str, version: str) -> dict[str, Any]:
-    """One release in the form of ``askew.engines.versions.Release``."""
-    arguments: dict[str, Any] = {}
-    variables: dict[str, Any] = {}
-    for name, field in sorted(fields(text).items()):
-        entry: dict[str, Any] = {"at": f"{PATH}:{field['line']}"}
-        if field["value"] is not None:
-            entry["value"] = field["value"]
-        if field["rule"]:
-            entry["kind"] = "rule"
-        arguments[name] = entry
-        if field["variable"]:
-            variables[field["variable"]] = {"at": entry["at"]}
+def release(root: pathlib.Path) -> Content:
+    """What one release has."""
+    launcher = _text(root, LAUNCHER)
+    arguments = rust.arguments(launcher, LAUNCHER, DECIDED)
     if not arguments:
-        raise SystemExit("no struct Args found. Hint: give launcher/src/main.rs of a release")
-    source = f"{REPOSITORY}/blob/v{version}/{PATH}"
-    return {"engine": "tgi", "version": version, "source": source, "arguments": arguments, "variables": variables}
-
-
-def stable(repository: pathlib.Path) -> dict[str, Any]:
-    """What every tagged release has the same, in the form of ``askew.engines.versions.Stable``."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(repository), *words], capture_output=True, text=True, check=False
-        ).stdout
-
-    tags = sorted((t for t in git("tag").split() if re.fullmatch(r"v\d+\.\d+\.\d+", t)), key=_key)
-    values: dict[str, list[tuple[Any, bool]]] = {}
-    seen = []
-    for tag in tags:
-        found = fields(git("show", f"{tag}:{PATH}"))
-        if not found:
-            continue
-        seen.append(tag.removeprefix("v"))
-        for name, field in found.items():
-            values.setdefault(name, []).append((field["value"], field["rule"]))
-    equal = {
-        name: found[0][0]
-        for name, found in sorted(values.items())
-        if not any(rule for _, rule in found) and all(value == found[0][0] for value, _ in found)
+        raise SystemExit(f"{root}: no struct Args in {LAUNCHER}. Hint: give the text of a release")
+    # The server first: what it falls back to stands there; the launcher's own variables come after.
+    found = rust.python_variables(rust.sources(root, (SERVER,), ".py"))
+    for name, entry in rust.rust_variables(rust.sources(root, ("launcher", "router", "backends"), ".rs")).items():
+        if name not in found or "value" not in found[name]:
+            found[name] = {**entry, **({"value": found[name]["value"]} if "value" in found.get(name, {}) else {})}
+    found.update(rust.argument_variables(launcher, LAUNCHER))
+    for name in ("ATTENTION", "PREFIX_CACHING", "USE_PREFIX_CACHING"):
+        if name in found:  # the launcher sets them for the processes it starts: resolve_attention
+            found[name] = {"at": found[name]["at"], "kind": "rule"}
+    for path, prefix in DOCKERFILES.items():
+        arguments.update(rust.image(_text(root, path), path, IMAGE, prefix))
+    packages = rust.built(_text(root, "Dockerfile"), "Dockerfile")
+    for path in PINS:
+        packages.update(rust.pinned(_text(root, path), path, ("torch", "transformers", "tokenizers")))
+    rules: Things = {}
+    for path, names in RULES.items():
+        rules.update(rust.digests(_text(root, path), path, names))
+    return {
+        "arguments": _sorted(arguments),
+        "variables": _sorted({name: entry for name, entry in found.items() if name not in _INNER}),
+        "metrics": _sorted(rust.metrics(rust.sources(root, ("router", "backends"), ".rs"), "tgi_(?!trtllm)")),
+        "requests": _sorted(_requests(root)),
+        "packages": _sorted(packages),
+        "rules": _sorted(rules),
     }
-    return {"engine": "tgi", "source": f"{REPOSITORY}/tags", "releases": seen, "defaults": equal}
 
 
-def _key(tag: str) -> tuple[int, ...]:
-    return tuple(map(int, tag.removeprefix("v").split(".")))
+def _requests(root: pathlib.Path) -> Things:
+    """Fields of requests. What a chat or completion request gets that names no limit stands where it is used."""
+    text = _text(root, ROUTER)
+    found = rust.requests(text, ROUTER, STRUCTS)
+    for path in (ROUTER, "router/src/server.rs"):
+        for number, line in enumerate(_text(root, path).split("\n"), 1):
+            if "max_tokens.or(Some(100))" in line:
+                for endpoint in ("/v1/chat/completions", "/v1/completions"):
+                    if f"{endpoint} max_tokens" in found:
+                        found[f"{endpoint} max_tokens"] = {"at": f"{path}:{number}", "value": 100}
+    return found
 
 
-def main() -> int:
-    """Write the file that the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--source", type=pathlib.Path, help="launcher/src/main.rs of one release")
-    what.add_argument("--repository", type=pathlib.Path, help="clone of the repository, with tags")
-    parser.add_argument("--version", help="the release, with --source")
-    parser.add_argument("--out", type=pathlib.Path, required=True)
-    given = parser.parse_args()
-    if given.source and not given.version:
-        parser.error("--source needs --version")
-    data = (
-        release(given.source.read_text(encoding="utf-8"), given.version) if given.source else stable(given.repository)
-    )
-    given.out.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"{given.out}: {len(data['arguments'] if given.source else data['defaults'])} arguments", file=sys.stderr)
-    return 0
+def _text(root: pathlib.Path, path: str) -> str:
+    file = root / path
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def _sorted(things: Things) -> Things:
+    return dict(sorted(things.items()))
+
+
+READER = Reader(
+    engine="tgi",
+    source=Repository(
+        slug="huggingface/text-generation-inference",
+        oldest="0.2.0",
+        tags=r"v(\d+\.\d+\.\d+)",
+        paths=("launcher/src", "router", "backends", SERVER, *PINS, *DOCKERFILES),
+    ),
+    read=release,
+)  # fmt: skip

@@ -33,7 +33,11 @@ def literals(
         if near is not None:
             release, exact = near
             entry = release.arguments.get(name) or release.variables.get(name) or release.variables.get(flag.env)
-            if entry is None or entry.kind == "rule" or not versions.has(flag.since, flag.until, release.version, ()):
+            if (
+                entry is None
+                or entry.kind == "rule"
+                or not versions.has(flag.since, flag.until, release.version, (release.version,))
+            ):
                 continue
             value, where = entry.value, release.where(entry)
             if not exact:
@@ -62,7 +66,7 @@ def _canonical(flag: Flag, value: Value) -> Value:
 
     if value is None:
         return None
-    if flag.takes in ("switch", "toggle") and isinstance(value, bool):
+    if flag.takes in ("switch", "toggle", "optional") and isinstance(value, bool):
         raw: Value = flag.implies if value else (not flag.implies if isinstance(flag.implies, bool) else None)
     elif flag.read is not None:
         raw = flag.read((str(value),) if not isinstance(value, list) else tuple(str(one) for one in value))

@@ -203,7 +203,7 @@ def test_a_variable_of_a_later_release_means_nothing_to_an_earlier_one() -> None
         env={"PAYLOAD_LIMIT": "1", "MAX_INPUT_LENGTH": "99"},
         image="ghcr.io/huggingface/text-generation-inference:1.4.0",
     )
-    assert "serving.max_body.bytes" not in old
+    assert old["serving.max_body.bytes"].value == 2 * 1024 * 1024
     assert old["runtime.max_input_tokens"].value == 99
 
 
@@ -238,13 +238,13 @@ def test_builds_for_other_hardware_do_not_borrow_the_rules_of_cuda() -> None:
     gaudi = facts(image="ghcr.io/huggingface/text-generation-inference:3.3.7-gaudi")
     assert gaudi["runtime.attention_backend"].value == "paged"
     assert "runtime.cuda_graph.sizes" not in gaudi
-    assert (
-        facts(image="ghcr.io/huggingface/text-generation-inference:3.3.7-intel-xpu")["runtime.enforce_eager"].state
-        == "unknown"
-    )
-    assert (
-        facts(image="ghcr.io/huggingface/text-generation-inference:2.0.1")["runtime.prefix_caching"].state == "unknown"
-    )
+    assert gaudi["runtime.enforce_eager"].state == "unknown"
+    intel = facts(image="ghcr.io/huggingface/text-generation-inference:3.3.7-intel-xpu")
+    assert intel["runtime.enforce_eager"].value is True
+    assert intel["runtime.attention_backend"].value == "flashdecoding-ipex"
+    rocm = facts(image="ghcr.io/huggingface/text-generation-inference:2.3.1-rocm")
+    assert rocm["runtime.prefix_caching"].value is False
+    assert rocm["runtime.cuda_graph.sizes"].value == [1, 2, 4, 8, 16, 32]
 
 
 def test_words_of_another_program_are_not_read_as_arguments() -> None:
@@ -287,9 +287,26 @@ def test_the_newest_release_is_covered() -> None:
     release = versions.load("tgi", "3.3.7")
     assert release is not None
     current = {flag.names[0]: flag for flag in FLAGS if not flag.until}
-    assert set(release.arguments) - set(current) == set()
+    arguments = {name for name in release.arguments if not name.startswith("image ")}
+    assert arguments - set(current) == set()
     assert {flag.env for flag in current.values() if flag.env} - set(release.variables) == set()
-    assert set(release.variables) - {flag.env for flag in current.values()} == set()
+    assert {"ATTENTION", "PREFIX_CACHING", "PREFILL_CHUNKING", "TGI_WIGGLE_ROOM"} <= set(release.variables)
+
+
+def test_every_argument_of_every_release_is_in_the_table_for_that_release() -> None:
+    from askew.engines import versions
+    from askew.engines.tgi.engine import _table
+
+    for version in versions.releases("tgi"):
+        release = versions.load("tgi", version)
+        assert release is not None
+        names = _table(version).names
+        has = {name for name in release.arguments if name.startswith("--")}
+        alive = {name for name, entry in names.items() if entry.alive and name.startswith("--")} - {
+            "--version",
+            "--help",
+        }
+        assert has == alive, version
 
 
 NAMES = sorted({name for flag in FLAGS for name in flag.names})

@@ -9,11 +9,20 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import CLAP, Given, Parsed, Table, parse, places, table
+from askew.engines.clap import boolean, hub_source
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
-from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
-from askew.engines.tgi.defaults import build, default_rules, defaults
-from askew.engines.tgi.flags import FLAGS, VARIABLES, boolean, source
+from askew.engines.observe import (
+    RELEVANT_PREFIXES,
+    Noted,
+    environment,
+    identity,
+    is_inert,
+    read_arguments,
+    read_given,
+)
+from askew.engines.tgi.defaults import WIGGLE_ROOM, build, default_rules, defaults, ratio_text
+from askew.engines.tgi.flags import FLAGS, HARDWARE, VARIABLES
 from askew.evidence.launch import Launch, Token, Variable
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
@@ -46,8 +55,6 @@ _SPREAD = {
     "model.source": "--model-id",
     "model.lora_adapters": "--lora-adapters",
     "runtime.lora.enabled": "--lora-adapters",
-    "runtime.cuda_graph.sizes": "--cuda-graphs",
-    "runtime.enforce_eager": "--cuda-graphs",
     "runtime.speculative": "--speculate",
 }
 
@@ -81,27 +88,33 @@ class TGI(msgspec.Struct, frozen=True):
         noted = read_arguments(parsed, engine=title)
         said = _read_variables(launch, version, title)
         observations = [*identified, *(_settled(one) for one in (*noted.observations, *said.observations))]
-        observations.extend(environment(launch, expressed=_expressed(), inert=_INERT, prefixes=_PREFIXES))
+        overlooked = _overlooked(observations, version, title)
+        observations = [one for one in observations if not (overlooked and one.fact in _GRAPH_FACTS)]
+        others = environment(launch, expressed=_expressed(), inert=_INERT, prefixes=_PREFIXES)
+        observations.extend(_one_spelling(one) for one in others)
         observations.extend(_sources(observations))
         made = build(launch.image)
-        observations.extend(defaults(version, made))
+        observations.extend(defaults(version, made, frozenset(one.fact for one in observations if not one.key)))
         observations.extend(_unpinned(observations))
         problems = (*noted.problems, *said.problems, *_strays(parsed, title), *_both(parsed, launch, title))
+        known, strange = _variables(launch)
         return Reading(
             observations=tuple(observations),
             rules=default_rules(version, made),
-            problems=problems,
+            problems=(*problems, *overlooked),
             version=version,
             mapped=noted.mapped + said.mapped,
             unmapped=noted.unmapped,
+            variables=known,
+            strange=strange,
         )
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``. Where only a variable sets it: its name."""
         names = _table(version).names
         spread = _SPREAD.get(fact)
-        for flag in FLAGS:
-            if flag.fact == fact if spread is None else flag.names[0] == spread:
+        for flag in FLAGS:  # the entries of a map have an argument each, and none sets the whole
+            if (flag.fact == fact and not flag.key) if spread is None else flag.names[0] == spread:
                 entry = names.get(flag.names[0])
                 if entry is not None and entry.alive and entry.current:
                     return flag.names[0]
@@ -160,11 +173,11 @@ def _read_variables(launch: Launch, version: str | None, title: str) -> Noted:
     for flag in (*FLAGS, *VARIABLES):
         name = flag.env or (flag.names[0] if not flag.names[0].startswith("-") else "")
         variable = launch.env.get(name) if name else None
-        if (
-            variable is None
-            or (version is None and flag.until)
-            or not versions.has(flag.since, flag.until, version, releases)
-        ):
+        if variable is None or (version is None and flag.until):
+            continue
+        if not versions.has(flag.since, flag.until, version, releases):
+            if flag in VARIABLES and flag.until and not versions.has("", flag.until, version, releases):
+                problems.append(_not_read(flag, variable, title))
             continue
         mapped += 1
         if flag.irrelevant:
@@ -207,6 +220,63 @@ def _switched(implies: Value) -> Callable[[tuple[str, ...]], Value]:
     return read
 
 
+def _not_read(flag: Flag, variable: Variable, title: str) -> Problem:
+    """A variable that earlier releases read: what is set there does nothing."""
+    return Problem(
+        kind="ignored-argument",
+        message=f"{title} does not read {variable.name}" + (f": write {flag.replaced_by}" if flag.replaced_by else ""),
+        locations=(variable.location, *variable.via),
+        argument=variable.name,
+        value=variable.value or "",
+        suggestion=flag.replaced_by,
+        fact=flag.fact,
+    )
+
+
+_GRAPH_FACTS = ("runtime.cuda_graph.sizes", "runtime.enforce_eager")
+
+
+def _overlooked(observations: list[Observation], version: str | None, title: str) -> tuple[Problem, ...]:
+    """2.0.0 and 2.0.1 took --cuda-graphs together with --quantize only, and the default sizes otherwise.
+
+    ``match (&args.cuda_graphs, &args.quantize)`` of ``launcher/src/main.rs``.
+    """
+    if version not in ("2.0.0", "2.0.1") or any(one.fact == "runtime.quantization" for one in observations):
+        return ()
+    given = next((one for one in observations if one.fact == "runtime.cuda_graph.sizes"), None)
+    if given is None:
+        return ()
+    return (
+        Problem(
+            kind="ignored-argument",
+            message=f"{title} takes --cuda-graphs only together with --quantize: the default sizes hold",
+            locations=given.locations,
+            argument="--cuda-graphs",
+            value=given.raw,
+            fact=given.fact,
+        ),
+    )
+
+
+def _one_spelling(found: Observation) -> Observation:
+    if found.key != WIGGLE_ROOM or not isinstance(found.value, str):
+        return found
+    return msgspec.structs.replace(found, value=ratio_text(found.value))
+
+
+# Names under which TGI's own variables begin, beside those that set an argument.
+_OWN_STARTS = ("TGI_", "PREFIX_CACHING", "PREFILL_CHUNKING", "USE_PREFIX_CACHING", "EXLLAMA_", "MAX_BATCH_")
+
+
+def _variables(launch: Launch) -> tuple[int, tuple[str, ...]]:
+    """How many of TGI's own variables no table knows, and how many one does."""
+    looked_at = versions.stable("tgi")
+    known = {*(looked_at.variables if looked_at else ()), *_expressed(), *HARDWARE}
+    counted = sum(name in known and not is_inert(name) for name in launch.env)
+    strange = tuple(name for name in launch.env if name.startswith(_OWN_STARTS) and name not in known)
+    return counted, tuple(name for name in strange if not is_inert(name))
+
+
 def _settled(found: Observation) -> Observation:
     """A name of a revision that moves pins nothing; the limit on bodies is the engine's, one hop of several."""
     if found.fact == "serving.max_body.bytes":
@@ -223,7 +293,7 @@ def _sources(observations: list[Observation]) -> list[Observation]:
     found = []
     for one in observations:
         if one.fact == "model.id":
-            uri = source(one.value) if isinstance(one.value, str) else one.value
+            uri = hub_source(one.value) if isinstance(one.value, str) else one.value
             found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
     return found
 

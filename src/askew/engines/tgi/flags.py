@@ -1,4 +1,4 @@
-"""TGI's arguments as data: all that the launchers 0.2.0 to 3.3.7 know.
+"""TGI's arguments as data: all that the launchers 0.2.0 to 3.3.7 know; ``versions/`` has 1.0.0 and later.
 
 Source: ``struct Args`` of ``launcher/src/main.rs`` at each tag of https://github.com/huggingface/text-generation-inference.
 Every argument can be given by a variable too, its name in capitals (clap's ``env``); the argument wins.
@@ -6,8 +6,8 @@ Every argument can be given by a variable too, its name in capitals (clap's ``en
 
 from __future__ import annotations
 
-import re
-
+from askew.engines.clap import boolean, integer, present, ratio
+from askew.engines.clap import clap_flag as _flag
 from askew.engines.flags import Flag
 from askew.facts.types import Value
 
@@ -18,27 +18,6 @@ _LOG = "Log output only."
 _TELEMETRY = "Metrics, traces and usage statistics only."
 _ADDRESS = "An address or port between the processes of one container."
 _TUNNEL = "A tunnel for demonstrations; it serves the same answers."
-
-
-def source(model: str) -> str:
-    """Where weights come from, as a URI: Hub names become ``hf://…``; paths and URIs stay."""
-    if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") > 1 or not model.strip():
-        return model
-    return f"hf://{model}"
-
-
-def integer(words: tuple[str, ...]) -> Value:
-    """Rust's ``usize::from_str``: digits only, with an optional plus sign."""
-    if re.fullmatch(r"\+?\d{1,18}", words[0]):
-        return int(words[0])
-    raise ValueError(f"expected a whole number of zero or more, digits only, got {words[0]!r}")
-
-
-def boolean(words: tuple[str, ...]) -> Value:
-    """clap's ``BoolValueParser``: exactly ``true`` or ``false``. https://docs.rs/clap/4"""
-    if words[0] in ("true", "false"):
-        return words[0] == "true"
-    raise ValueError(f"expected true or false, got {words[0]!r}")
 
 
 def _sharded(words: tuple[str, ...]) -> Spread:
@@ -74,20 +53,13 @@ def _adapters(words: tuple[str, ...]) -> Spread:
     return (("model.lora_adapters", "", found), ("runtime.lora.enabled", "", True)) if found else ()
 
 
-def _ratio(words: tuple[str, ...]) -> Value:
-    try:
-        return float(words[0])
-    except ValueError:
-        raise ValueError(f"expected a number, got {words[0]!r}") from None
-
-
 def _lenient(words: tuple[str, ...]) -> Value:
     """The server's reading of its own variables: ``1`` and ``true`` in any case, everything else is false."""
     return words[0].lower() in ("1", "true")
 
 
-def _present(words: tuple[str, ...]) -> Value:
-    return bool(words[0])
+def _flash_decoding(words: tuple[str, ...]) -> Value:
+    return "flashdecoding" if words[0] in ("1", "true", "True") else "paged"
 
 
 _QUANTIZATIONS = (
@@ -102,12 +74,6 @@ _QUANTIZATIONS = (
     "bitsandbytes-fp4",
     "fp8",
 )
-
-
-def _flag(name: str, **rest: object) -> Flag:
-    """A flag whose variable is its name in capitals, as clap derives it."""
-    variable = name.lstrip("-").replace("-", "_").upper()
-    return Flag(names=(name, *rest.pop("short", ())), env=variable, **rest)  # type: ignore[arg-type, misc]  # fields of Flag
 
 
 FLAGS: tuple[Flag, ...] = (
@@ -130,8 +96,10 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--max-total-tokens", fact="runtime.max_model_len", read=integer, since="0.3.2"),
     _flag("--max-batch-prefill-tokens", fact="runtime.max_num_batched_tokens", read=integer, since="0.9.0"),
     _flag("--max-batch-total-tokens", fact="runtime.max_batch_total_tokens", read=integer, since="0.7.0"),
-    _flag("--max-batch-size", fact="runtime.max_num_seqs", read=integer),
-    _flag("--waiting-served-ratio", fact="runtime.scheduler", key="waiting_served_ratio", read=_ratio, since="0.7.0"),
+    # Away for a while: batches were bounded by tokens alone.
+    _flag("--max-batch-size", fact="runtime.max_num_seqs", read=integer, until="0.9.0"),
+    _flag("--max-batch-size", fact="runtime.max_num_seqs", read=integer, since="1.4.1"),
+    _flag("--waiting-served-ratio", fact="runtime.scheduler", key="waiting_served_ratio", read=ratio, since="0.7.0"),
     _flag("--max-waiting-tokens", fact="runtime.scheduler", key="max_waiting_tokens", read=integer),
     _flag("--cuda-graphs", spreads=_graphs, since="2.0.0"),
     _flag(
@@ -145,11 +113,11 @@ FLAGS: tuple[Flag, ...] = (
     ),
     _flag("--cuda-memory-fraction", fact="runtime.gpu_memory_utilization", since="0.9.4"),
     _flag("--rope-scaling", fact="runtime.rope_override", key="type", choices=("linear", "dynamic"), since="1.0.1"),
-    _flag("--rope-factor", fact="runtime.rope_override", key="factor", read=_ratio, since="1.0.1"),
+    _flag("--rope-factor", fact="runtime.rope_override", key="factor", read=ratio, since="1.0.1"),
     _flag("--speculate", spreads=_speculate, since="1.3.0"),
     _flag("--port", short=("-p",), fact="serving.port", read=integer),
     _flag("--hostname", fact="serving.listen_host", since="0.9.1"),
-    _flag("--api-key", fact="serving.api_key_required", read=_present, since="2.3.0"),
+    _flag("--api-key", fact="serving.api_key_required", read=present, since="2.3.0"),
     _flag("--payload-limit", fact="serving.max_body.bytes", read=integer, since="2.4.1"),
     # No fact names these; each changes what a client may ask for or how fast the answer comes.
     _flag("--validation-workers", fact=OTHER, key="--validation-workers", since="0.9.2"),
@@ -209,7 +177,7 @@ VARIABLES: tuple[Flag, ...] = (
     Flag(
         names=("ATTENTION",),
         fact="runtime.attention_backend",
-        choices=("flashinfer", "flashdecoding", "paged"),
+        choices=("flashinfer", "flashdecoding", "paged", "flashdecoding-ipex", "default"),
         since="2.3.0",
     ),
     Flag(names=("PREFIX_CACHING",), fact="runtime.prefix_caching", read=_lenient, since="2.4.0"),
@@ -222,4 +190,24 @@ VARIABLES: tuple[Flag, ...] = (
         replaced_by="PREFIX_CACHING",
     ),
     Flag(names=("PREFILL_CHUNKING",), fact="runtime.chunked_prefill", read=_lenient, since="2.4.0"),
+    # 2.1.1 and 2.2.0 chose it by this one; anything but these words left paged attention.
+    Flag(
+        names=("FLASH_DECODING",),
+        fact="runtime.attention_backend",
+        read=_flash_decoding,
+        since="2.1.1",
+        until="2.3.0",
+        replaced_by="ATTENTION",
+    ),
+)
+
+# Variables of the images for Gaudi, which the common server does not read; compared as text.
+# https://github.com/huggingface/text-generation-inference/tree/v3.3.7/backends/gaudi and the releases of
+# https://github.com/huggingface/tgi-gaudi
+HARDWARE = frozenset(
+    (
+        *("ENABLE_HPU_GRAPH", "LIMIT_HPU_GRAPH", "BATCH_BUCKET_SIZE", "PREFILL_BATCH_BUCKET_SIZE"),
+        *("PAD_SEQUENCE_TO_MULTIPLE_OF", "SKIP_TOKENIZER_IN_TGI", "USE_FLASH_ATTENTION", "FLASH_ATTENTION_RECOMPUTE"),
+        *("WARMUP_ENABLED", "QUEUE_THRESHOLD_MS", "PT_HPU_ENABLE_LAZY_COLLECTIVES", "MESSAGES_API_ENABLED"),
+    )
 )
