@@ -12,12 +12,13 @@ import msgspec
 
 from askew.engines.arguments import Given
 from askew.engines.flags import Flag
-from askew.engines.observe import Noted, read_given
+from askew.engines.observe import Noted, observe, read_given
 from askew.evidence.document import Node
 from askew.evidence.launch import Content, Token
 from askew.evidence.location import Location
 from askew.evidence.redaction import is_redacted
-from askew.resolve.observation import Observation, Origin
+from askew.facts.types import Value
+from askew.resolve.observation import Confidence, Observation, Origin
 from askew.resolve.workload import Problem
 
 OTHER = "runtime.arguments.unmapped"
@@ -159,3 +160,89 @@ def _items(setting: Setting) -> tuple[Token, ...]:
     items = msgspec.json.decode(setting.value.text)
     texts = (one if isinstance(one, str) else msgspec.json.encode(one).decode() for one in items)
     return tuple(msgspec.structs.replace(setting.value, text=text) for text in texts)
+
+
+def defaults(engine: str, title: str, version: str | None, flags: Sequence[Flag]) -> tuple[Observation, ...]:
+    """``literals``, and the same for flags that spread one setting over several facts."""
+    from askew.engines import versions
+    from askew.engines.literal import literals
+
+    near = versions.nearest(engine, version)
+    stable = versions.stable(engine) if near is None else None
+    written = (
+        {name: one.value for name, one in near[0].arguments.items()} if near else stable.defaults if stable else {}
+    )
+    # A list or a map that is kept as text has no one spelling to compare: where nobody writes it, nothing is said.
+    plain = [one for one in flags if one.fact != OTHER or not isinstance(written.get(one.names[0]), (list, dict))]
+    found = list(literals(engine, title, version, (flag for flag in plain if flag.fact)))
+    for flag in flags:
+        if flag.spreads is None:
+            continue
+        confidence: Confidence = "certain"
+        because: tuple[str, ...] = ()
+        if near is not None:
+            entry = near[0].arguments.get(flag.names[0])
+            if entry is None or entry.kind == "rule" or not versions.has(flag.since, flag.until, near[0].version, ()):
+                continue
+            value, where = entry.value, near[0].where(entry)
+            if not near[1]:
+                confidence = "likely"
+                because = (f"{title} {version} is not in this build; {near[0].version}, the nearest, does so",)
+        elif stable is not None and flag.names[0] in stable.defaults and not flag.since and not flag.until:
+            value, where = stable.defaults[flag.names[0]], stable.where
+        else:
+            continue
+        if value is None:
+            continue
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        for fact, key, raw in flag.spreads((text,)):
+            noted = observe(fact, raw, origin="engine-default", locations=(where,), key=key)
+            found.extend(
+                msgspec.structs.replace(one, confidence=confidence, because=because) for one in noted.observations
+            )
+    return tuple(found)
+
+
+def integer(words: tuple[str, ...]) -> Value:
+    """A whole number as pydantic and Python read one: blanks around it and underscores in it are allowed."""
+    try:
+        return int(words[0]) if len(words[0]) <= 40 else int("x")
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {words[0]!r}") from None
+
+
+def number(words: tuple[str, ...]) -> Value:
+    """A number as Python reads one."""
+    try:
+        value = float(words[0])
+    except ValueError:
+        raise ValueError(f"expected a number, got {words[0]!r}") from None
+    if value != value or abs(value) == float("inf"):
+        raise ValueError(f"expected a finite number, got {words[0]!r}")
+    return int(value) if value.is_integer() else value
+
+
+def microseconds(words: tuple[str, ...]) -> Value:
+    """Seconds, told in microseconds."""
+    value = number(words)
+    return round(value * 1_000_000) if isinstance(value, (int, float)) else None
+
+
+def truth(words: tuple[str, ...]) -> Value:
+    """A boolean as pydantic reads one. https://docs.pydantic.dev/latest/api/standard_library_types/#booleans"""
+    word = words[0].lower()
+    if word in ("1", "true", "t", "yes", "y", "on"):
+        return True
+    if word in ("0", "false", "f", "no", "n", "off"):
+        return False
+    raise ValueError(f"expected true or false, got {words[0]!r}")
+
+
+def plain(read: Callable[[tuple[str, ...]], Value]) -> Callable[[tuple[str, ...]], Value]:
+    """What ``read`` gives, as text in one spelling."""
+
+    def text(words: tuple[str, ...]) -> Value:
+        value = read(words)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return text
