@@ -52,10 +52,12 @@ _CAMEL_SECRET = _Pattern(
     r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|AccountKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
 )
 _LONGEST_NAME = 256
-# Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name.
+# Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name, switches
+# that turn authorization off (disable_token_authorization of TorchServe).
 _NOT_SECRET = _Pattern(
     r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT"
-    r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$",
+    r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$"
+    r"|(?:^|[_.-])DISABLE[_.-](?:[A-Z]+[_.-]){0,4}(?:AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )
 _FLAG = (

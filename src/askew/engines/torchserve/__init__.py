@@ -1,0 +1,31 @@
+"""TorchServe: https://github.com/pytorch/serve"""
+
+from __future__ import annotations
+
+from askew.engines.interface import Recognition
+
+# The project's images and KServe's build of them start it themselves, and so do AWS's containers for inference.
+RECOGNITION = Recognition(
+    name="torchserve",
+    title="TorchServe",
+    module="askew.engines.torchserve.engine",
+    hints=("torchserve", "pytorch.serve", "pytorch-inference"),
+    programs=(
+        r"(?:\S*/)?torchserve(?= |$)(?!.* --(?:stop|version)(?: |$))",
+        r"(?:\S*/)?java (?:.* )?org\.pytorch\.serve\.ModelServer(?= |$)",
+        r"(?:\S*/)?python[0-9.]* -m ts\.model_server(?= |$)",
+    ),
+    images=(
+        r"(?:^|/)torchserve(?:-kfs|-nightly|-kfs-nightly)?(?=$|[:@])",
+        r"(?:^|/)pytorch-inference(?:-\w+)?(?=$|[:@])",
+    ),
+    starts=(
+        "torchserve --start --model-store /models --models all",
+        "java -cp ts.jar org.pytorch.serve.ModelServer -s /models",
+    ),
+    image="pytorch/torchserve:{}-cpu",
+    words=("torchserve", "--start", "--foreground"),
+    files=("config.properties", "config-*.properties", "*_config.properties", "torchserve*.properties",
+           "model-config.yaml", "model-config.yml"),
+    shapes=(("minWorkers", "maxWorkers"), ("batchSize", "maxBatchDelay"), ("parallelType", "torchrun")),
+)  # fmt: skip
