@@ -54,7 +54,11 @@ import os
 if any("BACKEND_PATH" in name for name in os.environ):
     os._exit(3)
 """
-_BACK_ENDS = ("setuptools/build_meta.py", "scikit_build_core/build.py", "hatchling/build.py")
+# The last two are NVIDIA's: their source distributions hold the metadata alone and would download the wheel.
+_BACK_ENDS = (
+    *("setuptools/build_meta.py", "scikit_build_core/build.py", "hatchling/build.py"),
+    *("wheel_stub/buildapi.py", "nvidia_stub/buildapi.py"),
+)
 
 
 class UnpublishedError(Exception):
@@ -128,16 +132,16 @@ def _stand_in(cache: pathlib.Path) -> pathlib.Path:
     """The interpreter of the environment whose back ends build nothing."""
     home = cache / "stand-in"
     python = home / "bin" / "python"
-    if python.exists():
-        return python
-    venv.create(home, symlinks=True, with_pip=False)
+    if not python.exists():
+        venv.create(home, symlinks=True, with_pip=False)
     packages = next((home / "lib").glob("python*/site-packages"))
     (packages / "sitecustomize.py").write_text(_NO_OWN_BACK_END, encoding="utf-8")
     for path in _BACK_ENDS:
         module = packages / path
-        module.parent.mkdir()
-        (module.parent / "__init__.py").touch()
-        module.write_text(_BACK_END, encoding="utf-8")
+        if not module.exists():
+            module.parent.mkdir(exist_ok=True)
+            (module.parent / "__init__.py").touch()
+            module.write_text(_BACK_END, encoding="utf-8")
     return python
 
 
@@ -161,7 +165,7 @@ def _members(source: tarfile.TarFile) -> Iterator[tuple[str, int, Callable[[], b
         if member.isfile():
             file = source.extractfile(member)
             if file is not None:
-                yield member.name.partition("/")[2], member.size, file.read
+                yield member.name.partition("/")[2] or member.name, member.size, file.read  # some have no folder
 
 
 def _write(members: Iterable[tuple[str, int, Callable[[], bytes]]], into: pathlib.Path, also: str) -> None:

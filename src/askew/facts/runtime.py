@@ -124,6 +124,15 @@ sampling = k.mapping(
 
 _LATER: tuple[Row, ...] = (
     (
+        "engine.backend",
+        k.enum("pytorch", "tensorrt", "turbomind", "autodeploy", "vllm", "sglang", "tensorrt-llm", open_=True),
+        "medium",
+        _LOG,
+        ("pytorch", "turbomind"),
+        "Which of its implementations an engine computes with, where it has several.",
+        "Each has its own kernels, scheduler, defaults and set of features: answers, speed and memory change together.",
+    ),
+    (
         "kv_cache.key_dtype",
         k.dtype,
         "medium",

@@ -1,0 +1,186 @@
+"""Reads launches of LMDeploy: ``lmdeploy serve api_server`` and ``lmdeploy serve gradio``."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+
+from askew.engines import versions
+from askew.engines.arguments import ARGPARSE, Table, table
+from askew.engines.composed import composed
+from askew.engines.flags import Flag
+from askew.engines.interface import Reading
+from askew.engines.lmdeploy.defaults import default_rules, defaults
+from askew.engines.lmdeploy.flags import FLAGS, source
+from askew.engines.observe import identity
+from askew.evidence.launch import Launch, Token
+from askew.facts.types import Value
+from askew.facts.values.image import ImageReference
+from askew.resolve.observation import Observation, Unknown
+
+_UNSUPPORTED = {
+    "model.code_revision": "LMDeploy loads remote code at --revision",
+    "model.tokenizer.source": "LMDeploy loads the tokenizer with the model",
+    "model.tokenizer.mode": "LMDeploy has no such setting",
+    "runtime.chunked_prefill": "LMDeploy always splits prompts longer than --max-prefill-token-num",
+    "runtime.cpu_offload.bytes": "LMDeploy keeps all weights on the GPU",
+    "runtime.swap.bytes": "LMDeploy has no swap space to set",
+    "runtime.lora.max_rank": "LMDeploy has no limit on the rank of adapters",
+    "runtime.seed": "LMDeploy takes seeds from requests only",
+    "runtime.load_format": "LMDeploy has no such setting; --model-format says how the weights are quantized",
+    "runtime.max_input_tokens": "LMDeploy bounds a prompt by --session-len only",
+    "runtime.max_output_tokens": "LMDeploy bounds an answer by --session-len only",
+}
+_SPREAD = {
+    "model.lora_adapters": "--adapters",
+    "runtime.lora.enabled": "--adapters",
+    "runtime.kv_cache.dtype": "--quant-policy",
+    "runtime.expert_parallel": "--ep",
+    "runtime.speculative": "--speculative-algorithm",
+}
+# Where nothing else is known these say no more than their absence: of turbomind LMDeploy falls back to pytorch.
+_AUTOMATIC = {"--dtype": ("auto",), "--backend": ("turbomind",)}
+_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
+_OWN = ("LMDEPLOY_", "TM_")
+_INERT = (
+    *("TM_LOG_LEVEL", "LMDEPLOY_LOG_PID", "LMDEPLOY_PROFILE_*", "LMDEPLOY_RAY_TIMELINE_*", "LMDEPLOY_RAY_NSYS_*"),
+    *("LMDEPLOY_ENABLE_CHECK_ENV", "LMDEPLOY_HEALTH_*", "LMDEPLOY_CONTROLLER_HEART_BEAT_EXPIRATION"),
+)
+# Every option may be spelled with underscores from here on: FlexibleArgumentParser of lmdeploy/cli/utils.py.
+_FLEXIBLE = "0.9.2"
+_PLAIN = msgspec.structs.replace(ARGPARSE, negations=())
+_LENIENT = msgspec.structs.replace(ARGPARSE, negations=(), underscores=True, dotted=True)
+
+
+class LMDeploy(msgspec.Struct, frozen=True):
+    """The engine. Pure: a launch in, observations out."""
+
+    name: str
+    unsupported: dict[str, str]
+
+    def read(self, launch: Launch) -> Reading:
+        """See ``Engine.read``."""
+        identified, version = identity("lmdeploy", launch.image, title="LMDeploy", states=_release)
+        split = arguments(launch)
+        if split is None:
+            from askew.engines.unrecognised import read
+
+            return read(launch)
+        program, words = split
+        flags = _table(version)
+        stable = versions.stable("lmdeploy")
+        reading = composed(
+            launch,
+            words,
+            flags,
+            identified=identified,
+            version=version,
+            own=_OWN,
+            reads=stable.variables if stable else (),
+            inert=_INERT,
+            deferred=_AUTOMATIC,
+            defaults=defaults(version, program),
+            rules=default_rules(version),
+            positionals=1,
+        )
+        model = _model(words, flags)
+        observations = [_settled(one) for one in reading.observations]
+        observations.extend(model)
+        observations.extend(_unpinned(observations))
+        return msgspec.structs.replace(reading, observations=tuple(observations))
+
+    def flag_for(self, fact: str, version: str | None) -> str | None:
+        """See ``Engine.flag_for``."""
+        names = _table(version).names
+        spread = _SPREAD.get(fact)
+        for flag in FLAGS:
+            if flag.fact == fact if spread is None else flag.names[0] == spread:
+                entry = names.get(flag.names[0])
+                if entry is not None and entry.alive and entry.current:
+                    return flag.names[0]
+        return None
+
+
+ENGINE = LMDeploy("lmdeploy", _UNSUPPORTED)
+
+
+def arguments(launch: Launch) -> tuple[str, tuple[Token, ...]] | None:
+    """Which server is started, and the words after its name; None where the words start something else."""
+    argv = launch.argv
+    for index, token in enumerate(argv):
+        if token.text in ("api_server", "gradio") and index >= 2 and argv[index - 1].text == "serve":
+            return token.text, argv[index + 1 :]
+    return None
+
+
+def _release(reference: ImageReference) -> str | None:
+    """Tags of openmmlab's images are the package's releases (``v0.9.2-cu12``)."""
+    from askew.facts.values.version import image_tag_version
+
+    if reference.repository.rpartition("/")[2] not in ("lmdeploy", "lmdeploy-builder", "lmdeploy-ascend"):
+        return None
+    return image_tag_version(reference.tag) if reference.tag else None
+
+
+def spanned(flags: tuple[Flag, ...], engine: str) -> tuple[Flag, ...]:
+    """The flags with the releases that had them, from the history of the engine; once for each time it came."""
+    history = versions.history(engine)
+    if history is None:
+        return flags
+    found: list[Flag] = []
+    for flag in flags:
+        spans = history.spans(flag.names[0])
+        found.extend(msgspec.structs.replace(flag, since=since, until=until) for since, until in spans)
+        if not spans:
+            found.append(flag)
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=8)
+def _table(version: str | None) -> Table:
+    lenient = version is None or versions.release_key(version) >= versions.release_key(_FLEXIBLE)
+    return table(
+        spanned(FLAGS, "lmdeploy"),
+        _LENIENT if lenient else _PLAIN,
+        title="LMDeploy",
+        version=version,
+        releases=versions.releases("lmdeploy"),
+    )
+
+
+def _model(words: tuple[Token, ...], flags: Table) -> list[Observation]:
+    """The one plain word: a name at the Hub, or a folder."""
+    from askew.engines.arguments import parse, places
+
+    parsed = parse(words, flags)
+    if not parsed.positionals:
+        return []
+    word = parsed.positionals[0]
+    value: Value | Unknown = word.text if word.unknown is None else Unknown(word.unknown, text=word.text)
+    where = source(word.text) if word.unknown is None else value
+    return [
+        Observation(fact="model.id", value=value, origin="explicit", locations=places(word), raw=word.text),
+        Observation(fact="model.source", value=where, origin="explicit", locations=places(word), raw=word.text),
+    ]
+
+
+def _settled(found: Observation) -> Observation:
+    """A name of a revision that moves pins nothing."""
+    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
+        return msgspec.structs.replace(
+            found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
+        )
+    return found
+
+
+def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
+    """A model from the Hub without ``--revision`` is whatever its default branch holds at download time."""
+    by_fact = {one.fact: one for one in reversed(observations)}
+    if "model.revision" in by_fact or "model.source" not in by_fact:
+        return ()
+    origin = by_fact["model.source"]
+    value: Value | Unknown = None
+    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
+        value = Unknown("no revision pinned: the Hub's default branch at download time", "add --revision COMMIT")
+    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)
