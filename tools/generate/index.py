@@ -19,8 +19,9 @@ def render_engines() -> str:
     rows = [
         "    "
         + f'"{one.name}": Entry(\n        module="{module}",\n        hints={_words(one.hints)},\n'
-        + (f"        files={_words(one.files)},\n" if one.files else "")
-        + (f"        shapes=({', '.join(map(_words, one.shapes))},),\n" if one.shapes else "")
+        + (f"        files={_words(one.files, 8)},\n" if one.files else "")
+        + ("        shapes=(\n" + "".join(f"            {_words(s)},\n" for s in one.shapes) + "        ),\n")
+        * bool(one.shapes)
         + "    ),"
         for module, one in sorted(_recognitions(), key=lambda pair: pair[1].name)
     ]
@@ -42,8 +43,12 @@ def render_engines() -> str:
     )
 
 
-def _words(words: tuple[str, ...]) -> str:
-    return "(" + ", ".join(f'"{word}"' for word in words) + ("," if len(words) == 1 else "") + ")"
+def _words(words: tuple[str, ...], indent: int = 0) -> str:
+    line = "(" + ", ".join(f'"{word}"' for word in words) + ("," if len(words) == 1 else "") + ")"
+    if not indent or len(line) < 100:
+        return line
+    inner = "".join(f'{" " * (indent + 4)}"{word}",\n' for word in words)
+    return f"(\n{inner}{' ' * indent})"
 
 
 def render() -> str:

@@ -106,7 +106,7 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
         if fact.key != _OTHER_ARGUMENTS and (flag := registry.engine(name).flag_for(fact.key, None))
     ]
     if flags:
-        yield "Set by: " + ", ".join(flags)
+        yield fill("Set by: " + ", ".join(flags), width, subsequent_indent="  ", break_on_hyphens=False)
     checks = [check.id for check in registry.checks() if fact.key in check.facts]
     if checks:
         yield "Checks that read it: " + ", ".join(checks)

@@ -155,7 +155,9 @@ class _Draft:
     def _environment(self) -> Iterator[str]:
         resolved = self._left.get("runtime.env")
         entries = resolved.entries if resolved is not None else {}
-        names = [name for name, entry in entries.items() if _writable(entry) and isinstance(entry.value, str)]
+        # What the engine does with a variable that nobody set is no intent.
+        said = {name: entry for name, entry in entries.items() if entry.origin != "engine-default"}
+        names = [name for name, entry in said.items() if _writable(entry) and isinstance(entry.value, str)]
         kept = sorted(compared(names))
         if kept:
             yield "variables:"

@@ -72,6 +72,10 @@ def write(snapshots: Sequence[Snapshot]) -> str:
 
 
 def _fact(key: str, resolved: Resolved, cut: str) -> Iterator[str]:
+    # What nobody left open says the same by not being there.
+    entries = {part: one for part, one in resolved.entries.items() if one.state != "unknown" or not one.missing}
+    if resolved.entries and not entries:
+        return
     if not resolved.entries:
         yield f"      {plain(key)}: {flow(_entry(resolved, cut))}\n"
         return
@@ -83,7 +87,7 @@ def _fact(key: str, resolved: Resolved, cut: str) -> Iterator[str]:
     for name, value in whole.items():
         yield f"        {name}: {flow(value)}\n"
     yield "        entries:\n"
-    for part, entry in sorted(resolved.entries.items()):
+    for part, entry in sorted(entries.items()):
         yield f"          {plain(part)}: {flow(_entry(entry, cut))}\n"
 
 

@@ -7,21 +7,76 @@ from collections.abc import Mapping
 from askew.engines.interface import Entry
 
 ENGINES: Mapping[str, Entry] = {
+    "infinity": Entry(
+        module="askew.engines.infinity",
+        hints=("infinity",),
+    ),
     "llama.cpp": Entry(
         module="askew.engines.llama_cpp",
         hints=("llama", "server", "tools.sh"),
     ),
+    "lmdeploy": Entry(
+        module="askew.engines.lmdeploy",
+        hints=("lmdeploy",),
+    ),
+    "mlserver": Entry(
+        module="askew.engines.mlserver",
+        hints=("mlserver",),
+        files=("model-settings.json",),
+        shapes=(
+            ("implementation", "parameters"),
+            ("http_port", "grpc_port"),
+            ("parallel_workers", "debug"),
+        ),
+    ),
+    "nim": Entry(
+        module="askew.engines.nim",
+        hints=("nim/", "nim-serve", "nim_llm"),
+    ),
     "ollama": Entry(
         module="askew.engines.ollama",
         hints=("ollama",),
+        files=("Modelfile", "modelfile", "*.Modelfile", "*.modelfile", "Modelfile.*"),
     ),
     "sglang": Entry(
         module="askew.engines.sglang",
         hints=("sglang", "sgl-"),
     ),
+    "tei": Entry(
+        module="askew.engines.tei",
+        hints=("text-embeddings", "tei"),
+    ),
+    "tensorrt-llm": Entry(
+        module="askew.engines.tensorrt_llm",
+        hints=("trtllm-serve", "trtllm-build", "tensorrt_llm.commands"),
+        shapes=(
+            ("pretrained_config", "build_config"),
+            ("kv_cache_config", "cuda_graph_config"),
+            ("kv_cache_config", "moe_config"),
+            ("kv_cache_config", "enable_attention_dp"),
+            ("kv_cache_config", "disable_overlap_scheduler"),
+        ),
+    ),
     "tgi": Entry(
         module="askew.engines.tgi",
         hints=("text-generation", "tgi"),
+    ),
+    "torchserve": Entry(
+        module="askew.engines.torchserve",
+        hints=("torchserve", "pytorch.serve", "pytorch-inference"),
+        files=(
+            "config.properties",
+            "config-*.properties",
+            "*_config.properties",
+            "torchserve*.properties",
+            "model-config.yaml",
+            "model-config.yml",
+        ),
+        shapes=(
+            ("minWorkers", "maxWorkers"),
+            ("batchSize", "maxBatchDelay"),
+            ("parallelType", "torchrun"),
+        ),
     ),
     "vllm": Entry(
         module="askew.engines.vllm",

@@ -230,5 +230,5 @@ FACTS: tuple[Fact, ...] = (
         observe_with="kubectl -n $NS exec $POD -- nvidia-smi -L",
         playbook="hardware-mismatch",
     ),
-    *later("hardware", _LATER, "hardware-mismatch"),
+    *later("hardware", _LATER, "hardware-mismatch", follows={"gpu.memory.bytes": "hardware.gpu.model"}),
 )

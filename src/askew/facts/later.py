@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from askew.facts.types import Category, Fact, Severity, Value, ValueType
@@ -11,8 +11,8 @@ from askew.facts.types import Category, Fact, Severity, Value, ValueType
 Row: TypeAlias = tuple[str, ValueType, Severity, str, tuple[Value, ...], str, str]
 
 
-def later(category: Category, rows: Iterable[Row], playbook: str) -> tuple[Fact, ...]:
-    """The facts that ``rows`` declare: of the second milestone, and experimental."""
+def later(category: Category, rows: Iterable[Row], playbook: str, follows: Mapping[str, str] = {}) -> tuple[Fact, ...]:
+    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows`` by the row's key."""
     return tuple(
         Fact(
             key=f"{category}.{key}",
@@ -25,6 +25,7 @@ def later(category: Category, rows: Iterable[Row], playbook: str) -> tuple[Fact,
             milestone=2,
             stability="experimental",
             playbook=playbook,
+            follows=follows.get(key, ""),
         )
         for key, kind, severity, observe_with, examples, brief, why in rows
     )

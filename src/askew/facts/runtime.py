@@ -684,6 +684,7 @@ FACTS: tuple[Fact, ...] = (
         severity="medium",
         examples=(4096, 16384),
         observe_with="curl -s $URL/info (TGI)",
+        follows="runtime.max_model_len",
         playbook="runtime-config",
     ),
     Fact(

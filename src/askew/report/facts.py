@@ -120,6 +120,8 @@ def _rows(one: Resolved) -> Iterator[_Row]:
         yield _row(one.fact, one)
         return
     for key, entry in one.entries.items():
+        if entry.state == "unknown" and entry.missing:
+            continue  # this deployment has no such setting
         yield _row(f"{one.fact}[{clean(key)}]", entry)
     if one.reason:
         yield f"{one.fact}[…]", "more keys are not seen", "", "", [clean(one.reason)]
