@@ -133,3 +133,25 @@ def test_broken_data_says_which_file_and_what_to_do(tmp_path: Path, monkeypatch:
 def test_the_data_is_small() -> None:
     folder = Path(versions.__file__).parent
     assert sum(path.stat().st_size for path in folder.glob("vllm/versions/*.json")) < 2**20
+
+
+def test_every_history_decodes_whole_and_its_effects_name_what_it_has() -> None:
+    from typing import get_args
+
+    from askew.app import registry
+    from askew.report.defaults import Effect
+
+    for name in registry.engine_names():
+        past = versions.history(name)
+        if past is None:
+            assert not versions.effects(name), name
+            continue
+        keys = [versions.release_key(one) for one in past.releases]
+        assert all(keys) and len(set(past.releases)) == len(past.releases), name
+        known = {*past.arguments, *past.variables}
+        known |= {alias for steps in past.arguments.values() for _, state in steps if state for alias in state.names}
+        for setting, effect in versions.effects(name).items():
+            assert setting in known, f"{name} has no {setting}"
+            assert set(effect.effects) <= set(get_args(Effect)), (name, setting)
+        for query in versions.queries(name):
+            assert query.metrics and query.address.startswith("https://"), query.what

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import msgspec
 
@@ -21,7 +22,7 @@ from askew.evidence.document import Document
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
-from askew.facts.types import Severity
+from askew.facts.types import SEVERITIES, Severity
 from askew.knowledge.rules import RULES
 from askew.report.defaults import Change, Defaults, Effect, Kind, worst_first
 from askew.report.present import clean
@@ -108,9 +109,20 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     # An effective fact tells it where it has the same name, or is the entry of the package.
     changes.extend(one for one in more if told.isdisjoint((one.name, f"{_PACKAGES}[{one.name}]")))
     changes.extend(_metrics(before, after, exposed))
+    changes = [_weighed(one, name) for one in changes]
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
     return Defaults(engine=name, old=first, new=last, changes=tuple(sorted(changes, key=worst_first)))
+
+
+def _weighed(change: Change, engine: str) -> Change:
+    """A change of a setting without a fact of its own, with what it acts on and how much that matters."""
+    known = versions.effects(engine).get(change.name)
+    if known is None or change.kind in ("added", "metric") or (change.fact and change.fact not in (_OTHER, _ENV)):
+        return change
+    severity = min(change.severity, known.severity, key=SEVERITIES.index)
+    acts = cast("tuple[Effect, ...]", known.effects)
+    return msgspec.structs.replace(change, severity=severity, effects=tuple(dict.fromkeys((*acts, *change.effects))))
 
 
 def _bundled(change: Change) -> Change:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 import msgspec
 
 from askew.evidence.location import Location
-from askew.facts.types import Value
+from askew.facts.types import Severity, Value
 
 # literal: written in the source. rule: decided at start from other settings, the model or the device.
 DefaultKind: TypeAlias = Literal["literal", "rule"]
@@ -156,6 +156,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[str, ...]
 
 
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a setting that no fact of its own describes acts on, and how much its change matters."""
+
+    severity: Severity
+    effects: tuple[str, ...]
+
+
 _State = TypeVar("_State", Default, Metric)
 
 
@@ -227,6 +234,13 @@ def history(engine: str) -> History | None:
 def queries(engine: str) -> tuple[Query, ...]:
     """The public queries of metrics of ``engine`` that this build knows: ``engines/<engine>/queries.json``."""
     return _decoded(os.path.join(os.path.dirname(_folder(engine)), "queries.json"), tuple[Query, ...]) or ()
+
+
+@functools.lru_cache(maxsize=8)
+def effects(engine: str) -> Mapping[str, Effect]:
+    """Arguments and variables of ``engine`` by what they act on, where no fact says it: ``effects.json`` beside it."""
+    path = os.path.join(os.path.dirname(_folder(engine)), "effects.json")
+    return _decoded(path, dict[str, Effect]) or {}
 
 
 @functools.lru_cache(maxsize=32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -90,15 +90,53 @@ def _text(found: Defaults, style: Style, width: int, *, verbose: bool) -> Iterat
     if not found.changes:
         yield "no change that this build knows of"
         return
-    for change in shown:
+    for group in _grouped(shown, whole=verbose):
         yield ""
-        yield from _change(change, style, width)
+        if len(group) == 1:
+            yield from _change(group[0], style, width)
+        else:
+            yield from _metrics(group, style, width)
     if folded:
         yield ""
         names = ", ".join(clean(one.name) for one in folded)
         yield from wrap(f"new ({len(folded)}): {names}", width, "", style, "2", hang=2)
     yield ""
     yield f"{many(len(shown), 'change')}, {len(folded)} only new" if folded else many(len(shown), "change")
+
+
+def _grouped(changes: Sequence[Change], *, whole: bool) -> list[list[Change]]:
+    """Changes in the order in which people are told: of one severity, metrics that go in the same way come last and
+    together, unless ``whole`` or where the deployment asks for them."""
+    groups: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        alone = whole or change.kind != "metric" or bool(change.used_at)
+        key = (id(change),) if alone else (change.severity, _fate(change), change.condition)
+        groups.setdefault(key, []).append(change)
+    return sorted(groups.values(), key=lambda group: (_ORDER[group[0].severity], len(group) > 1))
+
+
+def _fate(metric: Change) -> str:
+    """What happens to a metric, without its name: ``is gone``."""
+    return metric.summary.removeprefix(f"the metric {metric.name} ").split("; ", 1)[0]
+
+
+def _metrics(group: Sequence[Change], style: Style, width: int) -> Iterator[str]:
+    first = group[0]
+    label = style.paint(first.severity.upper(), _COLOURS[first.severity])
+    fate = _fate(first).replace("is ", "are ", 1)
+    yield f"{label}  {style.paint(f'{len(group)} metrics {fate}', '1')}"
+    if first.condition:
+        yield from wrap(clean(first.condition), width, "  ", style)
+    yield from wrap("autoscalers, alerts and dashboards that ask for them get nothing", width, "  ", style)
+    for one in group:
+        heir = f"  (ask for {clean(str(one.new))})" if one.new else ""
+        yield from wrap(f"{clean(one.name)}{heir}", width, "    ", style)
+    asking = list(dict.fromkeys(query for one in group for query in one.queried_by))
+    for query in asking[:_SHOWN]:
+        yield from wrap(f"asked for by {clean(query)}", width, "  ", style, hang=2)
+    if len(asking) > _SHOWN:
+        yield f"  asked for by {len(asking) - _SHOWN} more public ones, which --format json lists"
+    yield "  " + style.paint("sources: --verbose", "2")
 
 
 def _change(change: Change, style: Style, width: int) -> Iterator[str]:
