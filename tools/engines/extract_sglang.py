@@ -141,7 +141,8 @@ class Source:
                 if isinstance(cls, ast.ClassDef) and (cls.name == "ServerArgs" or "/fields/" in path):
                     self.record(path, cls)
         # What a retired argument does: some releases end with an error, others warn and go on.
-        retired = re.search(r"class DeprecatedAction\(.*?(?=\n\S)", "\n".join(map(self.texts.__getitem__, paths)), re.S)
+        together = "\n".join(self.texts[path] for path in paths)
+        retired = re.search(r"class DeprecatedAction\(.*?(?=\n\S|\Z)", together, re.DOTALL)
         self.refuses = retired is not None and "raise ValueError" in retired[0]
         for path in paths:
             tree = self.tree(path)
@@ -316,7 +317,7 @@ def arguments(source: Source) -> Things:
     rules = ruled(source)
     found: Things = {}
     for name, argument in source.arguments.items():
-        value = argument.value
+        value = None if argument.value == "none" else argument.value  # before 0.5.1 the word was not written
         entry: dict[str, object] = {"at": argument.at}
         if value is not UNKNOWN and value is not None:
             entry["value"] = value
@@ -399,6 +400,8 @@ def _variable(value: object, at: str) -> dict[str, object]:
         return {"at": at, "kind": "rule"}
     if isinstance(value, str) and value.lower() in ("true", "false"):
         value = value.lower() == "true"
+    elif isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(?:\.\d{1,9})?", value):
+        value = float(value) if "." in value else int(value)  # the same, whether a release writes text or a number
     return {"at": at} if value is None or value == "" else {"at": at, "value": value}
 
 

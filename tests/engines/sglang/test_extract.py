@@ -149,7 +149,7 @@ f = os.getenv("OTHER", "1")
         "SGLANG_NEW": False,
         "SGLANG_OLD": False,
         "SGLANG_MOVED": None,
-        "SGLANG_A": "1",
+        "SGLANG_A": 1,
         "SGLANG_B": False,
         "SGLANG_C": None,
         "SGLANG_D": None,

@@ -69,6 +69,7 @@ EAGLE = "--speculative-algorithm EAGLE --speculative-draft-model-path org/d"
         ("0.4.3.post2", "0.4.3.post3", "runtime.scheduler[policy]", "lpm", "fcfs", "", ""),
         ("0.3.5.post2", "0.3.6", "runtime.async_scheduling", False, True, "", ""),
         ("0.4.1.post6", "0.4.1.post7", "runtime.async_scheduling", False, True, DP, ""),
+        ("0.5.10", "0.5.11", "runtime.async_scheduling", False, True, EAGLE + " --speculative-eagle-topk 1", ""),
         # the prefill chunk
         ("0.3.5.post1", "0.3.5.post2", "runtime.max_num_batched_tokens", 8192, 2048, "", A10),
         ("0.5.2", "0.5.3", "runtime.max_num_batched_tokens", 8192, 4096, "", L40S),
@@ -86,6 +87,7 @@ EAGLE = "--speculative-algorithm EAGLE --speculative-draft-model-path org/d"
         ("0.4.6.post5", "0.4.7", "runtime.gpu_memory_utilization", (183359 - 18 * 1024) / 183359, 0.79, "", B200),
         # CUDA graphs, attention, speculative decoding
         ("0.5.2", "0.5.3", f"{OTHER}[--cuda-graph-max-bs-decode]", "8", "16", "", A10),
+        ("0.5.2", "0.5.3", f"{OTHER}[--cuda-graph-max-bs-decode]", "160", "256", "", H100),
         ("0.5.4", "0.5.4.post1", f"{OTHER}[--cuda-graph-max-bs-decode]", "16", "24", "", A10),
         ("0.5.19", "0.5.20", f"{OTHER}[--cuda-graph-max-bs-decode]", "80", "160", "--tp 4", A10),
         ("0.4.5", "0.4.5.post1", "runtime.attention_backend", "flashinfer", "fa3", "", H100),
@@ -153,6 +155,9 @@ def test_sampling_that_no_request_names() -> None:
         ("0.5.4", "0.5.4.post1", f"{OTHER}[--cuda-graph-max-bs-decode]", "", H100),
         ("0.5.7", "0.5.8", f"{OTHER}[--load-balance-method]", "--dp 2", ""),
         ("0.4.1.post6", "0.4.1.post7", "runtime.async_scheduling", "", ""),
+        ("0.5.10", "0.5.11", "runtime.async_scheduling", "", ""),
+        ("0.5.10", "0.5.11", "runtime.async_scheduling", EAGLE + " --speculative-eagle-topk 4", ""),
+        ("0.4.5.post2", "0.4.5.post3", f"{OTHER}[--cuda-graph-max-bs-decode]", "", H100),
         ("0.4.4", "0.4.5", "runtime.prefix_caching", "", ""),
         ("0.4.4", "0.4.5", "runtime.role", "", ""),
         ("0.5.3", "0.5.4", "runtime.kv_cache.block_size", "", H100),

@@ -12,8 +12,9 @@ from askew.engines.arguments import ARGPARSE, Parsed, Table, parse, places, tabl
 from askew.engines.composed import own_variables, stray_words
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, read_arguments
-from askew.engines.sglang.defaults import defaults, rules, setting_of
+from askew.engines.sglang.defaults import defaults, setting_of
 from askew.engines.sglang.flags import OTHER, flags, source
+from askew.engines.sglang.rules import rules
 from askew.engines.sglang.sizes import Setting, divided
 from askew.evidence.launch import Content, Launch, Token
 from askew.facts.types import Value

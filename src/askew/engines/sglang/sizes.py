@@ -124,8 +124,8 @@ def graphs(setting: Setting, facts: Facts) -> int | Unknown:
         small = 25_000 if key < (0, 4, 7, 0, 1, 1) else 35 * 1024
         if mib < small:
             return 8 if few or key < (0, 4, 0, 0, 1, 1) else 80
-        if key < (0, 4, 5, 0, 1, 3):
-            return 160
+        if key < (0, 4, 5, 0, 1, 3) or mib <= 80 * 1024:
+            return 160  # from 0.4.5.post3 the list of get_batch_sizes_to_capture ends there
         return Unknown("the list of batches that are captured is made by the model runner of this release")
     if mib < 20 * 1024:
         return 8
