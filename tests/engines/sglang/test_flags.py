@@ -22,6 +22,9 @@ NOT_OF_SERVER_ARGS = {
 # Became lists: one word of JSON until 0.5.7, one number until 0.5.4; the third was retired, with a warning, in 0.5.8.
 ODD = {"--hybrid-kvcache-ratio", "--piecewise-cuda-graph-tokens", "--debug-tensor-dump-layers"}
 
+# The release without it had yet another switch, which is gone too.
+REPLACED_TWICE = {"--enable-flashinfer-moe"}
+
 
 def test_every_flag_does_exactly_one_thing() -> None:
     for flag in flags():
@@ -55,6 +58,16 @@ def test_every_release_is_covered(release: str) -> None:
     written = {name for first, default in loaded.arguments.items() for name in (first, *default.names)}
     assert written - there.keys() == set()
     assert {flag.names[0] for flag in there.values() if written.isdisjoint(flag.names)} <= NOT_OF_SERVER_ARGS
+
+
+def test_what_is_advised_in_place_of_an_argument_is_there() -> None:
+    for flag in flags():
+        advised = flag.replaced_by.split(" ")[0]
+        if advised.startswith("--") and flag.until and flag.names[0] not in REPLACED_TWICE:
+            release = versions.load("sglang", flag.until)
+            assert release is not None
+            names = {name for first, default in release.arguments.items() for name in (first, *default.names)}
+            assert advised in names, flag.names
 
 
 @pytest.mark.parametrize("release", versions.releases("sglang"))

@@ -344,9 +344,12 @@ use-block-verification - switch
 enable-w4a4-mxfp4-megamoe - toggle
 """
 
-# Switches of 0.4 that became values of one argument: name, the argument, its value.
+# Switches that became values of one argument: name, the argument, its value.
 _BECAME: tuple[tuple[str, str, str], ...] = (
     ("--enable-deepep-moe", "--moe-a2a-backend", "deepep"),
+    ("--enable-breakable-cuda-graph", "--cuda-graph-backend-prefill", "breakable"),
+    ("--disable-piecewise-cuda-graph", "--cuda-graph-backend-prefill", "disabled"),
+    ("--enforce-piecewise-cuda-graph", "--cuda-graph-backend-prefill", "tc_piecewise"),
     ("--enable-flashinfer-moe", "--moe-runner-backend", "flashinfer_cutlass"),
     ("--enable-flashinfer-cutlass-moe", "--moe-runner-backend", "flashinfer_cutlass"),
     ("--enable-flashinfer-trtllm-moe", "--moe-runner-backend", "flashinfer_trtllm"),

@@ -72,9 +72,8 @@ OPTIONS = """
 --disable-nan-detection switch
 --disable-overlap-cg-plan switch
 --disable-penalizer switch
---disable-piecewise-cuda-graph switch
 --disable-prefill-cuda-graph switch
---disable-regex-jump-forward switch
+--disable-regex-jump-forward switch >--disable-jump-forward
 --disable-shared-experts-fusion switch
 --disable-tokenizer-batch-decode switch
 --disaggregation-bootstrap-port
@@ -125,7 +124,6 @@ OPTIONS = """
 --enable-amd-monokernel switch
 --enable-attn-tp-input-scattered switch
 --enable-beta-spec switch
---enable-breakable-cuda-graph switch
 --enable-broadcast-mm-inputs-process switch
 --enable-cache-report switch
 --enable-cp-decode-attn-tp switch
@@ -166,7 +164,7 @@ OPTIONS = """
 --enable-linear-replayssm switch
 --enable-linear-replayssm-spec switch
 --enable-linker-mla-dedup switch
---enable-llama4-multimodal switch
+--enable-llama4-multimodal switch >--enable-multimodal
 --enable-lmcache switch
 --enable-lora-overlap-loading switch
 --enable-mamba-cache-stochastic-rounding switch
@@ -222,7 +220,6 @@ OPTIONS = """
 --encoder-transfer-backend
 --encoder-urls list
 --enforce-disable-flashinfer-allreduce-fusion switch
---enforce-piecewise-cuda-graph switch
 --enforce-shared-experts-fusion switch
 --ep-dispatch-algorithm
 --ep-num-redundant-experts
@@ -506,7 +503,7 @@ An address or port between the processes of one deployment; a property of the po
 Where files are kept; the content decides, not the place.
     --download-dir
     --file-storage-path
-    --file-storage-pth
+    --file-storage-pth >--file-storage-path
     --modelopt-checkpoint-save-path
     --modelopt-export-path
 A file of the TLS set-up; --ssl-certfile says whether there is TLS.
@@ -519,6 +516,6 @@ A label that clients can read back; nothing depends on it.
 The file is read; its entries count as arguments.
     --config
 It changes no default of this engine: the cache of the outlines library is kept on disk or not.
-    --disable-disk-cache switch
+    --disable-disk-cache switch >--disable-outlines-disk-cache
     --disable-outlines-disk-cache switch
 """
