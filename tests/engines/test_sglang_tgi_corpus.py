@@ -59,7 +59,7 @@ def test_sglang_arguments_of_the_corpus_are_known(shared: Path) -> None:
     program = re.compile(r"(?<![\w.])sglang\.launch_server|(?<![\w/])sglang serve")
     found = Counter(flag for text in files(shared, "sglang") for flag in written_after(text, program))
     assert sum(found.values()) > 500
-    share, unknown = unknown_share(found, table(flags()[0], ARGPARSE, title="SGLang"))
+    share, unknown = unknown_share(found, table(flags(), ARGPARSE, title="SGLang"))
     assert share <= 0.03, unknown
 
 

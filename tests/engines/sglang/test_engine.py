@@ -114,7 +114,10 @@ def test_scheduler_options_resolve_one_by_one(facts: Facts) -> None:
 
 def test_an_option_at_its_default_says_no_more_than_its_absence(facts: Facts) -> None:
     found = facts(MODEL + "--moe-runner-backend auto --triton-attention-num-kv-splits 8 --hicache-ratio 3")
-    assert found["runtime.arguments.unmapped"].value == {"--hicache-ratio": "3"}
+    written = {
+        name: one.value for name, one in found["runtime.arguments.unmapped"].entries.items() if one.origin == "explicit"
+    }
+    assert written == {"--hicache-ratio": "3"}
 
 
 def test_old_and_new_name_of_one_option_are_one_entry(facts: Facts) -> None:
@@ -132,8 +135,7 @@ def test_chunk_follows_gpu_memory_when_a_source_shows_it(launch: Callable[..., L
     assert sizes == {15: 2048, 23: 4096, 47: 4096, 80: 8192, 141: 8192, 180: 16384}
     attention = ENGINE.read(launch("sglang serve Qwen/Qwen3-8B --enable-dp-attention --dp 2"))
     found = resolve((*attention.observations, seen), attention.rules)["runtime.max_num_batched_tokens"]
-    assert found.state == "unknown"
-    assert "--enable-dp-attention" in found.reason
+    assert found.value == 8192  # of one rank
 
 
 @pytest.mark.parametrize(
@@ -322,7 +324,7 @@ def test_rules_name_known_facts(launch: Callable[..., Launch]) -> None:
                 assert FACTS[one.fact].type.parse(one.value) == one.value
 
 
-NAMES = sorted({name for flag in flags()[0] for name in flag.names})
+NAMES = sorted({name for flag in flags() for name in flag.names})
 WORDS = st.lists(
     st.one_of(
         st.sampled_from(NAMES),
@@ -350,3 +352,28 @@ def test_the_server_for_image_models_has_arguments_and_defaults_of_its_own(launc
         assert reading.problems == ()
         assert "runtime.prefix_caching" not in {one.fact for one in reading.observations}
     assert ENGINE.read(launch("python3 -m sglang.launch_server --model-path flux --num-gpus 2")).problems
+
+
+@pytest.mark.parametrize(
+    ("image", "maker"),
+    [
+        ("lmsysorg/sglang:v0.5.5-rocm700-mi35x", "amd"),
+        ("lmsysorg/sglang:v0.4.9.post2-rocm630-mi30x", "amd"),
+        ("rocm/sgl-dev:v0.5.2-rocm700-mi30x", "amd"),
+        ("lmsysorg/sglang:v0.5.6-cann8.3.rc1-910b", "huawei"),
+        ("lmsysorg/sglang:main-cann8.2.rc1-a3", "huawei"),
+        ("registry.example/sglang-npu:v0.5.6", "huawei"),
+        ("lmsysorg/sglang:v0.5.9-xpu", "intel"),
+        ("registry.example/sglang-gaudi:0.5.1", "habana"),
+        ("lmsysorg/sglang:v0.5.5", None),
+        ("lmsysorg/sglang:v0.5.5.post3-cu129-amd64", None),
+        ("lmsysorg/sglang:v0.5.5-arm64", None),
+        ("registry.example/amd-team/sglang:v0.5.5", None),
+        ("", None),
+    ],
+)
+def test_a_build_for_one_maker_says_so(launch: Callable[..., Launch], image: str, maker: str | None) -> None:
+    found = ENGINE.read(launch(f"sglang serve {MODEL}", image=image)).observations
+    stated = [one for one in found if one.fact == "hardware.gpu.vendor"]
+    assert [one.value for one in stated] == ([maker] if maker else [])
+    assert all((one.origin, one.confidence) == ("derived", "likely") and one.locations for one in stated)

@@ -9,13 +9,17 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Parsed, Table, parse, places, table
+from askew.engines.composed import own_variables, stray_words
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, read_arguments
-from askew.engines.sglang.defaults import default_rules, defaults
+from askew.engines.sglang.defaults import defaults, setting_of
 from askew.engines.sglang.flags import OTHER, flags, source
+from askew.engines.sglang.rules import rules
+from askew.engines.sglang.sizes import Setting, divided
 from askew.evidence.launch import Content, Launch, Token
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
+from askew.resolve.images import read_image
 from askew.resolve.observation import Observation, Unknown
 from askew.resolve.rule import Rule
 from askew.resolve.workload import Problem
@@ -33,7 +37,7 @@ _MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 _INERT_NAME = re.compile(
     r"SGLANG_(?:LOG_\w+|\w*_LOG_\w+|TRACE_\w+|PROFILE_\w+|TORCH_PROFILER_DIR|CUDA_COREDUMP\w*|OTLP_\w+|RECORD_STEP_TIME|"
     r"PYSPY_DUMP_BEFORE_CRASH|\w*CACHE_DIR|IS_IN_CI\w*|EXPERT_DISTRIBUTION_RECORDER_DIR|ENABLE_METRICS_\w+|"
-    r"JIT_CACHE_DEBUG|DISABLE_REQUEST_LOGGING)"
+    r"JIT_CACHE_DEBUG|DISABLE_REQUEST_LOGGING|\w*_CI|\w*_CI_\w+|\w*TEST\w*)"
 )
 
 
@@ -99,35 +103,45 @@ class SGLang(msgspec.Struct, frozen=True):
         parsed = parse(words, _table(version))
         title = f"SGLang {version}" if version else "SGLang"
         noted = read_arguments(parsed, engine=title, deferred=_deferred())
+        last = _last(parsed)
+        setting = setting_of(version, last)
         observations = [*identified, *(_settled(one) for one in noted.observations)]
-        observations.extend(environment(launch, inert=[name for name in launch.env if _INERT_NAME.fullmatch(name)]))
-        problems = [*configured, *noted.problems, *_strays(parsed, title)]
+        if setting is not None:
+            observations = [_of_one_rank(one, setting) for one in observations]
+        known = versions.stable("sglang")
+        ever = known.variables if known is not None else ()
+        inert = [name for name in launch.env if _INERT_NAME.fullmatch(name)]
+        observations.extend(environment(launch, inert=inert, reads=ever))
+        observations.extend(vendor(launch))
+        problems = [*configured, *noted.problems, *stray_words(parsed, title), *_dropped(launch, version)]
         diffusion = _is_diffusion(launch, noted.unmapped, noted.observations)
         if diffusion:
             problems = [one for one in problems if one.kind not in ("unknown-argument", "malformed")]
         observations.extend(_sources(observations, launch))
-        rules: tuple[Rule, ...] = ()
+        computed: tuple[Rule, ...] = ()
         if hidden is None and not diffusion:
-            given = {one.flag.names[0] for one in parsed.given}
-            observations.extend(defaults(version))
-            rules = default_rules(version, frozenset(given & _SWITCHED))
+            observations.extend(defaults(version, frozenset(last)))
+            computed = rules(version, setting)
             observations.extend(_unpinned(observations))
         elif hidden is not None:
             observations.append(hidden)
+        variables, strange = own_variables(launch, _OWN, (*ever, *inert, *_ELSEWHERE))
         return Reading(
             observations=tuple(observations),
-            rules=rules,
+            rules=_doubted(computed, version),
             problems=tuple(problems),
             version=version,
             mapped=noted.mapped,
             unmapped=noted.unmapped,
+            variables=variables,
+            strange=strange,
         )
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``."""
         names = _table(version).names
         spread = _SPREAD.get(fact)
-        for flag in flags()[0]:
+        for flag in flags():
             if flag.fact == fact if spread is None else flag.names[0] == spread:
                 entry = names.get(flag.names[0])
                 if entry is not None and entry.flag is flag and entry.alive and entry.current:
@@ -137,8 +151,13 @@ class SGLang(msgspec.Struct, frozen=True):
 
 ENGINE = SGLang("sglang", _UNSUPPORTED)
 
-# Given, these change how a default is computed.
-_SWITCHED = frozenset(("--enable-dp-attention", "--attn-dp-size", "--is-embedding", "--dllm-algorithm", "--device"))
+_OWN = ("SGLANG_", "SGL_")
+# Read by no published release: builds of a branch for large DeepSeek clusters read these (issues and guides of SGLang
+# and of platforms that run it name them), and the last is the router's. They are compared as text.
+_ELSEWHERE = (
+    *("SGLANG_HACK_*", "SGLANG_DECODE_BOOTSTRAP_TIMEOUT", "SGLANG_MOONCAKE_TRANS_THREAD"),
+    "SGL_ROUTER_*",
+)
 
 
 def arguments(launch: Launch) -> tuple[Token, ...] | None:
@@ -184,14 +203,107 @@ def _release(reference: ImageReference) -> str | None:
 @functools.lru_cache(maxsize=8)
 def _table(version: str | None) -> Table:
     looked_at = versions.stable("sglang")
-    return table(
-        flags()[0], ARGPARSE, title="SGLang", version=version, releases=looked_at.releases if looked_at else ()
-    )
+    return table(flags(), ARGPARSE, title="SGLang", version=version, releases=looked_at.releases if looked_at else ())
 
 
 @functools.cache
 def _deferred() -> dict[str, tuple[str, ...]]:
-    return {**{name: (value.lower(),) for name, value in flags()[1].items()}, **_AUTOMATIC}
+    """The values of options without a fact that say no more than their absence does, in whatever release."""
+    known = versions.stable("sglang")
+    found: dict[str, tuple[str, ...]] = {}
+    for flag in flags():
+        if flag.fact == OTHER and known is not None:
+            value = next((known.defaults[name] for name in flag.names if known.defaults.get(name) is not None), None)
+            if value is not None and not isinstance(value, (bool, list, dict)):
+                found[flag.names[0]] = (str(value).lower(),)
+    return {**found, **_AUTOMATIC}
+
+
+def _last(parsed: Parsed) -> dict[str, str]:
+    """The arguments that are given, each with its last word; empty where it has none or it is not known."""
+    found: dict[str, str] = {}
+    for one in parsed.given:
+        values = one.values
+        found[one.flag.names[0]] = values[0].text.strip() if values and values[0].unknown is None else ""
+    return found
+
+
+def _of_one_rank(one: Observation, setting: Setting) -> Observation:
+    """Data parallel attention divides a chunk that is written, too."""
+    if one.fact != "runtime.max_num_batched_tokens" or not isinstance(one.value, int) or setting.attention_ranks == 1:
+        return one
+    size = divided(setting, one.value)
+    because = "data parallel attention divides the chunk among its ranks"
+    return msgspec.structs.replace(one, value=size, because=(*one.because, because))
+
+
+def _doubted(computed: tuple[Rule, ...], version: str | None) -> tuple[Rule, ...]:
+    """The rules of a neighbour of a release that this build does not have: less sure, and said so."""
+    near = versions.nearest("sglang", version)
+    if near is None or near[1]:
+        return computed
+    doubt = f"SGLang {version} is not in this build; {near[0].version}, the nearest release that is, does so"
+    return tuple(
+        msgspec.structs.replace(
+            one, confidence="possible" if one.confidence == "possible" else "likely", because=f"{one.because}; {doubt}"
+        )
+        for one in computed
+    )
+
+
+def _dropped(launch: Launch, version: str | None) -> list[Problem]:
+    """Variables that an earlier release read and this one does not."""
+    past, release = versions.history("sglang"), versions.load("sglang", version)
+    if past is None or release is None:
+        return []
+    index, found = past.releases.index(release.version), []
+    for name, variable in launch.env.items():
+        steps = past.variables.get(name, ()) if name.startswith(_OWN) and name not in release.variables else ()
+        if steps and steps[0][0] < index and not _INERT_NAME.fullmatch(name):
+            found.append(
+                Problem(
+                    kind="removed-argument",
+                    message=f"SGLang {release.version} no longer reads {name}",
+                    locations=(variable.location, *variable.via),
+                    argument=name,
+                    fact="runtime.env",
+                )
+            )
+    return found
+
+
+# Builds for one maker's accelerators: words of a tag or name of the project's images and of those that keep the name.
+# Without such a word an image is the build for CUDA, which says nothing: forks leave the word out as well.
+# https://hub.docker.com/r/lmsysorg/sglang/tags, https://docs.sglang.ai/platforms/
+_VENDORS = (
+    (re.compile(r"(?:^|[-_/.])(?:rocm\d*|mi3\d\dx?|amd)(?=$|[-_/.])"), "amd"),
+    (re.compile(r"(?:^|[-_/.])(?:npu|cann[\d.]*|ascend|910b?|a[23])(?=$|[-_/.])"), "huawei"),
+    (re.compile(r"(?:^|[-_/.])(?:hpu|gaudi\d*)(?=$|[-_/.])"), "habana"),
+    (re.compile(r"(?:^|[-_/.])xpu(?=$|[-_/.])"), "intel"),
+    (re.compile(r"(?:^|[-_/.])musa(?=$|[-_/.])"), "moorethreads"),
+)
+
+
+def vendor(launch: Launch) -> tuple[Observation, ...]:
+    """The maker of the accelerators that the image is built for, where its name or tag says so."""
+    reference = read_image(launch.image)
+    if reference is None or launch.image is None:
+        return ()
+    *publisher, name = reference.name.split("/")
+    text = f"{'rocm-' if 'rocm' in publisher else ''}{name}-{reference.tag or ''}".lower()
+    for pattern, maker in _VENDORS:
+        if pattern.search(text):
+            return (
+                Observation(
+                    fact="hardware.gpu.vendor",
+                    value=maker,
+                    origin="derived",
+                    confidence="likely",
+                    locations=(launch.image.location, *launch.image.via),
+                    because=(f"the image {launch.image.text} is a build for this maker's accelerators",),
+                ),
+            )
+    return ()
 
 
 def _with_config(
@@ -314,17 +426,3 @@ def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
     if isinstance(origin.value, Unknown) or str(origin.value).startswith(("hf://", "modelscope://")):
         value = Unknown("no revision pinned: the default branch at download time", "add --revision COMMIT")
     return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)
-
-
-def _strays(parsed: Parsed, title: str) -> tuple[Problem, ...]:
-    """Plain words that no argument takes: argparse ends with "unrecognized arguments"."""
-    return tuple(
-        Problem(
-            kind="malformed",
-            message=f"{title} refuses the stray word {word.text!r}: no argument takes it",
-            locations=places(word),
-            value=word.text,
-        )
-        for word in parsed.positionals
-        if word.unknown is None and word.text.strip() and not set(word.text) & set("{}$<>|&;()`")
-    )

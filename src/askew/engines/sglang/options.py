@@ -1,427 +1,426 @@
 """SGLang's arguments that need no code: one line each.
 
-A line is ``--name [--alias …] [switch|toggle|list|optional] [+first release with it] [-first release without it]
-[>argument that took its place] [=default]``. The default is given only where every release that was read has the same.
-Read from ``sglang/srt/server_args.py`` and ``sglang/srt/arg_groups`` of the published packages, releases in
-``versions/stable.json``: https://pypi.org/project/sglang/#history
+A line is ``--name [--alias …] [switch|toggle|list|optional] [>argument that took its place]``. Which releases have an
+argument, and its default in each, is in ``versions/history.json``.
 """
 
 # They change how requests are answered or how fast, and no fact has a name for them: compared as text, one by one.
 OPTIONS = """
---abort-on-priority-when-disabled switch +0.5.4
---allow-auto-truncate switch +0.4.2
---allowed-media-domains list +0.5.18
---asr-max-buffer-seconds +0.5.13 =60
---asr-max-concurrent-sessions +0.5.13 =32
---attention-reduce-in-fp32 switch -0.2.15
---attn-cp-size --attention-context-parallel-size +0.5.9 =1
---attn-dp-size --attention-data-parallel-size +0.5.22 =1
---base-gpu-id +0.3.6 =0
---batch-notify-size +0.5.11 =16
---bf16-gemm-backend +0.5.15 =auto
---boundary-reduction +0.5.21 =auto
---c128-page-size +0.5.18 =16
---checkpoint-engine-wait-weights-before-ready switch +0.5.4
---completion-template +0.4.5
---constrained-json-disable-any-whitespace switch +0.5.4
---constrained-json-max-whitespace-cnt +0.5.21
---constrained-json-whitespace-pattern +0.3.3
---cp-strategy +0.5.14
---cuda-graph-backend-decode +0.5.14
---cuda-graph-backend-prefill +0.5.14
---cuda-graph-bs-prefill list +0.5.14
---cuda-graph-config +0.5.14
---cuda-graph-max-bs +0.3.5 -0.5.20 >--cuda-graph-max-bs-decode
---cuda-graph-max-bs-decode +0.5.14
---cuda-graph-max-bs-prefill +0.5.14
---cuda-graph-max-seq-len-prefill +0.5.21
---cuda-graph-prefill-max-context --context-bucket +0.5.21
---cuda-graph-tc-compiler +0.5.14 -0.5.22
---custom-weight-loader list +0.4.8
---dcp-comm-backend +0.5.17
---dcp-replicate-q-proj toggle +0.5.17
---dcp-size --decode-context-parallel-size +0.5.15 =1
---debug-cuda-graph switch +0.5.11
---decode-attention-backend +0.4.10
---decoupled-spec-role +0.5.15 =null
---decrypted-config-file +0.5.5
---decrypted-draft-config-file +0.5.5
---deepep-config +0.4.7
---deepep-dispatcher-output-dtype +0.5.13 =auto
---deepep-mode +0.4.5 =auto
---deepep-v2-mode +0.5.19 =direct
---default-chat-template-kwargs +0.5.16
---default-priority-value +0.5.10
---delete-ckpt-after-loading switch +0.3.6
---detokenizer-worker-num +0.5.12 =1
---device +0.3.4
---disable-aiter-allreduce-fusion-in-decode switch +0.5.21
---disable-aiter-allreduce-fusion-in-prefill switch +0.5.21
---disable-attn-tp-gather switch +0.5.13
---disable-chunked-prefix-cache switch +0.4.6
---disable-cuda-graph-padding switch +0.2.15
---disable-custom-all-reduce switch +0.2.15
---disable-decode-cuda-graph switch +0.5.14
---disable-fast-image-processor switch +0.4.6
---disable-flashinfer-autotune switch +0.5.7
---disable-flashinfer-cutlass-moe-fp4-allgather switch +0.5.1
---disable-hicache-numa-detect switch +0.5.8 -0.5.10
---disable-hybrid-swa-memory switch +0.4.10
---disable-jump-forward switch +0.3.6 -0.4.4
---disable-mla switch +0.3.3 -0.4.6
---disable-nan-detection switch +0.3.4 -0.4.1
---disable-overlap-cg-plan switch +0.4.8 -0.4.10
---disable-penalizer switch +0.3.4 -0.3.6
---disable-piecewise-cuda-graph switch +0.5.10 -0.5.20
---disable-prefill-cuda-graph switch +0.5.14
---disable-regex-jump-forward switch -0.3.6
---disable-shared-experts-fusion switch +0.4.5
---disable-tokenizer-batch-decode switch +0.5.4
---disaggregation-bootstrap-port +0.4.5 =8998
---disaggregation-decode-allocation-policy +0.5.22 =early
---disaggregation-decode-dp +0.4.8 -0.5.10
---disaggregation-decode-enable-fake-auto switch +0.5.7 -0.5.9
---disaggregation-decode-enable-offload-kvcache switch +0.5.3
---disaggregation-decode-enable-radix-cache switch +0.5.11
---disaggregation-decode-extra-slots +0.5.14
---disaggregation-decode-host-receive-threshold +0.5.21
---disaggregation-decode-polling-interval +0.5.3 =1
---disaggregation-decode-retraction-backup +0.5.18
---disaggregation-decode-tp +0.4.8 -0.5.10
---disaggregation-enable-kv-checksum switch +0.5.21
---disaggregation-ib-device +0.4.6
---disaggregation-prefill-pp +0.4.8 -0.5.10 =1
---disaggregation-transfer-backend +0.4.6 =mooncake
---dist-timeout +0.4.4
---dllm-algorithm +0.5.6
---dllm-algorithm-config +0.5.7
---dllm-block-size +0.5.6 -0.5.7
---dllm-fdfo toggle +0.5.16
---ds-channel-config-path +0.3.4 -0.5.11
---ds-heavy-channel-num +0.3.4 -0.5.11 =32
---ds-heavy-channel-type +0.3.4 -0.5.11 =qk
---ds-heavy-token-num +0.3.4 -0.5.11 =256
---ds-sparse-decode-threshold +0.3.4 -0.5.11 =4096
---dsa-decode-backend +0.5.13
---dsa-paged-mqa-logits-backend +0.5.15 =auto
---dsa-prefill-backend +0.5.13
---dsa-prefill-cp-mode +0.5.13 -0.5.20 >--cp-strategy
---dsa-topk-backend +0.5.13 =sgl-kernel
---dsa-triton-union +0.5.22 =0
---dsv4-attn-backend +0.5.20 =auto
---dsv4-prefill-backend +0.5.19 =auto
---dwdp-size +0.5.17 =1
---dynamic-batch-tokenizer-batch-size +0.5.3 =32
---dynamic-batch-tokenizer-batch-timeout +0.5.3 =0.002
---efficient-weight-load switch -0.3.4
---elastic-ep-backend +0.5.4
---elastic-ep-initial-size +0.5.16
---elastic-ep-join-mode +0.5.16
---elastic-ep-join-rank-offset +0.5.16 =0
---elastic-ep-rejoin switch +0.5.11 -0.5.21
---elastic-ep-scale-timeout +0.5.16 =600
---enable-adaptive-dispatch-to-encoder switch +0.5.10
---enable-aiter-allreduce-fusion switch +0.5.10
---enable-amd-monokernel switch +0.5.23
---enable-attn-tp-input-scattered switch +0.5.6
---enable-beta-spec switch +0.5.4 -0.5.5
---enable-breakable-cuda-graph switch +0.5.11 -0.5.20
---enable-broadcast-mm-inputs-process switch +0.5.6
---enable-cache-report switch +0.3.4
---enable-cp-decode-attn-tp switch +0.5.17
---enable-cudagraph-gc switch +0.5.0rc0
---enable-custom-logit-processor switch +0.4.2
---enable-decoder-swa-bounded-replay toggle +0.5.21
---enable-deepep-waterfill switch +0.5.12 -0.5.16 >--enable-waterfill
---enable-deepseek-v4-fp4-indexer switch +0.5.13
---enable-dense-mlp-attn-tp switch +0.5.19
---enable-deterministic-inference switch +0.5.3
---enable-double-sparsity switch +0.3.4 -0.5.11
---enable-dp-attention switch +0.3.6
---enable-dp-attention-local-control-broadcast switch +0.5.11
---enable-dp-lm-head switch +0.4.7
---enable-draft-weights-cpu-backup switch +0.5.6
---enable-dsa-cache-layer-split switch +0.5.16
---enable-dsa-fused-indexer toggle +0.5.22
---enable-dsa-prefill-context-parallel switch +0.5.13 -0.5.20 >--enable-prefill-cp
---enable-dynamic-batch-tokenizer switch +0.5.3
---enable-dynamic-chunking switch +0.5.7
---enable-elastic-expert-backup switch +0.5.10
---enable-encoder-swa-bounded-replay switch +0.5.21
---enable-eplb switch +0.4.7
---enable-flashinfer-allreduce-fusion switch +0.4.9
---enable-flashinfer-autotune switch +0.5.6 -0.5.7
---enable-flexkv switch +0.5.16
---enable-fp32-lm-head switch +0.5.3
---enable-fused-moe-sum-all-reduce switch +0.5.10
---enable-fused-qk-norm-rope toggle +0.5.7
---enable-gdn-replayssm-spec switch +0.5.16 -0.5.20 >--enable-linear-replayssm-spec
---enable-hisparse switch +0.5.10
---enable-http-worker-reuseport switch +0.5.23
---enable-http2 switch +0.5.11
---enable-int8-mamba-checkpoint switch +0.5.14
---enable-kv-cache-sharding switch +0.5.22
---enable-layernorm-sp switch +0.5.19
---enable-lean-attention switch +0.5.19
---enable-linear-replayssm switch +0.5.15
---enable-linear-replayssm-spec switch +0.5.17
---enable-linker-mla-dedup switch +0.5.21
---enable-lmcache switch +0.5.2
---enable-lora-overlap-loading switch +0.5.8
---enable-mamba-cache-stochastic-rounding switch +0.5.15
---enable-megamoe-for-layernorm-sp switch +0.5.23
---enable-memory-saver switch +0.4.2
---enable-mis switch +0.5.11
---enable-mla switch +0.2.15 -0.3.3
---enable-mm-global-cache switch +0.5.10
---enable-mscclpp switch +0.4.7
---enable-multi-layer-eagle switch +0.5.7
---enable-multimodal switch +0.4.6
---enable-nan-detection switch +0.3.6 -0.5.13
---enable-nccl-nvls switch +0.4.3
---enable-nsa-prefill-context-parallel switch +0.5.6 -0.5.20 >--enable-prefill-cp
---enable-nvidia-megakernel switch +0.5.23
+--log-requests switch
+--log-requests-level
+--abort-on-priority-when-disabled switch
+--allow-auto-truncate switch
+--allowed-media-domains list
+--asr-max-buffer-seconds
+--asr-max-concurrent-sessions
+--attn-cp-size --attention-context-parallel-size
+--attn-dp-size --attention-data-parallel-size
+--base-gpu-id
+--batch-notify-size
+--bf16-gemm-backend
+--boundary-reduction
+--c128-page-size
+--checkpoint-engine-wait-weights-before-ready switch
+--completion-template
+--constrained-json-disable-any-whitespace switch
+--constrained-json-max-whitespace-cnt
+--constrained-json-whitespace-pattern
+--cp-strategy
+--cuda-graph-backend-decode
+--cuda-graph-backend-prefill
+--cuda-graph-bs-prefill list
+--cuda-graph-config
+--cuda-graph-max-bs >--cuda-graph-max-bs-decode
+--cuda-graph-max-bs-decode
+--cuda-graph-max-bs-prefill
+--cuda-graph-max-seq-len-prefill
+--cuda-graph-prefill-max-context --context-bucket
+--cuda-graph-tc-compiler
+--crash-on-nan
+--custom-weight-loader list
+--dcp-comm-backend
+--dcp-replicate-q-proj toggle
+--dcp-size --decode-context-parallel-size
+--debug-cuda-graph switch
+--decode-attention-backend
+--decoupled-spec-role
+--decrypted-config-file
+--decrypted-draft-config-file
+--deepep-config
+--deepep-dispatcher-output-dtype
+--deepep-mode
+--deepep-v2-mode
+--default-chat-template-kwargs
+--default-priority-value
+--delete-ckpt-after-loading switch
+--detokenizer-worker-num
+--device
+--disable-aiter-allreduce-fusion-in-decode switch
+--disable-aiter-allreduce-fusion-in-prefill switch
+--disable-attn-tp-gather switch
+--disable-chunked-prefix-cache switch
+--disable-cuda-graph-padding switch
+--disable-custom-all-reduce switch
+--disable-decode-cuda-graph switch
+--disable-fast-image-processor switch
+--disable-flashinfer-autotune switch
+--disable-flashinfer-cutlass-moe-fp4-allgather switch
+--disable-hicache-numa-detect switch
+--disable-hybrid-swa-memory switch
+--disable-jump-forward switch
+--disable-mla switch
+--disable-nan-detection switch
+--disable-overlap-cg-plan switch
+--disable-penalizer switch
+--disable-prefill-cuda-graph switch
+--disable-regex-jump-forward switch >--disable-jump-forward
+--disable-shared-experts-fusion switch
+--disable-tokenizer-batch-decode switch
+--disaggregation-bootstrap-port
+--disaggregation-decode-allocation-policy
+--disaggregation-decode-dp
+--disaggregation-decode-enable-fake-auto switch
+--disaggregation-decode-enable-offload-kvcache switch
+--disaggregation-decode-enable-radix-cache switch
+--disaggregation-decode-extra-slots
+--disaggregation-decode-host-receive-threshold
+--disaggregation-decode-polling-interval
+--disaggregation-decode-retraction-backup
+--disaggregation-decode-tp
+--disaggregation-enable-kv-checksum switch
+--disaggregation-ib-device
+--disaggregation-prefill-pp
+--disaggregation-transfer-backend
+--dist-timeout
+--dllm-algorithm
+--dllm-algorithm-config
+--dllm-block-size
+--dllm-fdfo toggle
+--ds-channel-config-path
+--ds-heavy-channel-num
+--ds-heavy-channel-type
+--ds-heavy-token-num
+--ds-sparse-decode-threshold
+--dsa-decode-backend
+--dsa-paged-mqa-logits-backend
+--dsa-prefill-backend
+--dsa-prefill-cp-mode >--cp-strategy
+--dsa-topk-backend
+--dsa-triton-union
+--dsv4-attn-backend
+--dsv4-prefill-backend
+--dwdp-size
+--dynamic-batch-tokenizer-batch-size
+--dynamic-batch-tokenizer-batch-timeout
+--efficient-weight-load switch
+--elastic-ep-backend
+--elastic-ep-initial-size
+--elastic-ep-join-mode
+--elastic-ep-join-rank-offset
+--elastic-ep-rejoin switch
+--elastic-ep-scale-timeout
+--enable-adaptive-dispatch-to-encoder switch
+--enable-aiter-allreduce-fusion switch
+--enable-amd-monokernel switch
+--enable-attn-tp-input-scattered switch
+--enable-beta-spec switch
+--enable-broadcast-mm-inputs-process switch
+--enable-cache-report switch
+--enable-cp-decode-attn-tp switch
+--enable-cudagraph-gc switch
+--enable-custom-logit-processor switch
+--enable-decoder-swa-bounded-replay toggle
+--enable-deepep-waterfill switch >--enable-waterfill
+--enable-deepseek-v4-fp4-indexer switch
+--enable-dense-mlp-attn-tp switch
+--enable-deterministic-inference switch
+--enable-double-sparsity switch
+--enable-dp-attention switch
+--enable-dp-attention-local-control-broadcast switch
+--enable-dp-lm-head switch
+--enable-draft-weights-cpu-backup switch
+--enable-dsa-cache-layer-split switch
+--enable-dsa-fused-indexer toggle
+--enable-dsa-prefill-context-parallel switch >--enable-prefill-cp
+--enable-dynamic-batch-tokenizer switch
+--enable-dynamic-chunking switch
+--enable-elastic-expert-backup switch
+--enable-encoder-swa-bounded-replay switch
+--enable-eplb switch
+--enable-flashinfer-allreduce-fusion switch
+--enable-flashinfer-autotune switch
+--enable-flexkv switch
+--enable-fp32-lm-head switch
+--enable-fused-moe-sum-all-reduce switch
+--enable-fused-qk-norm-rope toggle
+--enable-gdn-replayssm-spec switch >--enable-linear-replayssm-spec
+--enable-hisparse switch
+--enable-http-worker-reuseport switch
+--enable-http2 switch
+--enable-int8-mamba-checkpoint switch
+--enable-kv-cache-sharding switch
+--enable-layernorm-sp switch
+--enable-lean-attention switch
+--enable-linear-replayssm switch
+--enable-linear-replayssm-spec switch
+--enable-linker-mla-dedup switch
+--enable-llama4-multimodal switch >--enable-multimodal
+--enable-lmcache switch
+--enable-lora-overlap-loading switch
+--enable-mamba-cache-stochastic-rounding switch
+--enable-megamoe-for-layernorm-sp switch
+--enable-memory-saver switch
+--enable-mis switch
+--enable-mla switch
+--enable-mm-global-cache switch
+--enable-mscclpp switch
+--enable-multi-layer-eagle switch
+--enable-multimodal switch
+--enable-nan-detection switch
+--enable-nccl-nvls switch
+--enable-nsa-prefill-context-parallel switch >--enable-prefill-cp
+--enable-nvidia-megakernel switch
 --enable-p2p-check switch
---enable-page-major-kv-layout switch +0.5.15
---enable-paged-experts switch +0.5.23
---enable-pd-role-switch switch +0.5.21
---enable-pdmux switch +0.4.10
---enable-piecewise-cuda-graph switch +0.5.4 -0.5.14
---enable-precise-embedding-interpolation switch +0.5.7
---enable-prefill-context-parallel switch +0.5.10 -0.5.20 >--enable-prefill-cp
---enable-prefill-cp switch +0.5.14
---enable-prefill-delayer switch +0.5.8
---enable-prefix-mm-cache switch +0.5.7
---enable-quant-communications switch +0.5.11
---enable-response-store switch +0.5.20
---enable-return-aux-hidden-states switch +0.5.23
---enable-return-hidden-states switch +0.4.8
---enable-return-indexer-topk switch +0.5.12
---enable-return-routed-experts switch +0.5.7
---enable-scattered-sconv switch +0.5.16
---enable-session-radix-cache switch +0.5.15
---enable-shared-experts-attn-tp switch +0.5.19
---enable-single-batch-overlap switch +0.5.3
---enable-streaming-session switch +0.5.10
---enable-strict-thinking switch +0.5.12
---enable-symm-mem switch +0.5.0rc0
---enable-tf32-matmul toggle +0.5.15
---enable-tokenizer-batch-encode switch +0.4.6
---enable-torch-symm-mem switch +0.5.3
---enable-tp-lm-head-all-to-all toggle +0.5.18
---enable-two-batch-overlap switch +0.4.7
---enable-unified-cache-external-linker switch +0.5.20
---enable-unified-memory switch +0.5.15
---enable-w4a4-mxfp4-megamoe switch +0.5.19
---enable-waterfill switch +0.5.16
---enable-watermark switch +0.5.22
---enable-weights-cpu-backup switch +0.5.3
---encoder-only switch +0.5.7
---encoder-register-urls list +0.5.13
---encoder-transfer-backend +0.5.7
---encoder-urls list +0.5.7
---enforce-disable-flashinfer-allreduce-fusion switch +0.5.10
---enforce-piecewise-cuda-graph switch +0.5.10 -0.5.20
---enforce-shared-experts-fusion switch +0.5.11
---ep-dispatch-algorithm +0.4.7
---ep-num-redundant-experts +0.4.7 =0
---eplb-algorithm +0.4.7 =auto
---eplb-min-rebalancing-utilization-threshold +0.5.2 =1.0
---eplb-rebalance-layers-per-chunk +0.4.7
---eplb-rebalance-num-iterations +0.4.7 =1000
---experts-shared-outer-loras toggle +0.5.10
---fastapi-root-path +0.5.6
---flashinfer-a2a-dispatch-type +0.5.20
---flashinfer-allreduce-fusion-backend +0.5.14
---flashinfer-autotune-skip-ops list +0.5.17
---flashinfer-mla-disable-ragged switch +0.4.4
---flashinfer-mxfp4-moe-precision +0.5.1 =default
---flexkv-config-file +0.5.16
---forward-hooks +0.5.6
---fp4-gemm-backend +0.5.8
---fp8-gemm-backend +0.5.7 =auto
---fuseep-mode +0.5.16 =2
---gc-threshold list +0.5.10
---gpu-id-step +0.4.4 =1
---grpc-port +0.5.16
---grpc-response-timeout-secs +0.5.21 =300
---hicache-host-memory-fraction +0.5.21 =0.8
---hicache-host-memory-mode +0.5.19 =cache
---hicache-io-backend +0.4.10
---hicache-mem-layout +0.5.0rc0
---hicache-ratio +0.4.5
---hicache-size +0.4.6 =0
---hicache-storage-backend +0.4.10
---hicache-storage-backend-extra-config +0.5.2
---hicache-storage-prefetch-policy +0.5.0rc0
---hicache-storage-prefetch-retry-max-attempts +0.5.19
---hicache-storage-prefetch-retry-poll-interval +0.5.19
---hicache-write-policy +0.4.6
---hisparse-config --hierarchical-sparse-attention-extra-config +0.5.8
---http2-initial-connection-window-size +0.5.19 =1048576
---http2-max-concurrent-streams +0.5.18 =200
---hybrid-kvcache-ratio +0.4.9 -0.5.14 >--swa-full-tokens-ratio
---image-processor-backend +0.5.18 =auto
---impl +0.4.7 -0.4.10 >--model-impl
---incremental-streaming-output switch +0.5.10
---init-expert-location +0.4.7 =trivial
---int8-mamba-ckpt-size +0.5.14
---is-embedding switch +0.2.15
---keep-mm-feature-on-device switch +0.5.3 -0.5.21
---kt-amx-method +0.5.4 -0.5.6 >--kt-method
---kt-amx-weight-path +0.5.4 -0.5.6 >--kt-weight-path
---kt-cpuinfer +0.5.4
---kt-max-deferred-experts-per-token +0.5.5
---kt-method +0.5.6 =AMXINT4
---kt-num-gpu-experts +0.5.4
---kt-threadpool-count +0.5.4 =2
---kt-weight-path +0.5.6
---kv-events-config +0.4.7
---language-model-only switch +0.5.18
---language-only switch +0.5.7
---limit-mm-data-per-request +0.5.7
---linear-attn-backend +0.5.10 =triton
---linear-attn-decode-backend +0.5.10
---linear-attn-prefill-backend +0.5.10
---linear-attn-verify-backend +0.5.17
---linear-replayssm-cache-len +0.5.15 =16
---lmcache-config-file +0.5.13
+--enable-page-major-kv-layout switch
+--enable-paged-experts switch
+--enable-pd-role-switch switch
+--enable-pdmux switch
+--enable-piecewise-cuda-graph switch
+--enable-precise-embedding-interpolation switch
+--enable-prefill-context-parallel switch >--enable-prefill-cp
+--enable-prefill-cp switch
+--enable-prefill-delayer switch
+--enable-prefix-mm-cache switch
+--enable-quant-communications switch
+--enable-response-store switch
+--enable-return-aux-hidden-states switch
+--enable-return-hidden-states switch
+--enable-return-indexer-topk switch
+--enable-return-routed-experts switch
+--enable-scattered-sconv switch
+--enable-session-radix-cache switch
+--enable-shared-experts-attn-tp switch
+--enable-single-batch-overlap switch
+--enable-streaming-session switch
+--enable-strict-thinking switch
+--enable-symm-mem switch
+--enable-tf32-matmul toggle
+--enable-tokenizer-batch-encode switch
+--enable-torch-symm-mem switch
+--enable-tp-lm-head-all-to-all toggle
+--enable-two-batch-overlap switch
+--enable-unified-cache-external-linker switch
+--enable-unified-memory switch
+--enable-w4a4-mxfp4-megamoe switch
+--enable-waterfill switch
+--enable-watermark switch
+--enable-weights-cpu-backup switch
+--encoder-only switch
+--encoder-register-urls list
+--encoder-transfer-backend
+--encoder-urls list
+--enforce-disable-flashinfer-allreduce-fusion switch
+--enforce-shared-experts-fusion switch
+--ep-dispatch-algorithm
+--ep-num-redundant-experts
+--eplb-algorithm
+--eplb-min-rebalancing-utilization-threshold
+--eplb-rebalance-layers-per-chunk
+--eplb-rebalance-num-iterations
+--experts-shared-outer-loras toggle
+--fastapi-root-path
+--flashinfer-a2a-dispatch-type
+--flashinfer-allreduce-fusion-backend
+--flashinfer-autotune-skip-ops list
+--flashinfer-mla-disable-ragged switch
+--flashinfer-mxfp4-moe-precision
+--flexkv-config-file
+--forward-hooks
+--fp4-gemm-backend
+--fp8-gemm-backend
+--fuseep-mode
+--gc-threshold list
+--gpu-id-step
+--grpc-port
+--grpc-response-timeout-secs
+--hicache-host-memory-fraction
+--hicache-host-memory-mode
+--hicache-io-backend
+--hicache-mem-layout
+--hicache-ratio
+--hicache-size
+--hicache-storage-backend
+--hicache-storage-backend-extra-config
+--hicache-storage-prefetch-policy
+--hicache-storage-prefetch-retry-max-attempts
+--hicache-storage-prefetch-retry-poll-interval
+--hicache-write-policy
+--hisparse-config --hierarchical-sparse-attention-extra-config
+--http2-initial-connection-window-size
+--http2-max-concurrent-streams
+--hybrid-kvcache-ratio optional >--swa-full-tokens-ratio
+--image-processor-backend
+--impl >--model-impl
+--incremental-streaming-output switch
+--init-expert-location
+--int8-mamba-ckpt-size
+--is-embedding switch
+--keep-mm-feature-on-device switch
+--kt-amx-method >--kt-method
+--kt-amx-weight-path >--kt-weight-path
+--kt-cpuinfer
+--kt-max-deferred-experts-per-token
+--kt-method
+--kt-num-gpu-experts
+--kt-threadpool-count
+--kt-weight-path
+--kv-events-config
+--language-model-only switch
+--language-only switch
+--limit-mm-data-per-request
+--linear-attn-backend
+--linear-attn-decode-backend
+--linear-attn-prefill-backend
+--linear-attn-verify-backend
+--linear-replayssm-cache-len
+--lmcache-config-file
 --load-balance-method
---lora-backend +0.4.3
---lora-drain-wait-threshold +0.5.12 =0.0
---lora-eviction-policy +0.5.4
---lora-strict-loading toggle +0.5.11
---lora-target-modules list +0.4.10
---lora-use-virtual-experts switch +0.5.11
---mamba-backend +0.5.9 =triton
---mamba-cache-philox-rounds +0.5.15 =0
---mamba-full-memory-ratio +0.5.4
---mamba-max-states-per-path +0.5.17 =-1
---mamba-radix-cache-strategy +0.5.14 =auto
---mamba-scheduler-strategy +0.5.7 -0.5.20 >--mamba-radix-cache-strategy
---mamba-ssm-dtype +0.5.2
---mamba-track-interval +0.5.7 =256
---max-ep-size +0.5.16
---max-loaded-loras +0.5.0rc0
---max-lora-chunk-size +0.5.3 =16
---max-mamba-cache-size +0.5.2
---max-micro-batch-size +0.4.7 -0.5.4 >--pp-max-micro-batch-size
---media-url-max-file-size-mb +0.5.18 =64
---min-free-slots-delay +0.5.15
---mlx-enable-sampling switch +0.5.18
---mm-attention-backend +0.4.7
---mm-enable-dp-encoder toggle +0.5.6
---mm-feature-transport +0.5.16
---mm-global-cache-backend +0.5.18 =mooncake
---mm-io-worker-num +0.5.17 =0
---mm-max-concurrent-calls +0.5.5 -0.5.10 =32
---mm-per-request-timeout +0.5.5 -0.5.10 =10.0
---mm-preprocess-cache-size-mb +0.5.18
---mm-process-config +0.5.6
---mm-processor-worker-num +0.5.17 =0
---model-checksum optional +0.5.8
---model-config-parser +0.5.12 =auto
---model-impl +0.4.10 =auto
---model-loader-extra-config +0.4.9 ={}
---modelexpress-config +0.5.10
---modelopt-checkpoint-restore-path +0.5.4
---modelopt-quant +0.5.4
---moe-a2a-backend +0.5.0rc0
---moe-dense-tp-size +0.4.6
---moe-dp-size --moe-data-parallel-size +0.5.9 =1
---moe-runner-backend +0.5.1 =auto
---mooncake-ib-device +0.5.4
---multi-item-scoring-delimiter +0.5.4 -0.5.11
---n-share-experts-fusion +0.4.5 -0.4.7 =0
---nnodes =1
---nsa-decode +0.5.3 -0.5.4 >--dsa-decode-backend
---nsa-decode-backend +0.5.4 -0.5.20 >--dsa-decode-backend
---nsa-prefill +0.5.3 -0.5.4 >--dsa-prefill-backend
---nsa-prefill-backend +0.5.4 -0.5.20 >--dsa-prefill-backend
---nsa-prefill-cp-mode +0.5.8 -0.5.20 >--cp-strategy
---numa-node list +0.5.2
---offload-group-size +0.5.1 =-1
---offload-mode +0.5.1 =cpu
---offload-num-in-group +0.5.1 =1
---offload-prefetch-step +0.5.1 =1
---optimistic-prefill-attempts +0.5.16 =0
---optimistic-prefill-retries +0.5.13 -0.5.16 =0
---paged-experts-num-resident +0.5.23
---pdmux-config-path +0.5.4
---piecewise-cuda-graph-compiler +0.5.4 -0.5.20 >--cuda-graph-tc-compiler
---piecewise-cuda-graph-max-tokens +0.5.4 -0.5.20 >--cuda-graph-max-bs-prefill
---piecewise-cuda-graph-tokens list +0.5.4 -0.5.20 >--cuda-graph-bs-prefill
---ple-offload-backend +0.5.20 =pinned
---ple-offload-dir +0.5.20
---ple-offload-embedding toggle +0.5.20
---pp-async-batch-depth +0.5.7 =0
---pp-max-micro-batch-size +0.5.4
---pre-warm-nccl switch +0.5.10
---prefill-attention-backend +0.4.10
---prefill-cp-mode +0.5.10 -0.5.20 >--cp-strategy
---prefill-decode-interval +0.5.19
---prefill-decode-interval-min-bs +0.5.23 =0
---prefill-delayer-max-delay-ms +0.5.12
---prefill-delayer-max-delay-passes +0.5.8 =30
---prefill-delayer-queue-min-ratio +0.5.12
---prefill-delayer-token-usage-low-watermark +0.5.8
---prefill-kv-cache-dequant-dtype +0.5.21 =auto
---prefill-only-disable-kv-cache switch +0.5.12
---prefill-only-one-req +0.4.2 -0.4.4 =False
---prefill-round-robin-balance switch +0.5.2 -0.5.20
---qsa-indexer-dtype +0.5.22 =auto
---quantization-param-path +0.4.2
---quantize-and-serve switch +0.5.4
---radix-cache-backend +0.5.13
---radix-eviction-policy +0.5.3 =lru
---radix-eviction-policy-config +0.5.20
---record-nolora-graph toggle +0.5.11 -0.5.13
---remote-instance-weight-loader-backend +0.5.7 =nccl
---remote-instance-weight-loader-start-seed-via-transfer-engine switch +0.5.7
---return-aux-hidden-state-layer-ids list +0.5.23
---return-hidden-states switch +0.4.3 -0.4.4
---return-hidden-states-mode +0.5.17
---return-input-ids switch +0.5.20
---return-output-ids switch +0.5.20
---rl-on-policy-target +0.5.5
---rl-quant-profile +0.5.7
---sampling-backend +0.3.3
---sampling-mask-max-tokens +0.5.20 =4096
---shared-experts-tp-size +0.5.21
---sidecar +0.5.16
---sidecar-args +0.5.16
---skip-tokenizer-init switch +0.2.15
---sleep-on-idle switch +0.4.8
---sm-group-num +0.4.10
---soft-watchdog-timeout +0.5.7
---startup-weight-load-mode +0.5.18 =serial
---stream-interval =1
---stream-output switch +0.4.2 -0.5.20 >--incremental-streaming-output
---stream-response-default-include-usage switch +0.5.10
---strip-thinking-cache switch +0.5.11
---swa-full-tokens-ratio +0.4.10
---swa-prefix-tails +0.5.21
---tbo-token-distribution-threshold +0.5.0rc0 =0.48
---tokenizer-backend +0.5.11 =huggingface
---tokenizer-worker-num +0.5.2 =1
---tool-server +0.5.0rc0
---torchao-config +0.3.3 -0.5.18
---triton-attention-num-kv-splits +0.4.1 =8
---triton-attention-reduce-in-fp32 switch +0.2.15
---triton-attention-split-tile-size +0.5.3
---trust-mm-content-hashes switch +0.5.18
---trust-request-chat-template switch +0.5.21
---unified-cache-external-linker-backend +0.5.20 =mooncake
---unified-cache-external-linker-config +0.5.23
---uno-lora-path +0.5.20
---use-ray switch +0.5.10
---watchdog-timeout +0.3.5
---weight-cache-mode +0.5.17 =off
---weight-cache-timeout +0.5.17 =1800
---weight-loader-disable-mmap switch +0.4.8
---weight-loader-drop-cache-after-load switch +0.5.12
---weight-loader-prefetch-checkpoints switch +0.5.11
---weight-loader-prefetch-num-threads +0.5.11 =4
+--lora-backend
+--lora-drain-wait-threshold
+--lora-eviction-policy
+--lora-strict-loading toggle
+--lora-target-modules list
+--lora-use-virtual-experts switch
+--mamba-backend
+--mamba-cache-philox-rounds
+--mamba-full-memory-ratio
+--mamba-max-states-per-path
+--mamba-radix-cache-strategy
+--mamba-scheduler-strategy >--mamba-radix-cache-strategy
+--mamba-ssm-dtype
+--mamba-track-interval
+--max-ep-size
+--max-loaded-loras
+--max-lora-chunk-size
+--max-mamba-cache-size
+--max-micro-batch-size >--pp-max-micro-batch-size
+--media-url-max-file-size-mb
+--min-free-slots-delay
+--mlx-enable-sampling switch
+--mm-attention-backend
+--mm-enable-dp-encoder toggle
+--mm-feature-transport
+--mm-global-cache-backend
+--mm-io-worker-num
+--mm-max-concurrent-calls
+--mm-per-request-timeout
+--mm-preprocess-cache-size-mb
+--mm-process-config
+--mm-processor-worker-num
+--model-checksum optional
+--model-config-parser
+--model-impl
+--model-loader-extra-config
+--modelexpress-config
+--modelopt-checkpoint-restore-path
+--modelopt-quant
+--moe-a2a-backend
+--moe-dense-tp-size
+--moe-dp-size --moe-data-parallel-size
+--moe-runner-backend
+--mooncake-ib-device
+--multi-item-scoring-delimiter
+--n-share-experts-fusion
+--nnodes
+--nsa-decode >--nsa-decode-backend
+--nsa-decode-backend >--dsa-decode-backend
+--nsa-prefill >--nsa-prefill-backend
+--nsa-prefill-backend >--dsa-prefill-backend
+--nsa-prefill-cp-mode >--cp-strategy
+--numa-node list
+--offload-group-size
+--offload-mode
+--offload-num-in-group
+--offload-prefetch-step
+--optimistic-prefill-attempts
+--optimistic-prefill-retries
+--paged-experts-num-resident
+--pdmux-config-path
+--piecewise-cuda-graph-compiler >--cuda-graph-tc-compiler
+--piecewise-cuda-graph-max-tokens >--cuda-graph-max-bs-prefill
+--piecewise-cuda-graph-tokens list >--cuda-graph-bs-prefill
+--ple-offload-backend
+--ple-offload-dir
+--ple-offload-embedding toggle
+--pp-async-batch-depth
+--pp-max-micro-batch-size
+--pre-warm-nccl switch
+--prefill-attention-backend
+--prefill-cp-mode >--cp-strategy
+--prefill-decode-interval
+--prefill-decode-interval-min-bs
+--prefill-delayer-max-delay-ms
+--prefill-delayer-max-delay-passes
+--prefill-delayer-queue-min-ratio
+--prefill-delayer-token-usage-low-watermark
+--prefill-kv-cache-dequant-dtype
+--prefill-only-disable-kv-cache switch
+--prefill-only-one-req
+--prefill-round-robin-balance switch
+--qsa-indexer-dtype
+--quantization-param-path
+--quantize-and-serve switch
+--radix-cache-backend
+--radix-eviction-policy
+--radix-eviction-policy-config
+--record-nolora-graph toggle
+--remote-instance-weight-loader-backend
+--remote-instance-weight-loader-start-seed-via-transfer-engine switch
+--return-aux-hidden-state-layer-ids list
+--return-hidden-states switch
+--return-hidden-states-mode
+--return-input-ids switch
+--return-output-ids switch
+--return-token-ids switch
+--rl-on-policy-target
+--rl-quant-profile
+--sampling-backend
+--sampling-mask-max-tokens
+--shared-experts-tp-size
+--sidecar
+--sidecar-args
+--skip-tokenizer-init switch
+--sleep-on-idle switch
+--sm-group-num
+--soft-watchdog-timeout
+--startup-weight-load-mode
+--stream-interval
+--stream-output switch >--incremental-streaming-output
+--stream-response-default-include-usage switch
+--strip-thinking-cache switch
+--swa-full-tokens-ratio
+--swa-prefix-tails
+--tbo-token-distribution-threshold
+--tokenizer-backend
+--tokenizer-worker-num
+--tool-server
+--torchao-config
+--triton-attention-num-kv-splits
+--triton-attention-reduce-in-fp32 switch
+--triton-attention-split-tile-size
+--trust-mm-content-hashes switch
+--trust-request-chat-template switch
+--unified-cache-external-linker-backend
+--unified-cache-external-linker-config
+--uno-lora-path
+--use-ray switch
+--watchdog-timeout
+--weight-cache-mode
+--weight-cache-timeout
+--weight-loader-disable-mmap switch
+--weight-loader-drop-cache-after-load switch
+--weight-loader-prefetch-checkpoints switch
+--weight-loader-prefetch-num-threads
 """
 
 # They change nothing that a fact describes. A line without dashes says why, for the lines that follow.
@@ -429,96 +428,94 @@ IRRELEVANT = """
 Log output only.
     --log-level
     --log-level-http
-    --log-requests switch
-    --log-requests-level +0.4.4
-    --log-requests-format +0.5.7
-    --log-requests-target list +0.5.8
-    --uvicorn-access-log-exclude-prefixes list +0.5.8
+    --log-requests-format
+    --log-requests-target list
+    --uvicorn-access-log-exclude-prefixes list
     --show-time-cost switch
-    --decode-log-interval +0.3.5
-    --enable-request-time-stats-logging switch +0.4.7
-    --crash-dump-folder +0.4.9
-    --gc-warning-threshold-secs +0.5.1
+    --decode-log-interval
+    --enable-request-time-stats-logging switch
+    --crash-dump-folder
+    --gc-warning-threshold-secs
 Metrics, traces and profiling only.
-    --enable-metrics switch +0.3.6
-    --enable-metrics-for-all-schedulers switch +0.4.10
-    --tokenizer-metrics-custom-labels-header +0.5.3
-    --tokenizer-metrics-allowed-custom-labels list +0.5.3
-    --bucket-time-to-first-token list +0.4.7
-    --bucket-inter-token-latency list +0.4.7
-    --bucket-e2e-request-latency list +0.4.7
-    --collect-tokens-histogram switch +0.4.7 -0.5.20
-    --prompt-tokens-buckets list +0.5.2
-    --generation-tokens-buckets list +0.5.2
-    --enable-trace switch +0.5.3
-    --oltp-traces-endpoint +0.5.3 -0.5.5
-    --otlp-traces-endpoint +0.5.5
-    --otlp-service-name +0.5.21
-    --trace-modules +0.5.13
-    --export-metrics-to-file switch +0.5.6
-    --export-metrics-to-file-dir +0.5.6
-    --enable-mfu-metrics switch +0.5.10
-    --enable-forward-pass-metrics switch +0.5.12
-    --forward-pass-metrics-worker-id +0.5.12
-    --forward-pass-metrics-ipc-name +0.5.12
-    --extra-metric-labels +0.5.9
-    --expert-distribution-recorder-mode +0.4.7
-    --expert-distribution-recorder-buffer-size +0.4.7
-    --enable-expert-distribution-metrics switch +0.4.7 -0.5.20
-    --expert-balancedness-report-mode +0.5.18
-    --enable-layerwise-nvtx-marker switch +0.5.6
-    --enable-profile-cuda-graph switch +0.4.8
-    --load-watch-interval +0.5.3 -0.5.7
-    --load-snapshot-publish-interval +0.5.13
-    --load-publish-endpoint +0.5.19
-    --prefill-delayer-forward-passes-buckets list +0.5.8
-    --prefill-delayer-wait-seconds-buckets list +0.5.8
-    --spec-trace-dir +0.5.15
+    --enable-metrics switch
+    --enable-metrics-for-all-schedulers switch
+    --tokenizer-metrics-custom-labels-header
+    --tokenizer-metrics-allowed-custom-labels list
+    --bucket-time-to-first-token list
+    --bucket-inter-token-latency list
+    --bucket-e2e-request-latency list
+    --collect-tokens-histogram switch
+    --prompt-tokens-buckets list
+    --generation-tokens-buckets list
+    --enable-trace switch
+    --oltp-traces-endpoint >--otlp-traces-endpoint
+    --otlp-traces-endpoint
+    --otlp-service-name
+    --trace-modules
+    --export-metrics-to-file switch
+    --export-metrics-to-file-dir
+    --enable-mfu-metrics switch
+    --enable-forward-pass-metrics switch
+    --forward-pass-metrics-worker-id
+    --forward-pass-metrics-ipc-name
+    --extra-metric-labels
+    --expert-distribution-recorder-mode
+    --expert-distribution-recorder-buffer-size
+    --enable-expert-distribution-metrics switch
+    --expert-balancedness-report-mode
+    --enable-layerwise-nvtx-marker switch
+    --enable-profile-cuda-graph switch
+    --load-watch-interval
+    --load-snapshot-publish-interval
+    --load-publish-endpoint
+    --prefill-delayer-forward-passes-buckets list
+    --prefill-delayer-wait-seconds-buckets list
+    --spec-trace-dir
 A debugging aid that changes no answer.
-    --debug-tensor-dump-output-folder +0.4.4
-    --debug-tensor-dump-input-file +0.4.4
-    --debug-tensor-dump-inject +0.4.4 -0.5.14
-    --debug-tensor-dump-prefill-only switch +0.4.8 -0.5.4
-    --debug-tensor-dump-layers list +0.5.5
-    --msprobe-dump-config +0.5.11
-    --kv-canary +0.5.13
-    --kv-canary-real-data +0.5.13
-    --kv-canary-sweep-interval +0.5.13
-    --enable-torch-compile-debug-mode switch +0.5.6
-    --custom-sigquit-handler +0.5.7 -0.5.14
+    --debug-tensor-dump-output-folder
+    --debug-tensor-dump-input-file
+    --debug-tensor-dump-inject
+    --debug-tensor-dump-prefill-only switch
+    --debug-tensor-dump-layers list
+    --msprobe-dump-config
+    --kv-canary
+    --kv-canary-real-data
+    --kv-canary-sweep-interval
+    --enable-torch-compile-debug-mode switch
+    --custom-sigquit-handler
 An address or port between the processes of one deployment; a property of the pod.
-    --additional-ports list -0.3.3
-    --nccl-port +0.4.9
+    --additional-ports list
+    --nccl-port
     --dist-init-addr --nccl-init-addr
     --node-rank
-    --gated-launch-port +0.5.19
-    --engine-info-bootstrap-port +0.5.10
-    --encoder-bootstrap-port +0.5.13
-    --smg-http-sidecar-port --grpc-http-sidecar-port +0.5.11
-    --decoupled-spec-bind-endpoint +0.5.15
-    --decoupled-spec-connect-endpoints +0.5.15
-    --decoupled-spec-rank +0.5.15
-    --remote-instance-weight-loader-seed-instance-ip +0.5.3
-    --remote-instance-weight-loader-seed-instance-service-port +0.5.3
-    --remote-instance-weight-loader-send-weights-group-ports +0.5.3
-    --pdlb-url +0.4.7 -0.5.2
-    --weight-cache-socket +0.5.17
+    --gated-launch-port
+    --engine-info-bootstrap-port
+    --encoder-bootstrap-port
+    --smg-http-sidecar-port --grpc-http-sidecar-port
+    --decoupled-spec-bind-endpoint
+    --decoupled-spec-connect-endpoints
+    --decoupled-spec-rank
+    --remote-instance-weight-loader-seed-instance-ip
+    --remote-instance-weight-loader-seed-instance-service-port
+    --remote-instance-weight-loader-send-weights-group-ports
+    --pdlb-url
+    --weight-cache-socket
 Where files are kept; the content decides, not the place.
-    --download-dir +0.3.6
-    --file-storage-path +0.4.4
-    --file-storage-pth -0.4.4
-    --modelopt-checkpoint-save-path +0.5.4
-    --modelopt-export-path +0.5.4
+    --download-dir
+    --file-storage-path
+    --file-storage-pth >--file-storage-path
+    --modelopt-checkpoint-save-path
+    --modelopt-export-path
 A file of the TLS set-up; --ssl-certfile says whether there is TLS.
-    --ssl-keyfile +0.5.10
-    --ssl-ca-certs +0.5.10
-    --ssl-keyfile-password +0.5.10
-    --enable-ssl-refresh switch +0.5.10
+    --ssl-keyfile
+    --ssl-ca-certs
+    --ssl-keyfile-password
+    --enable-ssl-refresh switch
 A label that clients can read back; nothing depends on it.
-    --weight-version +0.5.1
+    --weight-version
 The file is read; its entries count as arguments.
-    --config +0.5.3
+    --config
 It changes no default of this engine: the cache of the outlines library is kept on disk or not.
-    --disable-disk-cache switch -0.4.2
-    --disable-outlines-disk-cache switch +0.4.0
+    --disable-disk-cache switch >--disable-outlines-disk-cache
+    --disable-outlines-disk-cache switch
 """
