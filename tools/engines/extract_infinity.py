@@ -100,7 +100,7 @@ class _Source:
         if named:
             entry = self.variables.get("INFINITY_" + (named[1] or named[2]).upper())
             return entry.get("value") if entry else None
-        member = re.fullmatch(r"\w+(?:\.names_enum\(\))?\.(\w+)\.name", text)
+        member = re.fullmatch(r"[\w.]+(?:\.names_enum\(\))?\.(\w+)\.name", text)
         if member:
             return member[1]
         return False if isinstance(node, ast.Name) and "CACHE" in node.id else None

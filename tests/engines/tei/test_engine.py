@@ -279,6 +279,14 @@ def test_images_that_count_their_own_releases_state_none() -> None:
     assert resolve(reading.observations, reading.rules)["runtime.dtype"].state == "unknown"
 
 
+def test_amazons_images_say_the_release_behind_pytorchs() -> None:
+    tag = "2.0.1-tei1.4.0-cpu-py310-ubuntu22.04"
+    reading = ENGINE.read(launch_of(image="683313688378.dkr.ecr.us-east-1.amazonaws.com/tei-cpu", tag=tag))
+    found = resolve(reading.observations, reading.rules)
+    assert reading.version == "1.4.0"
+    assert (found["runtime.dtype"].value, found["runtime.max_num_seqs"].value) == ("float32", 4)
+
+
 def test_the_program_by_its_name() -> None:
     launch = Launch(
         argv=tuple(Token(word, AT) for word in ("/bin/text-embeddings-router", "--port", "81")), location=AT

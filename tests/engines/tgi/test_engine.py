@@ -247,6 +247,23 @@ def test_builds_for_other_hardware_do_not_borrow_the_rules_of_cuda() -> None:
     assert rocm["runtime.cuda_graph.sizes"].value == [1, 2, 4, 8, 16, 32]
 
 
+def test_images_for_sagemaker_have_variables_of_their_own() -> None:
+    image = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/huggingface-pytorch-tgi-inference:TAG"
+    tag = "2.6.0-tgi3.2.3-gpu-py311-cu124-ubuntu22.04"
+    env = {"HF_MODEL_ID": "a/b", "SM_NUM_GPUS": "4", "HF_MODEL_QUANTIZE": "awq", "MAX_TOTAL_TOKENS": "4096"}
+    at = {name: Variable(name, value, AT) for name, value in env.items()}
+    launch = Launch(argv=(), location=AT, image=Token(image.replace("TAG", tag), AT), implicit_entrypoint=True, env=at)
+    reading = ENGINE.read(launch)
+    found = resolve(reading.observations, reading.rules)
+    assert reading.version == "3.2.3"
+    assert found["model.id"].value == "a/b"
+    assert found["runtime.tensor_parallel_size"].value == 4
+    assert found["runtime.quantization"].value == "awq"
+    assert found["runtime.max_model_len"].value == 4096
+    assert found["serving.port"].value == 8080
+    assert found["runtime.env"].value == {"TGI_WIGGLE_ROOM": "0.93"}
+
+
 def test_words_of_another_program_are_not_read_as_arguments() -> None:
     reading = ENGINE.read(launch_of("bash -c ls", implicit=True))
     assert "serving.port" not in {one.fact for one in reading.observations}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def test_no_remedy_names_an_argument_that_does_something_else(tmp_path: Path) ->
 @pytest.mark.parametrize("engine", ["tgi", "tei", "infinity"])
 def test_neighbouring_releases_can_be_compared(engine: str) -> None:
     releases = versions.releases(engine)
-    for old, new in zip(releases, releases[1:], strict=False):
+    for old, new in itertools.pairwise(releases):
         for one in defaults(engine, old, new).changes:
             assert one.sources, one
             if one.kind in ("default", "rule"):

@@ -45,9 +45,12 @@ def made(image: Token | None) -> Made:
     name = reference.repository.rpartition("/")[2]
     tag = reference.tag or ""
     if name != "text-embeddings-inference":
-        # Amazon's and Habana's images count releases of their own.
+        # Amazon's say the release behind PyTorch's, 2.0.1-tei1.4.0-gpu-py310-cu122-ubuntu22.04; Habana's their own.
+        inside = re.search(r"(?:^|-)tei(\d+\.\d+\.\d+)(?=-|$)", tag)
         kind = "cpu" if "cpu" in name or "-cpu-" in tag else "python" if "gaudi" in name or "habana" in name else ""
-        return Made(kind=kind)
+        if inside is not None and not kind and "-gpu-" in tag:
+            kind = "nvidia"
+        return Made(release=inside[1] if inside is not None else None, kind=kind)
     match = _TAG.fullmatch(tag) or _LATEST.fullmatch(tag)
     if match is None:
         return Made(official=True)

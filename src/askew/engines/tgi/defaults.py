@@ -59,9 +59,15 @@ def build(image: Token | None) -> Build:
     if "neuron" in name or "neuron" in tag:
         return "neuron"
     if name != "text-generation-inference":
-        return "plain"
+        return "nvidia" if sagemaker(image) and "-gpu-" in tag else "plain"
     words = tag.split("-")
     return "rocm" if "rocm" in words else "intel" if "intel" in words or "cpu" in words else "nvidia"
+
+
+def sagemaker(image: Token | None) -> bool:
+    """Whether an image is one that Amazon publishes for SageMaker: another entrypoint starts the launcher there."""
+    reference = read_image(image)
+    return reference is not None and reference.repository.rpartition("/")[2].endswith("tgi-inference")
 
 
 @functools.lru_cache(maxsize=64)
@@ -79,16 +85,20 @@ def era(version: str | None) -> Era | None:
 
 
 @functools.lru_cache(maxsize=64)
-def defaults(version: str | None, made: Build, stated: Collection[str]) -> tuple[Observation, ...]:
+def defaults(
+    version: str | None, made: Build, stated: Collection[str], on_sagemaker: bool = False
+) -> tuple[Observation, ...]:
     """The literal defaults of a release; where no release is known, those that never changed.
 
-    ``stated``: facts that the launch states.
+    ``stated``: facts that the launch states. ``on_sagemaker``: the entrypoint passes ``--port 8080``.
     """
     found = list(literals("tgi", "TGI", version, FLAGS, leave=_LEFT))
     cited = Location("tgi launcher/src/main.rs")
     found = [_hop(one) for one in found]
     found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
-    if made == "plain":
+    if on_sagemaker:
+        found.append(_default("serving.port", "", 8080, Location("tgi sagemaker-entrypoint.sh")))
+    elif made == "plain":
         found.append(_default("serving.port", "", 3000, cited))
     elif made != "neuron":
         # The images of Hugging Face set PORT=80 in every release.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -21,7 +22,7 @@ from askew.engines.observe import (
     read_arguments,
     read_given,
 )
-from askew.engines.tgi.defaults import WIGGLE_ROOM, build, default_rules, defaults, ratio_text
+from askew.engines.tgi.defaults import WIGGLE_ROOM, build, default_rules, defaults, ratio_text, sagemaker
 from askew.engines.tgi.flags import FLAGS, HARDWARE, VARIABLES
 from askew.evidence.launch import Launch, Token, Variable
 from askew.facts.types import Value
@@ -77,6 +78,7 @@ class TGI(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
+        launch = _as_launched_on_sagemaker(launch)
         identified, version = identity("tgi", launch.image, title="TGI", states=_release)
         title = f"TGI {version}" if version else "TGI"
         words = arguments(launch)
@@ -94,7 +96,8 @@ class TGI(msgspec.Struct, frozen=True):
         observations.extend(_one_spelling(one) for one in others)
         observations.extend(_sources(observations))
         made = build(launch.image)
-        observations.extend(defaults(version, made, frozenset(one.fact for one in observations if not one.key)))
+        stated = frozenset(one.fact for one in observations if not one.key)
+        observations.extend(defaults(version, made, stated, sagemaker(launch.image)))
         observations.extend(_unpinned(observations))
         problems = (*noted.problems, *said.problems, *_strays(parsed, title), *_both(parsed, launch, title))
         known, strange = _variables(launch)
@@ -139,10 +142,38 @@ def arguments(launch: Launch) -> tuple[Token, ...] | None:
     return launch.argv if launch.implicit_entrypoint and launch.argv[0].unknown is not None else None
 
 
+# What the entrypoint of the images for SageMaker makes of its variables, ``sagemaker-entrypoint.sh``.
+_SAGEMAKER = {
+    "HF_MODEL_ID": "MODEL_ID",
+    "HF_MODEL_REVISION": "REVISION",
+    "SM_NUM_GPUS": "NUM_SHARD",
+    "HF_MODEL_QUANTIZE": "QUANTIZE",
+    "HF_MODEL_TRUST_REMOTE_CODE": "TRUST_REMOTE_CODE",
+}
+
+
+def _as_launched_on_sagemaker(launch: Launch) -> Launch:
+    """The launch with the launcher's variables, as the entrypoint of an image for SageMaker sets them."""
+    if not sagemaker(launch.image) or not _SAGEMAKER.keys() & launch.env.keys():
+        return launch
+    env = {name: variable for name, variable in launch.env.items() if name not in _SAGEMAKER}
+    for alias, name in _SAGEMAKER.items():
+        given = launch.env.get(alias)
+        if given is not None and given.value != "":
+            env[name] = given
+    return msgspec.structs.replace(launch, env=env)
+
+
 def _release(reference: ImageReference) -> str | None:
-    """Tags of Hugging Face's images, also for Gaudi, are the launcher's releases; Neuron's count their own."""
+    """Tags of Hugging Face's images, also for Gaudi, are the launcher's releases; Neuron's count their own.
+
+    Amazon's say it behind PyTorch's: ``2.6.0-tgi3.2.3-gpu-py311-cu124-ubuntu22.04``.
+    """
     from askew.facts.values.version import image_tag_version
 
+    inside = re.search(r"(?:^|-)tgi(\d+\.\d+\.\d+)(?=-|$)", reference.tag or "")
+    if inside is not None and "neuron" not in reference.repository:
+        return inside[1]
     name = reference.repository.rpartition("/")[2]
     if name not in ("text-generation-inference", "tgi-gaudi") and not name.startswith("text-generation-inference-"):
         return None
