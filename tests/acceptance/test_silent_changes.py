@@ -175,6 +175,7 @@ CASES = {
         "",
     ),
     # Others, found by reading the releases.
+    "slots": ("ollama", "0.1.48", "0.2.0", f"{ENV}[OLLAMA_NUM_PARALLEL]", "1", "0", "", "", ""),
     "temperature": ("vllm", "0.6.4.post1", "0.6.5", f"{OTHER}[chat/completions.temperature]", "0.7", "1.0", "", "", ""),
     "max-logprobs": ("vllm", "0.4.3", "0.5.0", f"{OTHER}[--max-logprobs]", "5", "20", "", "", ""),
     "hash": ("vllm", "0.10.1", "0.10.2", f"{OTHER}[--prefix-caching-hash-algo]", "builtin", "sha256", "", "", "h100"),

@@ -1,42 +1,47 @@
 r"""Read the variables and defaults of Ollama's server from its source, as text.
 
-Nothing is compiled or run. From a clone with its tags, ``versions/history.json`` and ``versions/stable.json``::
-
-    python -m tools.engines.extract_ollama --repository ollama --out src/askew/engines/ollama/versions
-
-Variables are those of ``envconfig/config.go``; what a request gets that names nothing is ``DefaultOptions`` of
-``api/types.go``; ``Dockerfile`` sets the address that the image listens on.
+Nothing is compiled or run; ``tools.engines.releases`` calls this for every tag. Variables are those of
+``envconfig/config.go``, before 0.1.34 those that the server's own files ask for; what a request gets that names nothing
+is ``DefaultOptions`` of ``api/types.go``; ``Dockerfile`` sets the address that the image listens on.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import pathlib
 import re
-import subprocess
-import sys
 from typing import Any
 
-from tools.engines.extract_llama_cpp import history
+from tools.engines.reader import Content, Reader, Repository
 
-REPOSITORY = "https://github.com/ollama/ollama"
-CONFIG, TYPES, DOCKERFILE = "envconfig/config.go", "api/types.go", "Dockerfile"
+CONFIGS, TYPES, DOCKERFILE = ("envconfig/config.go", "server/envconfig/config.go"), "api/types.go", "Dockerfile"
+# Where the server asked for its variables before they had a file.
+ASKING = (
+    *("api/client.go", "cmd/cmd.go", "server/images.go", "server/modelpath.go", "server/routes.go", "server/sched.go"),
+    *("gpu/assets.go", "gpu/gpu.go", "llm/llm.go", "llm/memory.go", "llm/server.go"),
+)
 
 _CALL = re.compile(r'(Uint64|Uint|BoolWithDefault|Bool|String)\("((?:OLLAMA|LLAMA)_[A-Z_]+)"(?:,\s*([\w.]+))?\)')
 _NAME = re.compile(r'"((?:OLLAMA|LLAMA)_[A-Z_]+)"')
 _OPTIONS = re.compile(r"func DefaultOptions\(\) Options \{\n(.*?)\n\}\n", re.DOTALL)
 _OPTION = re.compile(r"^\s*(\w+):\s*(-?[\d.]+|true|false),", re.MULTILINE)
 _FIELD = re.compile(r'^\s*(\w+)\s+\*?[\w\[\]]+\s+`json:"(\w+)', re.MULTILINE)
+_ASKED = re.compile(r'os\.Getenv\("((?:OLLAMA|LLAMA)_[A-Z_]+)"')
+# Until 0.3.0 an initialiser sets these before the variables are looked at.
+_INITIAL = re.compile(r"^\t(NumParallel|MaxRunners|MaxQueuedRequests) = (\d+)", re.MULTILINE)
+_INITIALS = {
+    "NumParallel": "OLLAMA_NUM_PARALLEL",
+    "MaxRunners": "OLLAMA_MAX_LOADED_MODELS",
+    "MaxQueuedRequests": "OLLAMA_MAX_QUEUE",
+}
 _HOST = re.compile(r"^ENV OLLAMA_HOST[= ]([\w.:]+)\s*$", re.MULTILINE)
 
 
-def variables(text: str) -> dict[str, dict[str, Any]]:
+def variables(text: str, path: str = CONFIGS[0]) -> dict[str, dict[str, Any]]:
     """Every variable that the server reads: its default where it is a literal, and its line."""
     found: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(text.split("\n"), 1):
         for kind, name, default in _CALL.findall(line):
-            entry: dict[str, Any] = {"at": f"{CONFIG}:{number}"}
+            entry: dict[str, Any] = {"at": f"{path}:{number}"}
             if kind in ("Uint", "Uint64") and default.isdecimal():
                 entry["value"] = int(default)
             elif kind == "Bool":
@@ -47,8 +52,26 @@ def variables(text: str) -> dict[str, dict[str, Any]]:
                 found[name] = entry
     for number, line in enumerate(text.split("\n"), 1):
         for name in _NAME.findall(line):
-            found.setdefault(name, {"at": f"{CONFIG}:{number}", "kind": "rule"})
+            found.setdefault(name, {"at": f"{path}:{number}", "kind": "rule"})
+    for match in _INITIAL.finditer(text):
+        number = text.count("\n", 0, match.start()) + 1
+        found[_INITIALS[match[1]]] = {"at": f"{path}:{number}", "value": int(match[2])}
     return found
+
+
+def asked(root: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """The variables of releases that have no file for them; what they are where they are not set stands elsewhere."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in ASKING:
+        for number, line in enumerate(_text(root, path).split("\n"), 1):
+            for name in _ASKED.findall(line):
+                found.setdefault(name, {"at": f"{path}:{number}", "kind": "rule"})
+    return found
+
+
+def _text(root: pathlib.Path, path: str) -> str:
+    file = root / path
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def options(text: str) -> dict[str, dict[str, Any]]:
@@ -69,56 +92,27 @@ def options(text: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def main() -> int:
-    """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository", type=pathlib.Path, required=True, help="clone of the repository, with tags")
-    parser.add_argument("--out", type=pathlib.Path, required=True)
-    given = parser.parse_args()
-
-    def git(*words: str) -> str:
-        ran = subprocess.run(["git", "-C", str(given.repository), *words], capture_output=True, check=False)
-        return ran.stdout.decode("utf-8", "replace")
-
-    tags = sorted((t for t in git("tag").split() if re.fullmatch(r"v\d+\.\d+\.\d+", t)), key=_key)
-    read: dict[str, dict[str, Any]] = {}
-    for tag in tags:
-        config = git("show", f"{tag}:{CONFIG}")
-        types = options(git("show", f"{tag}:{TYPES}"))
-        if not config or not types:
-            continue  # before 0.1.33 the variables were read all over the source
-        found = variables(config)
-        docker = git("show", f"{tag}:{DOCKERFILE}")
-        host = list(_HOST.finditer(docker))
-        if host:
-            line = docker[: host[-1].start()].count("\n") + 1
-            types["image OLLAMA_HOST"] = {"at": f"{DOCKERFILE}:{line}", "value": host[-1][1]}
-        version = tag.removeprefix("v")
-        read[version] = {"arguments": types, "variables": found}
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "history.json").write_text(history("ollama", f"{REPOSITORY}/tags", read), encoding="utf-8")
-    every = list(read.values())
-    equal = {
-        name: entry["value"]
-        for name, entry in {**every[-1]["arguments"], **every[-1]["variables"]}.items()
-        if "value" in entry
-        and all({**one["arguments"], **one["variables"]}.get(name, {}).get("value") == entry["value"] for one in every)
-    }
-    stable = {
-        "engine": "ollama",
-        "source": f"{REPOSITORY}/tags",
-        "releases": list(read),
-        "defaults": equal,
-        "variables": sorted({name for one in every for name in one["variables"]}),
-    }
-    (given.out / "stable.json").write_text(json.dumps(stable, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"{given.out}: {len(read)} releases, {len(equal)} defaults the same in all", file=sys.stderr)
-    return 0
+def release(root: pathlib.Path) -> Content:
+    """What one release has."""
+    path = next((one for one in CONFIGS if (root / one).is_file()), "")
+    types = options(_text(root, TYPES))
+    docker = _text(root, DOCKERFILE)
+    host = list(_HOST.finditer(docker))
+    if host:
+        line = docker[: host[-1].start()].count("\n") + 1
+        types["image OLLAMA_HOST"] = {"at": f"{DOCKERFILE}:{line}", "value": host[-1][1]}
+    # The file for them held not all of them before it moved to its present place.
+    found = asked(root) if path != CONFIGS[0] else {}
+    return {"arguments": types, "variables": found | (variables(_text(root, path), path) if path else {})}
 
 
-def _key(tag: str) -> tuple[int, ...]:
-    return tuple(map(int, tag.removeprefix("v").split(".")))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+READER = Reader(
+    engine="ollama",
+    source=Repository(
+        slug="ollama/ollama",
+        oldest="0.1.0",
+        tags=r"v(\d+\.\d+\.\d+)",
+        paths=(*CONFIGS, TYPES, DOCKERFILE, *ASKING),
+    ),
+    read=release,
+)

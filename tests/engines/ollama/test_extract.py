@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tools.engines.extract_ollama import options, variables
+from pathlib import Path
+
+from tools.engines.extract_ollama import options, release, variables
 
 CONFIG = """package envconfig
 
@@ -52,3 +54,35 @@ def test_options_are_named_as_the_api_names_them() -> None:
         "top_k": {"at": "api/types.go:12", "value": 40},
     }
     assert options("package api\n") == {}
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def test_a_release_with_a_file_of_variables(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        {"envconfig/config.go": CONFIG, "api/types.go": TYPES, "Dockerfile": "FROM x\nENV OLLAMA_HOST=0.0.0.0:11434\n"},
+    )
+    found = release(root)
+    assert found["arguments"]["image OLLAMA_HOST"] == {"at": "Dockerfile:2", "value": "0.0.0.0:11434"}
+    assert found["variables"]["OLLAMA_NUM_PARALLEL"] == {"at": "envconfig/config.go:4", "value": 1}
+
+
+def test_an_initialiser_states_defaults_of_older_releases(tmp_path: Path) -> None:
+    text = 'func init() {\n\tNumParallel = 0 // Autoselect\n\tMaxRunners = 1\n}\nvar m = {"OLLAMA_NUM_PARALLEL": {}}\n'
+    found = release(write(tmp_path, {"server/envconfig/config.go": text}))
+    assert found["variables"] == {
+        "OLLAMA_NUM_PARALLEL": {"at": "server/envconfig/config.go:2", "value": 0},
+        "OLLAMA_MAX_LOADED_MODELS": {"at": "server/envconfig/config.go:3", "value": 1},
+    }
+
+
+def test_the_oldest_releases_ask_where_they_need_it(tmp_path: Path) -> None:
+    text = 'package server\nx := os.Getenv("OLLAMA_ORIGINS")\ny := os.Getenv("HOME")\n'
+    found = release(write(tmp_path, {"server/routes.go": text}))
+    assert found["variables"] == {"OLLAMA_ORIGINS": {"at": "server/routes.go:2", "kind": "rule"}}

@@ -71,7 +71,7 @@ def test_what_a_resource_says_wins_over_the_image() -> None:
 
 
 @pytest.mark.parametrize(
-    "image", ["vllm/vllm-tpu:v0.11.0", "quay.io/ascend/vllm-ascend:v0.11.0rc1", "vllm/vllm-openai-cpu:v0.21.0"]
+    "image", ["vllm/vllm-tpu:v0.11.0", "quay.io/ascend/vllm-ascend:v0.11.0rc1", "vllm/vllm-openai-cpu:v0.10.2"]
 )
 def test_what_a_platform_overrides_is_not_told_as_on_cuda(image: str) -> None:
     found = facts(image)
@@ -79,6 +79,16 @@ def test_what_a_platform_overrides_is_not_told_as_on_cuda(image: str) -> None:
         assert found[fact].state == "unknown"
         assert "the image is a build for" in found[fact].reason
     assert found["runtime.tensor_parallel_size"].value == 1
+
+
+def test_cpus_have_sizes_of_their_own() -> None:
+    found = facts("vllm/vllm-openai-cpu:v0.21.0", words="--model org/m -tp 2")
+    assert (found["runtime.max_num_seqs"].value, found["runtime.max_num_batched_tokens"].value) == (256, 4096)
+    assert found["runtime.prefix_caching"].value is True and found["runtime.prefix_caching"].confidence == "likely"
+    assert "cudagraph_mode" not in dict(found["runtime.compilation"].entries) or (
+        found["runtime.compilation"].entries["cudagraph_mode"].state == "absent"
+    )
+    assert found["runtime.dtype"].state == "unknown"
 
 
 def test_on_amd_the_second_engine_came_with_0_9_2() -> None:

@@ -41,7 +41,7 @@ def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
 
     ``official``: the image of the project, which sets OLLAMA_HOST.
     """
-    release, stable = versions.load("ollama", version), versions.stable("ollama")
+    release = versions.load("ollama", version)
     found: list[Observation] = []
     for flag in PARAMETERS:
         name = flag.names[0]
@@ -53,8 +53,8 @@ def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
             continue
         if release is not None and name in release.arguments:
             raw, where = release.arguments[name].value, release.where(release.arguments[name])
-        elif release is None and stable is not None and name in stable.defaults:
-            raw, where = stable.defaults[name], stable.where
+        elif release is None and (held := _always(name)) is not None:
+            raw, where = held
         else:
             continue
         value: Value = "unlimited" if flag.key == "" and isinstance(raw, int) and raw < 0 else raw
@@ -64,6 +64,16 @@ def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
     found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
     found.extend(_server(release, official))
     return tuple(found)
+
+
+def _always(name: str) -> tuple[Value, Location] | None:
+    """A default that is alike in every release that has it."""
+    past = versions.history("ollama")
+    steps = past.arguments.get(name, ()) if past is not None else ()
+    state = steps[0][1] if len(steps) == 1 else None
+    if past is None or state is None or state.kind == "rule":
+        return None
+    return state.value, Location(f"ollama, every release {past.releases[steps[0][0]]}–{past.releases[-1]}")
 
 
 def _server(release: Release | None, official: bool) -> list[Observation]:
@@ -83,6 +93,9 @@ def _server(release: Release | None, official: bool) -> list[Observation]:
     if release is None:
         return found
     slots = release.variables.get("OLLAMA_NUM_PARALLEL")
+    if slots is None and versions.release_key(release.version) < (0, 1, 33):
+        # The server holds a lock while it answers: https://github.com/ollama/ollama/blob/v0.1.32/server/routes.go
+        found.append(_default("runtime.max_num_seqs", "", 1, Location(f"ollama {release.version} server/routes.go")))
     if slots is not None and slots.value:
         because = ("some models are held to one request at a time",)
         found.append(_default("runtime.max_num_seqs", "", _plain(slots), release.where(slots), "likely", because))

@@ -1,4 +1,4 @@
-"""Ollama's variables and Modelfile parameters as data: all that 0.1.39 to 0.32.15 know.
+"""Ollama's variables and Modelfile parameters as data: all that 0.1.0 to 0.32.15 know.
 
 Sources: ``envconfig/config.go``, ``Options`` of ``api/types.go`` and ``parser/parser.go`` at each tag of
 https://github.com/ollama/ollama. ``ollama serve`` takes no arguments: variables say what the server does, and
@@ -104,11 +104,11 @@ def address(words: tuple[str, ...]) -> Spread:
 # Variables that state a fact.
 VARIABLES: tuple[Flag, ...] = (
     Flag(names=("OLLAMA_HOST",), spreads=address),
-    Flag(names=("OLLAMA_NUM_PARALLEL",), fact="runtime.max_num_seqs", read=whole),
+    Flag(names=("OLLAMA_NUM_PARALLEL",), fact="runtime.max_num_seqs", read=whole, since="0.1.33"),
     Flag(names=("OLLAMA_CONTEXT_LENGTH",), fact="runtime.max_model_len", read=whole, since="0.5.13"),
     Flag(names=("OLLAMA_KV_CACHE_TYPE",), spreads=_cache, since="0.5.0"),
-    Flag(names=("OLLAMA_FLASH_ATTENTION",), fact="runtime.attention_backend", read=flash),
-    Flag(names=("OLLAMA_MAX_QUEUE",), fact="serving.queue", key="max_requests", read=_queue),
+    Flag(names=("OLLAMA_FLASH_ATTENTION",), fact="runtime.attention_backend", read=flash, since="0.1.39"),
+    Flag(names=("OLLAMA_MAX_QUEUE",), fact="serving.queue", key="max_requests", read=_queue, since="0.1.34"),
 )
 
 # Variables that change nothing that a fact describes.
@@ -176,6 +176,9 @@ PARAMETERS: tuple[Flag, ...] = (
             "penalize_newline",
             "logits_all",
             "num_gqa",
+            "embedding_only",
+            "rope_frequency_base",
+            "rope_frequency_scale",
         )
     ),
 )

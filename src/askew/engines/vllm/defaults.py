@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from askew.engines.versions import Release, Stable, release_key
 from askew.engines.vllm import generations, switches
 from askew.engines.vllm.generations import GIB, Setting
+from askew.engines.vllm.platforms import on_platform
 from askew.engines.vllm.readers import OTHER, as_text
 from askew.evidence.location import Location
 from askew.facts.types import Value
@@ -119,18 +118,9 @@ def rules(setting: Setting | None, *, longest: bool) -> tuple[Rule, ...]:
         ruled = [*generations.rules(setting), *switches.rules(setting), _graphs(setting)]
         if "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS" in setting.release.variables:
             ruled.append(_graph_memory(setting))
-        found += [_elsewhere(one, setting.platform) for one in ruled] if setting.platform else ruled
+        found += on_platform(ruled, setting)
         found.append(_api_servers(setting))
     return tuple(found)
-
-
-def _elsewhere(rule: Rule, platform: str) -> Rule:
-    """A rule of CUDA, in a build for something else: each platform overrides defaults of its own.
-
-    ``check_and_update_config`` of ``vllm/platforms``, and of the plug-ins that bring a platform.
-    """
-    why = Unknown(f"vLLM decides it by the platform, and the image is a build for {platform}")
-    return msgspec.structs.replace(rule, needs=(), uses=(), compute=lambda facts: why)
 
 
 def options(release: Release) -> tuple[Observation, ...]:
@@ -189,6 +179,8 @@ def cuda(release: Release) -> tuple[Value, Location] | None:
 
 def _text(value: Value) -> str:
     """A default as the text of an option reads it."""
+    import msgspec
+
     return as_text((value if isinstance(value, str) else msgspec.json.encode(value).decode(),))  # type: ignore[return-value]
 
 

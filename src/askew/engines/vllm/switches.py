@@ -88,8 +88,8 @@ SWITCHES: tuple[Switch, ...] = (
 def rules(setting: Setting) -> tuple[Rule, ...]:
     """What holds where the launch says nothing."""
     found = [_switch(setting, one) for one in SWITCHES]
-    more = (_asynchronous(setting), _runner(setting), _items(setting), _streamed(setting), _temperature(setting))
-    return (*found, *more)
+    more = (_asynchronous(setting), _runner(setting), _items(setting), _streamed(setting))
+    return (*found, *more, _temperature(setting), _block(setting))
 
 
 def _switch(setting: Setting, switch: Switch) -> Rule:
@@ -200,6 +200,24 @@ def _items(setting: Setting) -> Rule:
         because="how many images, videos or sounds a request may have, where the model takes any",
         confidence="possible",
         location=setting.at(name),
+    )
+
+
+def _block(setting: Setting) -> Rule:
+    """``CacheConfig.block_size``: 16 until 0.6.3.post1, chosen with the attention back end since."""
+    entry = setting.release.arguments.get("--block-size")
+
+    def compute(facts: Facts) -> Value | Unknown:
+        if setting.key < (0, 6, 4) and entry is not None and isinstance(entry.value, int):
+            return entry.value
+        return Unknown("the attention back end chooses it: 16 tokens for most models")
+
+    return Rule(
+        fact="runtime.kv_cache.block_size",
+        needs=(),
+        compute=compute,
+        because="without --block-size",
+        location=setting.at("--block-size"),
     )
 
 
