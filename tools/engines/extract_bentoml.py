@@ -18,8 +18,17 @@ from tools.engines.clicked import options
 from tools.engines.reader import Content, Package, Reader, Things
 
 _CONFIG = "bentoml/_internal/configuration/{}/default_configuration.yaml"
-_COMMANDS = {"bentoml_cli/serve.py": ("serve", "serve_grpc"), "bentoml_cli/start.py": ("start_http_server",)}
-_INSTRUMENTS = "bentoml/_internal/server/http/instruments.py"
+# Before 1.0.11 the file had no version, and these names, which later releases still take.
+_FIRST = "bentoml/_internal/configuration/default_configuration.yaml"
+_RENAMED = (("api_server.host", "api_server.http.host"), ("api_server.port", "api_server.http.port"),
+            ("api_server.cors.", "api_server.http.cors."))  # fmt: skip
+_COMMANDS = {
+    "bentoml_cli/serve.py": ("serve", "serve_grpc"),
+    "bentoml_cli/start.py": ("start_http_server",),
+    "bentoml/_internal/cli/serve.py": ("serve",),
+    "bentoml/_internal/cli/bento_server.py": ("serve",),
+}
+_INSTRUMENTS = ("bentoml/_internal/server/http/instruments.py", "bentoml/_internal/server/instruments.py")
 _APP = "_bentoml_impl/server/app.py"
 _VARIABLE = re.compile(r"[\"'](BENTOML_[A-Z][A-Z_]*[A-Z])[\"']")
 _NAME = re.compile(r"\bname=(?:\"(\w+)\"|f\"\{\w+\}_(\w+)\")")
@@ -81,6 +90,7 @@ def metrics(files: dict[str, str], arguments: Things) -> Things:
 def read(folder: pathlib.Path) -> Content:
     """One release."""
     top = folder / "src" if (folder / "src").is_dir() else folder
+    base = "src/" if top != folder else ""
 
     def text(name: str) -> str:
         path = top / name
@@ -89,10 +99,13 @@ def read(folder: pathlib.Path) -> Content:
     arguments: Things = {}
     for version in ("v1", "v2"):
         name = _CONFIG.format(version)
-        arguments.update(leaves(text(name), f"src/{name}"))
+        arguments.update(leaves(text(name), f"{base}{name}"))
+    for name, state in leaves(text(_FIRST), f"{base}{_FIRST}").items():
+        now = next((name.replace(old, new) for old, new in _RENAMED if name.startswith(old)), name)
+        arguments.setdefault(now, state)
     variables: Things = {}
     for name, functions in _COMMANDS.items():
-        found, named = options(text(name), f"src/{name}", functions)
+        found, named = options(text(name), f"{base}{name}", functions)
         for key, state in found.items():
             arguments.setdefault(key, state)
         for key, state in named.items():
@@ -102,14 +115,14 @@ def read(folder: pathlib.Path) -> Content:
         if "BENTOML_" in source:
             for match in _VARIABLE.finditer(source):
                 line = source.count("\n", 0, match.start()) + 1
-                variables.setdefault(match[1], {"at": f"src/{path.relative_to(top)}:{line}"})
+                variables.setdefault(match[1], {"at": f"{base}{path.relative_to(top)}:{line}"})
     rules: Things = {}
     for name, functions in _RULES.items():
-        rules.update(_digests(text(name), f"src/{name}", functions))
+        rules.update(_digests(text(name), f"{base}{name}", functions))
     return {
         "arguments": arguments,
         "variables": variables,
-        "metrics": metrics({f"src/{name}": text(name) for name in (_INSTRUMENTS, _APP)}, arguments),
+        "metrics": metrics({f"{base}{name}": text(name) for name in (*_INSTRUMENTS, _APP)}, arguments),
         "rules": rules,
     }
 

@@ -20,6 +20,9 @@ _CLI, _ARGS, _VARIABLES = "mlflow/models/cli.py", "mlflow/utils/cli_args.py", "m
 _SERVER, _CONTAINER = "mlflow/pyfunc/scoring_server/__init__.py", "mlflow/models/container/__init__.py"
 _GATEWAYS = (("mlflow/gateway/cli.py", "start"), ("mlflow/deployments/cli.py", "start_server"))
 _MAKERS = ("_EnvironmentVariable", "_BooleanEnvironmentVariable")
+_SERVING = re.compile(
+    "SCORING_SERVER|MODELS_WORKERS|GATEWAY|DEPLOYMENT|HUGGINGFACE|OPENAI|PREDICTION|PICKLE|CODE_EXECUTION|DISABLE_ENV"
+)
 _PROGRAM = re.compile(r"f\"(gunicorn|uvicorn) ")
 _DIGESTS = ((_SERVER, "get_cmd"), (_CONTAINER, "_serve_pyfunc"))
 
@@ -58,7 +61,7 @@ def _state(call: ast.Call, constants: Constants, path: str) -> dict[str, object]
 
 
 def variables(text: str) -> Things:
-    """Every variable that MLflow declares, with its default where it is a literal."""
+    """Every variable that MLflow declares; of those of its servers also the default, where it is a literal."""
     found: Things = {}
     tree = ast.parse(text)
     constants = Constants(tree)
@@ -71,7 +74,7 @@ def variables(text: str) -> Things:
             continue
         state: dict[str, object] = {"at": f"{_VARIABLES}:{node.lineno}"}
         known, value = literal(call.args[-1] if len(call.args) > 1 else None, constants)
-        if known and value is not None:
+        if known and value is not None and _SERVING.search(name):
             state["value"] = value
         found[name] = state
     return found

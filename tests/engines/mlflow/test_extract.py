@@ -30,7 +30,7 @@ def test_options_of_two_modules() -> None:
 
 def test_variables_with_their_defaults() -> None:
     found = variables(
-        'A = _EnvironmentVariable("MLFLOW_A", int, 60)\nB = _EnvironmentVariable("MLFLOW_B", str, None)\n'
+        'A = _EnvironmentVariable("MLFLOW_GATEWAY_A", int, 60)\nB = _EnvironmentVariable("MLFLOW_TRACE_B", int, 5)\n'
     )
     path = "mlflow/environment_variables.py"
-    assert found == {"MLFLOW_A": {"at": f"{path}:1", "value": 60}, "MLFLOW_B": {"at": f"{path}:2"}}
+    assert found == {"MLFLOW_GATEWAY_A": {"at": f"{path}:1", "value": 60}, "MLFLOW_TRACE_B": {"at": f"{path}:2"}}

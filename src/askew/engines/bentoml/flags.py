@@ -6,6 +6,10 @@ Sources: ``default_configuration.yaml`` of version 1 and 2, ``bentoml_cli/serve.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
 from askew.engines.flags import Flag
 from askew.engines.settings import OTHER, integer, number, plain, truth
 from askew.facts.types import Value
@@ -47,7 +51,7 @@ def _one(name: str, *, since: str = "", until: str = "", read: object = None) ->
     return Flag(names=(name,), fact=OTHER, key=key, since=since, until=until, read=read)  # type: ignore[arg-type]
 
 
-CONFIG: tuple[Flag, ...] = (
+_CONFIG: tuple[Flag, ...] = (
     *_both("http.port", fact="serving.port", read=integer),
     *_both("http.host", fact="serving.listen_host"),
     *_both("ssl.enabled", fact="serving.tls", read=truth),
@@ -93,7 +97,8 @@ CONFIG: tuple[Flag, ...] = (
     Flag(names=("runners.batching.enabled",), fact="runtime.dynamic_batching", key="enabled", read=truth),
     *(Flag(names=(f"runners.batching.{part}",), fact="runtime.dynamic_batching", key=part, read=integer)
       for part in ("max_batch_size", "max_latency_ms")),
-    Flag(names=("api_server.max_request_size",), irrelevant="Every release since 1.0 drops it."),
+    Flag(names=("api_server.max_request_size",), fact="serving.max_body.bytes", read=integer, until="1.0.7"),
+    Flag(names=("api_server.max_request_size",), irrelevant="Nothing reads it any more.", since="1.0.7"),
     _one("runners.timeout", until="1.0.21", read=plain(number)),
     _one("runners.traffic.timeout", since="1.0.21", read=plain(number)),
     _one("runners.traffic.max_concurrency", since="1.0.21", read=plain(number)),
@@ -109,10 +114,55 @@ CONFIG: tuple[Flag, ...] = (
     _one("services.runner_connection.max_requests", since=NEW, read=plain(number)),
     Flag(names=("version",), irrelevant="Which form the file has."),
 )  # fmt: skip
+# The releases in which settings and arguments came and went, where the above does not say so.
+_CAME: Mapping[str, str] = {
+    "1.0.4": "--ssl-certfile --ssl-keyfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs --ssl-ca-certs "
+    "--ssl-ciphers --remote-runner",
+    "1.0.5": "--bind --runner-map",
+    "1.0.7": "api_server.grpc.host api_server.grpc.port api_server.grpc.max_concurrent_streams "
+    "api_server.grpc.maximum_concurrent_rpcs api_server.grpc.max_message_length "
+    "api_server.grpc.reflection.enabled api_server.grpc.metrics.host api_server.grpc.metrics.port "
+    "runners.metrics.enabled runners.metrics.namespace --enable-reflection --max-concurrent-streams",
+    "1.0.8": "api_server.grpc.channelz.enabled api_server.runner_probe.enabled api_server.runner_probe.timeout "
+    "api_server.runner_probe.period --enable-channelz",
+    "1.0.9": "api_server.ssl.certfile api_server.ssl.keyfile api_server.ssl.keyfile_password "
+    "api_server.ssl.ca_certs api_server.ssl.version api_server.ssl.cert_reqs api_server.ssl.ciphers",
+    "1.0.11": "api_server.ssl.enabled api_server.http.cors.access_control_allow_origin_regex "
+    "api_server.metrics.duration.buckets api_server.metrics.duration.min "
+    "api_server.metrics.duration.max api_server.metrics.duration.factor",
+    "1.0.12": "--protocol-version",
+    "1.0.14": "--triton-options",
+    "1.0.16": "api_server.max_runner_connections api_server.http.cors.access_control_allow_origins",
+    "1.0.20": "api_server.http.response.trace_id",
+    "1.2.0": "--service-name",
+    "1.4.23": "services.extra_ports",
+    "1.4.24": "services.http.proxy_port",
+    "1.4.28": "services.replicate_process",
+    "1.4.32": "services.runner_connection.max_age services.runner_connection.max_requests",
+}  # fmt: skip
+_WENT: Mapping[str, str] = {
+    "1.0.16": "api_server.http.cors.access_control_allow_origin",
+    "1.2.0": "--remote-runner",
+    "1.4.8": "--bind --runner-map --service-name",
+}  # fmt: skip
+
+
+def _dated(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    came = {name: release for release, names in _CAME.items() for name in names.split()}
+    went = {name: release for release, names in _WENT.items() for name in names.split()}
+    return tuple(
+        msgspec.structs.replace(
+            flag, since=came.get(flag.names[0], flag.since), until=went.get(flag.names[0], flag.until)
+        )
+        for flag in flags
+    )
+
+
+CONFIG = _dated(_CONFIG)
 # What begins so is logs, traces and samples of requests, whatever follows.
 SILENT = ("logging.", "tracing.", "monitoring.")
 # The parts of version 2 of the configuration: another word there is the name of a service.
-PARTS = frozenset(flag.names[0].split(".")[1] for flag in CONFIG if flag.names[0].startswith("services.")) | {
+PARTS = frozenset(flag.names[0].split(".")[1] for flag in _CONFIG if flag.names[0].startswith("services.")) | {
     "logging", "tracing", "monitoring"
 }  # fmt: skip
 # What a service's own source usually sets, in its decorator.
@@ -126,7 +176,7 @@ def _tls(words: tuple[str, ...]) -> Value:
     return True
 
 
-ARGUMENTS: tuple[Flag, ...] = (
+_ARGUMENTS: tuple[Flag, ...] = (
     Flag(names=("--port", "-p"), fact="serving.port", read=integer, env="BENTOML_PORT"),
     Flag(names=("--host",), fact="serving.listen_host", env="BENTOML_HOST"),
     Flag(names=("--timeout",), fact="serving.request_timeout", read=number, env="BENTOML_TIMEOUT", since="1.0.25"),
@@ -150,12 +200,15 @@ ARGUMENTS: tuple[Flag, ...] = (
     Flag(names=("--arg",), takes="append", fact=OTHER, key="--arg"),
     Flag(names=("--arg-file",), fact=OTHER, key="--arg-file"),
     Flag(names=("--bind",), irrelevant=_PROCESS),
-    Flag(names=("--remote-runner", "--depends"), takes="append", irrelevant=_PROCESS),
+    Flag(names=("--remote-runner",), takes="append", irrelevant=_PROCESS),
+    Flag(names=("--depends",), takes="append", irrelevant=_PROCESS, since="1.2.0", until="1.4.8"),
     Flag(names=("--runner-map",), irrelevant=_PROCESS),
     Flag(names=("--service-name",), fact=OTHER, key="--service-name"),
     Flag(names=("--verbose", "--debug", "--quiet", "-q", "--do-not-track"), takes="switch", irrelevant=_LOG),
     Flag(names=("--help", "-h", "--version", "-v"), takes="switch", irrelevant="It starts no server."),
 )  # fmt: skip
+
+ARGUMENTS = _dated(_ARGUMENTS)
 
 # Variables that change nothing a fact describes, with those that are read below.
 SILENT_VARIABLES = (

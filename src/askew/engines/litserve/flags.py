@@ -26,7 +26,7 @@ def _text(name: str, *, since: str = "", until: str = "", switch: bool = False) 
     return Flag(names=(name,), fact=OTHER, key=name, read=read, since=since, until=until)
 
 
-def _batch(name: str, *, since: str = "") -> tuple[Flag, ...]:
+def _batch(name: str, *, since: str = "", stream: str = "") -> tuple[Flag, ...]:
     return (
         Flag(
             names=(f"{name}.max_batch_size",), fact="runtime.dynamic_batching", key="max_batch_size", read=integer,
@@ -36,7 +36,7 @@ def _batch(name: str, *, since: str = "") -> tuple[Flag, ...]:
             names=(f"{name}.batch_timeout",), fact="runtime.dynamic_batching", key="max_queue_delay_microseconds",
             read=microseconds, since=since,
         ),
-        Flag(names=(f"{name}.stream",), fact="serving.streaming", read=truth, since=since),
+        Flag(names=(f"{name}.stream",), fact="serving.streaming", read=truth, since=stream),
     )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ SETTINGS: tuple[Flag, ...] = (
     _text("LitServer.workers_per_device"),
     Flag(names=("LitServer.timeout",), fact="serving.request_timeout", read=timeout),
     *_batch("LitServer"),
-    *_batch("LitAPI", since="0.2.9"),
+    *_batch("LitAPI", since="0.2.9", stream="0.2.11"),
     _text("LitServer.api_path", since="0.1.3"),
     _text("LitAPI.api_path", since="0.2.11"),
     Flag(names=("LitServer.max_payload_size",), fact="serving.max_body.bytes", since="0.1.4"),

@@ -1,4 +1,4 @@
-"""Arguments and variables of MLflow's model server as data: releases 2.7 to 3.18.
+"""Arguments and variables of MLflow's model server as data: releases 2.0 to 3.18.
 
 Sources: ``mlflow/models/cli.py``, ``mlflow/utils/cli_args.py``, ``mlflow/environment_variables.py`` and ``get_cmd`` of
 ``mlflow/pyfunc/scoring_server/__init__.py`` of the published releases. https://pypi.org/project/mlflow/
@@ -41,8 +41,10 @@ SERVE: tuple[Flag, ...] = (
         names=("--timeout", "-t"), fact="serving.request_timeout", read=number,
         env="MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",
     ),
-    Flag(names=("--workers", "-w"), fact="runtime.instances", read=integer, env="MLFLOW_WORKERS", until="3.0.0"),
-    Flag(names=("--workers", "-w"), fact="runtime.instances", read=integer, env="MLFLOW_MODELS_WORKERS", since="3.0.0"),
+    Flag(names=("--workers", "-w"), fact="runtime.instances", read=integer, env="MLFLOW_WORKERS", until="2.22.0"),
+    Flag(
+        names=("--workers", "-w"), fact="runtime.instances", read=integer, env="MLFLOW_MODELS_WORKERS", since="2.22.0",
+    ),
     Flag(names=("--env-manager",), fact=OTHER, key="--env-manager"),
     Flag(names=("--no-conda",), takes="switch", fact=OTHER, key="--env-manager", implies="local"),
     Flag(names=("--install-mlflow",), takes="switch", irrelevant=_ENVIRONMENT),
