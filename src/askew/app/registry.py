@@ -48,11 +48,32 @@ def recognise(launch: Launch) -> str | None:
         for name in _candidates(words):
             if any(pattern.match(words) for pattern in _programs(name)):
                 return name
+        if (name_of_source := _engine_of_program(launch)) is not None:
+            return name_of_source
         if not launch.implicit_entrypoint or _names_a_program(launch.argv[0].text):
             return None
     if launch.image is None:
         return None
     return engine_of_image(launch.image.text)
+
+
+def _engine_of_program(launch: Launch) -> str | None:
+    """The engine that a Python program imports, where a source shows the program."""
+    if not launch.files or not _names_a_program(launch.argv[0].text):
+        return None
+    path = next((token.text for token in launch.argv[1:12] if token.text.endswith(".py")), "")
+    content = launch.file(path) if path else None
+    if content is None:
+        return None
+    text = content.text[:_LARGEST_PROGRAM]
+    for name in _candidates(text):
+        for module in recognition(name).imports:
+            if re.search(rf"(?m)^[ \t]*(?:import|from)[ \t]+{re.escape(module)}\b", text):
+                return name
+    return None
+
+
+_LARGEST_PROGRAM = 256 * 1024  # characters; programs that serve a model have a few hundred lines
 
 
 def _names_a_program(word: str) -> bool:

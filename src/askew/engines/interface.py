@@ -31,6 +31,9 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     ``starts`` are command lines that start it, up to where its arguments begin. ``image`` is its published image with
     ``{}`` for the release, and ``words`` the least that this image must be given: how `askew defaults` starts it.
 
+    Some engines are libraries that a program of the user's own starts. ``imports`` are their modules: a Python program
+    that a source shows, and that imports one of them, is this engine.
+
     Some engines are configured by files that stand alone. ``files`` are patterns of their names as ``fnmatch`` has them
     (``config.pbtxt``); ``shapes`` are sets of top-level keys that together tell such a YAML or JSON file from any other
     (``model_list`` of LiteLLM). A source that is such a file is handed to the engine as a launch without words whose
@@ -47,6 +50,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     family: Family = "language models"
     image: str = ""
     words: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()
 
