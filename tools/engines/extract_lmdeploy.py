@@ -155,7 +155,7 @@ def requests(root: pathlib.Path) -> Things:
             if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
                 continue
             default = field.value
-            if isinstance(default, ast.Call):
+            if isinstance(default, ast.Call) and ast.unparse(default.func) == "Field":
                 words = {word.arg: word.value for word in default.keywords if word.arg}
                 default = words.get("default", default.args[0] if default.args else None)
             elif default is None:
@@ -219,8 +219,10 @@ def variables(root: pathlib.Path) -> Things:
         if "LMDEPLOY_" not in text and "TM_" not in text:
             continue
         for node in ast.walk(ast.parse(text)):
-            name = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(name, str) and re.fullmatch(r"(?:LMDEPLOY|TM)_[A-Z][A-Z0-9_]+", name):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            name = node.value
+            if re.fullmatch(r"(?:LMDEPLOY|TM)_[A-Z][A-Z0-9_]+", name):
                 found.setdefault(name, {"at": f"{path}:{node.lineno}", "kind": "rule"})
     return found
 

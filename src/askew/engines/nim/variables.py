@@ -1,8 +1,9 @@
 """NIM's variables as data, and what a model profile states.
 
 Sources: "Configure Your NIM" at https://docs.nvidia.com/nim/large-language-models/1.12.0/configuration.html and its
-older versions, "Environment Variables" and "Advanced Configuration" below
-https://docs.nvidia.com/nim/large-language-models/2.1.6/reference, "NIM Container Variants" beside them, "Model Profiles" at https://docs.nvidia.com/nim/large-language-models/latest/profiles.html, and the pages of the NIMs for
+older versions; "Environment Variables" and "Advanced Configuration" below
+https://docs.nvidia.com/nim/large-language-models/2.1.6/reference; "Model Profiles" and "NIM Container Variants" at
+https://docs.nvidia.com/nim/large-language-models/latest/profiles.html and beside it; the pages of the NIMs for
 embedding, reranking and vision at https://docs.nvidia.com/nim.
 """
 

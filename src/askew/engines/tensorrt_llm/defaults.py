@@ -41,6 +41,8 @@ _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.data_parallel_size", 1),
     ("runtime.role", "both"),
     ("model.chat_template.source", None),
+    ("model.tokenizer.mode", "auto"),
+    ("runtime.load_format", "auto"),
     ("runtime.arguments.unmapped", {}),
     ("runtime.env", {}),
 )
