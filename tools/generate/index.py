@@ -20,7 +20,7 @@ def render_engines() -> str:
         "    "
         + f'"{one.name}": Entry(\n        module="{module}",\n        hints={_words(one.hints)},\n'
         + (f"        files={_words(one.files)},\n" if one.files else "")
-        + (f"        shapes=({', '.join(map(_words, one.shapes))},),\n" if one.shapes else "")
+        + _shapes(one.shapes)
         + "    ),"
         for module, one in sorted(_recognitions(), key=lambda pair: pair[1].name)
     ]
@@ -40,6 +40,12 @@ def render_engines() -> str:
             "",
         ]
     )
+
+
+def _shapes(shapes: tuple[tuple[str, ...], ...]) -> str:
+    """A line for each: several do not fit into one."""
+    rows = "".join(f"            {_words(shape)},\n" for shape in shapes)
+    return f"        shapes=(\n{rows}        ),\n" if shapes else ""
 
 
 def _words(words: tuple[str, ...]) -> str:
