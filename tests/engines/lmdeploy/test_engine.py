@@ -116,6 +116,18 @@ def test_dtype_auto_follows_the_checkpoint(stored: str, seen: None, dtype: str) 
     assert found["runtime.kv_cache.dtype"].value == dtype
 
 
+def test_a_quantized_checkpoint_is_computed_in_float16() -> None:
+    found = facts(f"{START} --model-format awq", "0.10.0", {"model.config.dtype": "bfloat16"})
+    assert found["runtime.dtype"].value == "float16"
+
+
+def test_the_length_is_the_models_own_without_rope_scaling() -> None:
+    length: dict[str, Value] = {"model.context_length": 32768}
+    assert facts(START, "0.10.0", length)["runtime.max_model_len"].value == 32768
+    scaled = facts(START, "0.10.0", {**length, "model.rope": {"factor": 4}})["runtime.max_model_len"]
+    assert scaled.state == "unknown"
+
+
 def test_turbomind_is_not_claimed_for_a_model_it_may_not_have() -> None:
     assert facts(START, "0.10.0")["runtime.engine.backend"].state == "unknown"
 

@@ -32,6 +32,8 @@ L4 = {"hardware.gpu.model": ["l4"]}
         ("0.14.0", "0.15.0", "", {}, "runtime.sampling_defaults", "top_k", 40, None),
         ("0.11.1", "0.12.0", "", {}, "runtime.async_scheduling", "", None, True),
         ("0.5.3", "0.6.0", "", {}, "runtime.max_num_batched_tokens", "", None, 8192),
+        ("0.2.4", "0.2.5", "", {}, "runtime.default_output_tokens", "", 512, "unlimited"),
+        ("0.4.1", "0.4.2", "", {"model.context_length": 4096}, "runtime.max_model_len", "", None, 4096),
     ],
 )
 def test_a_default_changes(
