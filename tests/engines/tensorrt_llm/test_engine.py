@@ -116,7 +116,7 @@ def test_what_arguments_mean(words: str, fact: str, value: Value) -> None:
         ("trust_remote_code: true", "model.trust_remote_code", True),
         ("model_kwargs: {num_hidden_layers: 2}", "runtime.hf_overrides", {"num_hidden_layers": 2}),
         ("moe_config: {backend: TRTLLM}", OTHER,
-         {"moe_config.backend": "TRTLLM", "sampler_type": "FlashInfer sampling"}),
+         {"moe_config.backend": "TRTLLM", "disable_flashinfer_sampling": "false"}),
     ],
 )  # fmt: skip
 def test_what_the_options_file_means(text: str, fact: str, value: Value) -> None:
@@ -172,7 +172,7 @@ def test_a_malformed_file_is_an_error_of_the_input(text: str) -> None:
         *("kv_cache_config: {dtype: auto}", "disable_overlap_scheduler: false", "enable_chunked_prefill: false"),
         *("scheduler_config: {capacity_scheduler_policy: GUARANTEED_NO_EVICT}", "backend: pytorch"),
         *("print_iter_log: true", "attn_backend: TRTLLM", "load_format: auto", "max_batch_size: 2048"),
-        *("tokenizer_mode: auto", "stream_interval: 1"),
+        *("tokenizer_mode: auto", "stream_interval: 1", "disable_flashinfer_sampling: false"),
     ],
 )  # fmt: skip
 def test_a_default_spelled_out_is_no_difference(text: str) -> None:

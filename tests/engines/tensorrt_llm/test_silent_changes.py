@@ -22,10 +22,10 @@ from tests.engines.tensorrt_llm.test_engine import OPTIONS, START, facts
         ("0.21.0", "1.0.0", "", "runtime.engine.backend", "", "tensorrt", "pytorch"),
         ("0.21.0", "1.0.0", "--backend pytorch", "runtime.enforce_eager", "", True, False),
         ("0.19.0", "0.20.0", "--backend pytorch", "runtime.async_scheduling", "", False, True),
-        ("1.0.0", "1.1.0", "", OTHER, "sampler_type", "TorchSampler", "TRTLLMSampler"),
-        ("1.1.0", "1.2.0", "", OTHER, "sampler_type", "TRTLLMSampler", "FlashInfer sampling"),
+        ("1.1.0", "1.2.0", "", OTHER, "disable_flashinfer_sampling", "true", "false"),
         ("0.18.2", "0.19.0", "--backend pytorch", "runtime.prefix_caching", "", None, True),
         ("0.15.0", "0.16.0", "--backend pytorch", "runtime.chunked_prefill", "", None, False),
+        ("0.21.0", "1.0.0", "", "runtime.attention_backend", "", None, "trtllm"),
         ("0.21.0", "1.0.0", "", "runtime.prefix_caching", "", None, True),
         ("0.21.0", "1.0.0", "", "runtime.enforce_eager", "", None, False),
         ("0.18.2", "0.19.0", "--backend pytorch", "runtime.attention_backend", "", None, "trtllm"),
@@ -81,6 +81,7 @@ def test_nothing_of_pytorch_is_said_of_a_built_engine() -> None:
     found = facts(f"{START} --backend tensorrt", "1.1.0")
     for fact in ("runtime.prefix_caching", "runtime.enforce_eager", "runtime.async_scheduling"):
         assert found[fact].state == "unknown"
+    assert not found[OTHER].value
 
 
 def test_the_command_shows_the_changes() -> None:
