@@ -139,6 +139,31 @@ def test_the_file_wins_over_the_command_line() -> None:
     assert found["runtime.max_num_batched_tokens"].value == 99
 
 
+def test_of_equal_keys_the_last_counts_and_merges_are_read() -> None:
+    found = facts(f"{START} --config {OPTIONS}", "1.1.0", {OPTIONS: "max_batch_size: 1\nmax_batch_size: 2\n"})
+    assert found["runtime.max_num_seqs"].value == 2
+    text = "base: &b {dtype: fp8, max_tokens: 5}\nkv_cache_config: {<<: *b, max_tokens: 6}\n"
+    found = facts(f"{START} --config {OPTIONS}", "1.1.0", {OPTIONS: text})
+    assert found["runtime.kv_cache.dtype"].value == "float8_e4m3"
+    assert found["runtime.kv_cache.tokens"].value == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x: 99999999999999999999999999", "max_batch_size: 1e400", "x: .nan", 'x: "\\ud800"', "? [a]\n: b"),
+        *("a: &a {<<: *a}", "x: !!python/object:os.system ls", "x: 2001-01-01", "1: 2", "max_batch_size: {a: 1}"),
+        *("cuda_graph_config: 7", "disable_overlap_scheduler: maybe", "moe_expert_parallel_size: x", "x: \x00"),
+    ],
+)
+def test_odd_values_never_raise(text: str) -> None:
+    reading = ENGINE.read(launch_of(f"{START} --config {OPTIONS}", "1.1.0", {OPTIONS: text}))
+    resolve(reading.observations, reading.rules)
+    for problem in reading.problems:
+        assert problem.locations
+        assert problem.kind in ("unreadable", "invalid-value")
+
+
 def test_a_file_that_nobody_shows_leaves_defaults_open() -> None:
     found = facts(f"{START} --max_batch_size 64 --config /etc/lost.yaml", "1.1.0")
     assert "runtime.max_num_batched_tokens" not in found

@@ -128,6 +128,18 @@ def _backend(path: str, value: Value) -> Parts:
     return () if value is None else (("runtime.engine.backend", "", backend((str(value),))),)
 
 
+def as_text(value: Value) -> str:
+    """A value as text, in JSON where it is no text itself."""
+    import msgspec
+
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value).decode()
+    except (ValueError, OverflowError, TypeError, RecursionError):  # a number that JSON readers do not take
+        return str(value)
+
+
 # Fields of LlmArgs whose value here is what they are where nobody writes them, in every release that was read.
 _SAME_AS_ABSENT: dict[str, Value] = {
     "enable_attention_dp": False,
@@ -152,12 +164,9 @@ _SAME_AS_ABSENT: dict[str, Value] = {
 
 def other(path: str, value: Value) -> Parts:
     """A field that changes what the server does and that no fact describes; nothing where it says what holds anyway."""
-    import msgspec
-
     if value is None or (path in _SAME_AS_ABSENT and _SAME_AS_ABSENT[path] == value):
         return ()
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return ((OTHER, path, text),)
+    return ((OTHER, path, as_text(value)),)
 
 
 def nothing(path: str, value: Value) -> Parts:
