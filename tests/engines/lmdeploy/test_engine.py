@@ -218,4 +218,4 @@ def test_order_makes_no_difference(words: list[str]) -> None:
     base = facts(f"{START} --tp 2 --session-len 100 --quant-policy 4 --enable-prefix-caching --cp 2", "0.18.0")
     found = facts(f"{START} {' '.join(words)}", "0.18.0")
     assert {key: one.value for key, one in base.items()} == {key: one.value for key, one in found.items()}
-    assert found[OTHER].value == {"--cp": "2"}
+    assert found[OTHER].value == {"--cp": "2", "metrics": "true"}

@@ -6,6 +6,7 @@ import pytest
 
 from askew.app.defaults import defaults
 from askew.engines import versions
+from askew.engines.lmdeploy.flags import OTHER
 from askew.facts.types import Value
 from tests.engines.lmdeploy.test_engine import START, facts
 
@@ -32,6 +33,7 @@ L4 = {"hardware.gpu.model": ["l4"]}
         ("0.14.0", "0.15.0", "", {}, "runtime.sampling_defaults", "top_k", 40, None),
         ("0.11.1", "0.12.0", "", {}, "runtime.async_scheduling", "", None, True),
         ("0.5.3", "0.6.0", "", {}, "runtime.max_num_batched_tokens", "", None, 8192),
+        ("0.10.2", "0.11.0", "", {}, OTHER, "metrics", "false", "true"),
         ("0.2.4", "0.2.5", "", {}, "runtime.default_output_tokens", "", 512, "unlimited"),
         ("0.4.1", "0.4.2", "", {"model.context_length": 4096}, "runtime.max_model_len", "", None, 4096),
     ],
@@ -56,6 +58,7 @@ def test_a_default_changes(
         ("0.9.2", "0.10.0", "--max-batch-size 64", H100, "runtime.max_num_seqs"),
         ("0.9.2", "0.10.0", "", L4, "runtime.max_num_seqs"),
         ("0.5.3", "0.18.0", "", L4, "runtime.max_num_seqs"),
+        ("0.11.0", "0.18.0", "--disable-metrics", {}, OTHER),
         ("0.2.2", "0.18.0", "", {}, "runtime.gpu_memory_utilization"),
         ("0.2.0", "0.18.0", "", {}, "serving.port"),
         ("0.4.2", "0.18.0", "", {}, "runtime.prefix_caching"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from askew.engines import versions
 from askew.engines.literal import literals
-from askew.engines.lmdeploy.flags import FLAGS
+from askew.engines.lmdeploy.flags import FLAGS, OTHER
 from askew.engines.versions import Release, release_key
 from askew.evidence.location import Location
 from askew.facts.types import Value
@@ -119,6 +119,10 @@ def _switches(release: Release, exact: bool) -> list[Observation]:
         if entry is not None:
             value: Value = bool(entry.value) if name == "--async" else entry.value
             found.append(_default(fact, value, release.where(entry), confidence=sure))
+    measured = release.arguments.get("--disable-metrics") or release.arguments.get("--enable-metrics")
+    if measured is not None:
+        on = "true" if "--disable-metrics" in release.arguments else "false"
+        found.append(_default(OTHER, on, release.where(measured), key="metrics", confidence=sure))
     if "--generation-config" not in release.arguments and release.requests:
         where = Location(f"lmdeploy {release.version} lmdeploy/serve/openai/protocol.py")
         entry = release.requests.get("temperature")
