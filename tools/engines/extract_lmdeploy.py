@@ -17,6 +17,7 @@ from tools.engines.reader import Content, Package, Reader, Things
 SERVE = "lmdeploy/cli/serve.py"
 HELPER = "lmdeploy/cli/utils.py"
 METRICS = "lmdeploy/metrics/loggers.py"
+SUPPORTED = "lmdeploy/turbomind/supported_models.py"
 PROTOCOL = "lmdeploy/serve/openai/protocol.py"
 
 # Decided at start from the model or the device: these whatever stands there, those where nothing does.
@@ -125,6 +126,26 @@ def put(found: Things, call: ast.Call, known: Mapping[str, ast.expr], at: str) -
     found[spelled[0]] = state
 
 
+def architectures(root: pathlib.Path) -> Things:
+    """Models that TurboMind computes, as ``turbomind ARCHITECTURE``: with any other one LMDeploy takes PyTorch."""
+    tree = module(root, SUPPORTED)
+    found: Things = {}
+    for node in ast.walk(tree) if tree else ():
+        if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) != "SUPPORTED_ARCHS":
+            continue
+        named: list[tuple[object, int]] = []
+        if isinstance(node.value, ast.Call):
+            named = [(word.arg, word.value.lineno) for word in node.value.keywords]
+        elif isinstance(node.value, ast.Dict):
+            named = [(value(key, {}), key.lineno) for key in node.value.keys if key is not None]
+        elif isinstance(node.value, (ast.List, ast.Tuple, ast.Set)):
+            named = [(value(one, {}), one.lineno) for one in node.value.elts]
+        for name, line in named:
+            if isinstance(name, str):
+                found[f"turbomind {name}"] = {"at": f"{SUPPORTED}:{line}", "value": True}
+    return found
+
+
 def metrics(root: pathlib.Path) -> Things:
     """The metrics, named as they are scraped: a counter's name ends in ``_total``, whatever the source says."""
     tree = module(root, METRICS)
@@ -201,7 +222,7 @@ def rules(root: pathlib.Path) -> Things:
 def release(root: pathlib.Path) -> Content:
     """One release, from the folder with its text."""
     return {
-        "arguments": arguments(root),
+        "arguments": {**arguments(root), **architectures(root)},
         "metrics": metrics(root),
         "requests": requests(root),
         "packages": packages(root),

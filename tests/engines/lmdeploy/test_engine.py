@@ -204,7 +204,8 @@ spec:
 def test_every_argument_of_every_release_is_known() -> None:
     history = versions.history("lmdeploy")
     assert history is not None
-    assert set(history.arguments) - {name for flag in FLAGS for name in flag.names} == set()
+    written = {name for name in history.arguments if not name.startswith("turbomind ")}  # those are architectures
+    assert written - {name for flag in FLAGS for name in flag.names} == set()
 
 
 def test_flag_for_names_arguments_that_exist() -> None:

@@ -100,6 +100,18 @@ def test_metrics_requests_pins_and_variables(tmp_path: Path) -> None:
     assert set(found["variables"]) == {"LMDEPLOY_SKIP_WARMUP"}
 
 
+def test_architectures_of_turbomind(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "lmdeploy/turbomind/supported_models.py",
+        "SUPPORTED_ARCHS = dict(\n    LlamaForCausalLM='llama',\n    Qwen2ForCausalLM='qwen2')\nOTHER = dict(x=1)\n",
+    )
+    assert release(tmp_path)["arguments"] == {
+        "turbomind LlamaForCausalLM": {"at": "lmdeploy/turbomind/supported_models.py:2", "value": True},
+        "turbomind Qwen2ForCausalLM": {"at": "lmdeploy/turbomind/supported_models.py:3", "value": True},
+    }
+
+
 def test_rules_have_a_digest_of_their_words(tmp_path: Path) -> None:
     write(tmp_path, "lmdeploy/utils.py", "def get_max_batch_size(d):\n    return 128  # plain\n")
     first = release(tmp_path)["rules"]["lmdeploy/utils.py:get_max_batch_size"]["digest"]

@@ -13,6 +13,9 @@ from tests.engines.lmdeploy.test_engine import START, facts
 H100 = {"hardware.gpu.model": ["h100-80gb-sxm"]}
 A100 = {"hardware.gpu.model": ["a100-80gb-sxm"]}
 H200 = {"hardware.gpu.model": ["h200-sxm"]}
+MISTRAL = {"model.architecture": "MistralForCausalLM"}
+QWEN3 = {"model.architecture": "Qwen3ForCausalLM"}
+LLAMA: dict[str, Value] = {"model.architecture": "LlamaForCausalLM", "model.kv_geometry": {"head_dim": 128}}
 L4 = {"hardware.gpu.model": ["l4"]}
 
 
@@ -34,6 +37,18 @@ L4 = {"hardware.gpu.model": ["l4"]}
         ("0.11.1", "0.12.0", "", {}, "runtime.async_scheduling", "", None, True),
         ("0.5.3", "0.6.0", "", {}, "runtime.max_num_batched_tokens", "", None, 8192),
         ("0.10.2", "0.11.0", "", {}, OTHER, "metrics", "false", "true"),
+        ("0.13.0", "0.14.0", "", MISTRAL, "runtime.engine.backend", "", "turbomind", "pytorch"),
+        ("0.7.2", "0.7.3", "", QWEN3, "runtime.engine.backend", "", "pytorch", "turbomind"),
+        (
+            "0.9.2",
+            "0.10.0",
+            "",
+            {"model.architecture": "GptOssForCausalLM"},
+            "runtime.engine.backend",
+            "",
+            "pytorch",
+            "turbomind",
+        ),
         ("0.2.4", "0.2.5", "", {}, "runtime.default_output_tokens", "", 512, "unlimited"),
         ("0.4.1", "0.4.2", "", {"model.context_length": 4096}, "runtime.max_model_len", "", None, 4096),
     ],
@@ -59,6 +74,9 @@ def test_a_default_changes(
         ("0.9.2", "0.10.0", "", L4, "runtime.max_num_seqs"),
         ("0.5.3", "0.18.0", "", L4, "runtime.max_num_seqs"),
         ("0.11.0", "0.18.0", "--disable-metrics", {}, OTHER),
+        ("0.13.0", "0.14.0", "--backend pytorch", MISTRAL, "runtime.engine.backend"),
+        ("0.4.0", "0.18.0", "", LLAMA, "runtime.engine.backend"),
+        ("0.4.0", "0.18.0", "", {"model.architecture": "PhiForCausalLM"}, "runtime.engine.backend"),
         ("0.2.2", "0.18.0", "", {}, "runtime.gpu_memory_utilization"),
         ("0.2.0", "0.18.0", "", {}, "serving.port"),
         ("0.4.2", "0.18.0", "", {}, "runtime.prefix_caching"),

@@ -179,8 +179,32 @@ def _length(known: Mapping[str, Value]) -> Value | Unknown:
     return known["model.context_length"]
 
 
-def _backend(known: Mapping[str, Value]) -> Unknown:
-    return Unknown("turbomind where it supports the model, else pytorch", _LOG)
+# Architectures that is_supported of lmdeploy/turbomind/supported_models.py asks more of than their name, to 0.13; from
+# 0.14 on only the last.
+_BY_SHAPE = frozenset(("Qwen2ForCausalLM", "LlamaForCausalLM"))
+_BY_CONFIG = frozenset(
+    (
+        *("BaichuanForCausalLM", "ChatGLMModel", "ChatGLMForConditionalGeneration", "InternVLChatModel"),
+        *("LlavaForConditionalGeneration", "InternVLForConditionalGeneration", "MolmoForCausalLM"),
+        *("DeepseekV2ForCausalLM", "Glm4MoeLiteForCausalLM"),
+    )
+)
+
+
+def _backend(table: frozenset[str], plain: bool, known: Mapping[str, Value]) -> Value | Unknown:
+    """``autoget_backend``: TurboMind where it has the model's architecture, else PyTorch."""
+    architecture = known.get("model.architecture")
+    if not table or not isinstance(architecture, str):
+        return Unknown("turbomind where it supports the model's architecture, else pytorch", _LOG)
+    if architecture not in table:
+        return "pytorch"
+    if architecture in _BY_CONFIG and (not plain or architecture == "Glm4MoeLiteForCausalLM"):
+        return Unknown(f"turbomind for some models of {architecture}, pytorch for others", _LOG)
+    if architecture in _BY_SHAPE and not plain:
+        geometry = known.get("model.kv_geometry")
+        if not isinstance(geometry, dict) or geometry.get("head_dim") != 128:
+            return Unknown(f"turbomind for {architecture} with heads of some sizes, pytorch for others", _LOG)
+    return "turbomind"
 
 
 def _eager(known: Mapping[str, Value]) -> Value | Unknown:
@@ -194,11 +218,6 @@ def _graphs(known: Mapping[str, Value]) -> Unknown:
 
 
 _RULES: tuple[Rule, ...] = (
-    Rule(
-        fact="runtime.engine.backend", needs=(), compute=_backend,
-        because="LMDeploy falls back to pytorch where turbomind does not support the model",
-        location=Location("lmdeploy lmdeploy/archs.py autoget_backend"),
-    ),
     Rule(
         fact="runtime.kv_cache.dtype", needs=("runtime.dtype",), compute=lambda known: known["runtime.dtype"],
         because="without --quant-policy the cache has the dtype of the model", confidence="likely",
@@ -267,6 +286,16 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
     for since, rule, otherwise in _SINCE:
         # Where the release is not known, these rules hold for every release of the last two years.
         found.append(rule if near is None or key >= release_key(since) else _older(rule.fact, otherwise))
+    named = near[0].arguments if near else {}
+    supported = frozenset(name.partition(" ")[2] for name in named if name.startswith("turbomind "))
+    found.append(
+        Rule(
+            fact="runtime.engine.backend", needs=(), uses=("model.architecture", "model.kv_geometry"),
+            compute=functools.partial(_backend, supported, key >= release_key("0.14.0")), confidence="likely",
+            because="LMDeploy falls back to pytorch where turbomind does not support the model's architecture",
+            location=Location("lmdeploy lmdeploy/turbomind/supported_models.py"),
+        )
+    )  # fmt: skip
     rows = [row for row in _BATCHES if near is not None and release_key(row[0]) <= key]
     if rows and near is not None:
         _, by_name, by_device = rows[-1]
