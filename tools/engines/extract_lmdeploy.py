@@ -17,6 +17,7 @@ from tools.engines.reader import Content, Package, Reader, Things
 SERVE = "lmdeploy/cli/serve.py"
 HELPER = "lmdeploy/cli/utils.py"
 METRICS = "lmdeploy/metrics/loggers.py"
+SUPPORTED = "lmdeploy/turbomind/supported_models.py"
 PROTOCOL = "lmdeploy/serve/openai/protocol.py"
 
 # Decided at start from the model or the device: these whatever stands there, those where nothing does.
@@ -125,6 +126,26 @@ def put(found: Things, call: ast.Call, known: Mapping[str, ast.expr], at: str) -
     found[spelled[0]] = state
 
 
+def architectures(root: pathlib.Path) -> Things:
+    """Models that TurboMind computes, as ``turbomind ARCHITECTURE``: with any other one LMDeploy takes PyTorch."""
+    tree = module(root, SUPPORTED)
+    found: Things = {}
+    for node in ast.walk(tree) if tree else ():
+        if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) != "SUPPORTED_ARCHS":
+            continue
+        named: list[tuple[object, int]] = []
+        if isinstance(node.value, ast.Call):
+            named = [(word.arg, word.value.lineno) for word in node.value.keywords]
+        elif isinstance(node.value, ast.Dict):
+            named = [(value(key, {}), key.lineno) for key in node.value.keys if key is not None]
+        elif isinstance(node.value, (ast.List, ast.Tuple, ast.Set)):
+            named = [(value(one, {}), one.lineno) for one in node.value.elts]
+        for name, line in named:
+            if isinstance(name, str):
+                found[f"turbomind {name}"] = {"at": f"{SUPPORTED}:{line}", "value": True}
+    return found
+
+
 def metrics(root: pathlib.Path) -> Things:
     """The metrics, named as they are scraped: a counter's name ends in ``_total``, whatever the source says."""
     tree = module(root, METRICS)
@@ -155,7 +176,7 @@ def requests(root: pathlib.Path) -> Things:
             if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
                 continue
             default = field.value
-            if isinstance(default, ast.Call):
+            if isinstance(default, ast.Call) and ast.unparse(default.func) == "Field":
                 words = {word.arg: word.value for word in default.keywords if word.arg}
                 default = words.get("default", default.args[0] if default.args else None)
             elif default is None:
@@ -201,7 +222,7 @@ def rules(root: pathlib.Path) -> Things:
 def release(root: pathlib.Path) -> Content:
     """One release, from the folder with its text."""
     return {
-        "arguments": arguments(root),
+        "arguments": {**arguments(root), **architectures(root)},
         "metrics": metrics(root),
         "requests": requests(root),
         "packages": packages(root),
@@ -219,8 +240,10 @@ def variables(root: pathlib.Path) -> Things:
         if "LMDEPLOY_" not in text and "TM_" not in text:
             continue
         for node in ast.walk(ast.parse(text)):
-            name = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(name, str) and re.fullmatch(r"(?:LMDEPLOY|TM)_[A-Z][A-Z0-9_]+", name):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            name = node.value
+            if re.fullmatch(r"(?:LMDEPLOY|TM)_[A-Z][A-Z0-9_]+", name):
                 found.setdefault(name, {"at": f"{path}:{node.lineno}", "kind": "rule"})
     return found
 

@@ -76,11 +76,10 @@ DOCUMENTED: tuple[Documented, ...] = (
     # "Added the enable_chunked_prefill flag": release notes 0.16, API changes; False where nobody sets it.
     Documented("enable_chunked_prefill", "0.16.0", False, f"{ARGS}:"),
     Documented("attn_backend", "0.19.0", "TRTLLM", f"{ARGS}:"),
-    # "The C++ TRTLLM sampler is now enabled by default": release notes 1.1; "FlashInfer sampling now used by default
-    # with PyTorch backend": release notes 1.2.
-    Documented("sampler_type", "1.0.0", "TorchSampler", f"{NOTES}:"),
-    Documented("sampler_type", "1.1.0", "TRTLLMSampler", f"{NOTES}:"),
-    Documented("sampler_type", "1.2.0", "FlashInfer sampling", f"{NOTES}:"),
+    # "FlashInfer sampling now used by default with PyTorch backend": release notes 1.2, API changes. What sampler_type
+    # auto means in 1.1 the release notes and the field's own description tell differently, so nothing is said of it.
+    Documented("disable_flashinfer_sampling", "1.0.0", True, f"{NOTES}:"),
+    Documented("disable_flashinfer_sampling", "1.2.0", False, f"{NOTES}:"),
     # trtllm-build: release notes 0.11, 0.13 and 0.14, API changes.
     Documented("trtllm-build --max_batch_size", "0.12.0", 256, f"{NOTES}:"),
     Documented("trtllm-build --max_batch_size", "0.14.0", 2048, f"{NOTES}:"),

@@ -20,8 +20,7 @@ def render_engines() -> str:
         "    "
         + f'"{one.name}": Entry(\n        module="{module}",\n        hints={_words(one.hints)},\n'
         + (f"        files={_words(one.files, 8)},\n" if one.files else "")
-        + ("        shapes=(\n" + "".join(f"            {_words(s)},\n" for s in one.shapes) + "        ),\n")
-        * bool(one.shapes)
+        + _shapes(one.shapes)
         + "    ),"
         for module, one in sorted(_recognitions(), key=lambda pair: pair[1].name)
     ]
@@ -41,6 +40,12 @@ def render_engines() -> str:
             "",
         ]
     )
+
+
+def _shapes(shapes: tuple[tuple[str, ...], ...]) -> str:
+    """A line for each: several do not fit into one."""
+    rows = "".join(f"            {_words(shape)},\n" for shape in shapes)
+    return f"        shapes=(\n{rows}        ),\n" if shapes else ""
 
 
 def _words(words: tuple[str, ...], indent: int = 0) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from askew.engines import versions
 from askew.engines.literal import literals
-from askew.engines.lmdeploy.flags import FLAGS
+from askew.engines.lmdeploy.flags import FLAGS, OTHER
 from askew.engines.versions import Release, release_key
 from askew.evidence.location import Location
 from askew.facts.types import Value
@@ -46,7 +46,6 @@ _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.max_concurrent_requests", None),
     ("runtime.max_input_tokens", None),
     ("runtime.max_output_tokens", None),
-    ("runtime.default_output_tokens", "unlimited"),
     ("runtime.expert_parallel", False),
     ("runtime.pipeline_parallel_size", 1),
     ("model.chat_template.source", None),
@@ -92,8 +91,15 @@ def _default(
 
 
 def _requested(release: Release, exact: bool) -> list[Observation]:
-    """Sampling parameters of a chat completion that names none, where the release itself has values for them."""
+    """What a chat completion gets that names nothing, where the release itself has values."""
     found = []
+    limit = release.requests.get("max_tokens")
+    if limit is not None:
+        tokens: Value = "unlimited" if limit.value is None else limit.value
+        where = release.where(limit)
+        found.append(
+            _default("runtime.default_output_tokens", tokens, where, confidence="certain" if exact else "likely")
+        )
     for name in _SAMPLING:
         entry = release.requests.get(name)
         if entry is not None and entry.value is not None:
@@ -113,6 +119,10 @@ def _switches(release: Release, exact: bool) -> list[Observation]:
         if entry is not None:
             value: Value = bool(entry.value) if name == "--async" else entry.value
             found.append(_default(fact, value, release.where(entry), confidence=sure))
+    measured = release.arguments.get("--disable-metrics") or release.arguments.get("--enable-metrics")
+    if measured is not None:
+        on = "true" if "--disable-metrics" in release.arguments else "false"
+        found.append(_default(OTHER, on, release.where(measured), key="metrics", confidence=sure))
     if "--generation-config" not in release.arguments and release.requests:
         where = Location(f"lmdeploy {release.version} lmdeploy/serve/openai/protocol.py")
         entry = release.requests.get("temperature")
@@ -140,6 +150,8 @@ def _size(model: str, by_name: Mapping[str, int]) -> int:
 
 
 def _dtype(known: Mapping[str, Value]) -> Value | Unknown:
+    if known.get("runtime.quantization") == "awq":
+        return "float16"
     stored = known.get("model.config.dtype")
     if not isinstance(stored, str):
         return Unknown("bfloat16 for bfloat16 checkpoints, else float16; no source shows the model's", _LOG)
@@ -158,8 +170,41 @@ def _quantization(known: Mapping[str, Value]) -> Value:
     return method if isinstance(method, str) and method else "none"
 
 
-def _backend(known: Mapping[str, Value]) -> Unknown:
-    return Unknown("turbomind where it supports the model, else pytorch", _LOG)
+def _length(known: Mapping[str, Value]) -> Value | Unknown:
+    """``_get_and_verify_max_len``: the positions of config.json, which RoPE scaling does not multiply."""
+    rope = known.get("model.rope")
+    factor = rope.get("factor") if isinstance(rope, dict) else None
+    if factor not in (None, 1, 1.0):
+        return Unknown("max_position_embeddings of config.json, without the factor of RoPE scaling", _LOG)
+    return known["model.context_length"]
+
+
+# Architectures that is_supported of lmdeploy/turbomind/supported_models.py asks more of than their name, to 0.13; from
+# 0.14 on only the last.
+_BY_SHAPE = frozenset(("Qwen2ForCausalLM", "LlamaForCausalLM"))
+_BY_CONFIG = frozenset(
+    (
+        *("BaichuanForCausalLM", "ChatGLMModel", "ChatGLMForConditionalGeneration", "InternVLChatModel"),
+        *("LlavaForConditionalGeneration", "InternVLForConditionalGeneration", "MolmoForCausalLM"),
+        *("DeepseekV2ForCausalLM", "Glm4MoeLiteForCausalLM"),
+    )
+)
+
+
+def _backend(table: frozenset[str], plain: bool, known: Mapping[str, Value]) -> Value | Unknown:
+    """``autoget_backend``: TurboMind where it has the model's architecture, else PyTorch."""
+    architecture = known.get("model.architecture")
+    if not table or not isinstance(architecture, str):
+        return Unknown("turbomind where it supports the model's architecture, else pytorch", _LOG)
+    if architecture not in table:
+        return "pytorch"
+    if architecture in _BY_CONFIG and (not plain or architecture == "Glm4MoeLiteForCausalLM"):
+        return Unknown(f"turbomind for some models of {architecture}, pytorch for others", _LOG)
+    if architecture in _BY_SHAPE and not plain:
+        geometry = known.get("model.kv_geometry")
+        if not isinstance(geometry, dict) or geometry.get("head_dim") != 128:
+            return Unknown(f"turbomind for {architecture} with heads of some sizes, pytorch for others", _LOG)
+    return "turbomind"
 
 
 def _eager(known: Mapping[str, Value]) -> Value | Unknown:
@@ -174,15 +219,6 @@ def _graphs(known: Mapping[str, Value]) -> Unknown:
 
 _RULES: tuple[Rule, ...] = (
     Rule(
-        fact="runtime.engine.backend", needs=(), compute=_backend,
-        because="LMDeploy falls back to pytorch where turbomind does not support the model",
-        location=Location("lmdeploy lmdeploy/archs.py autoget_backend"),
-    ),
-    Rule(
-        fact="runtime.dtype", needs=(), uses=("model.config.dtype", "hardware.gpu.compute_capability"), compute=_dtype,
-        because="auto takes bfloat16 for bfloat16 checkpoints and float16 for others", confidence="likely",
-    ),
-    Rule(
         fact="runtime.kv_cache.dtype", needs=("runtime.dtype",), compute=lambda known: known["runtime.dtype"],
         because="without --quant-policy the cache has the dtype of the model", confidence="likely",
     ),
@@ -191,17 +227,8 @@ _RULES: tuple[Rule, ...] = (
         because="without --model-format the checkpoint's own method", confidence="likely",
     ),
     Rule(
-        fact="runtime.enforce_eager", needs=(), uses=("runtime.engine.backend",), compute=_eager,
-        because="CUDA graphs unless --eager-mode, with the pytorch backend", confidence="likely",
-    ),
-    Rule(
         fact="model.served_names", needs=("model.id",), compute=lambda known: [str(known["model.id"])],
         because="without --model-name the model has the name it was asked for by", confidence="likely",
-    ),
-    Rule(
-        fact="runtime.max_model_len", needs=("model.context_length",),
-        compute=lambda known: known["model.context_length"],
-        because="without --session-len the model's own length", confidence="likely",
     ),
     Rule(
         fact="runtime.attention_backend", needs=(),
@@ -211,12 +238,64 @@ _RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
+# Rules with the first release whose source does so, and what holds in older ones or where the release is not known.
+_SINCE: tuple[tuple[str, Rule, str], ...] = (
+    (
+        "0.5.0",
+        Rule(
+            fact="runtime.dtype", needs=(),
+            uses=("model.config.dtype", "hardware.gpu.compute_capability", "runtime.quantization"), compute=_dtype,
+            because="auto takes bfloat16 for bfloat16 checkpoints and float16 for others", confidence="likely",
+            location=Location("lmdeploy lmdeploy/turbomind/deploy/converter.py"),
+        ),
+        "by the converter of the backend",
+    ),
+    (
+        "0.4.2",
+        Rule(
+            fact="runtime.max_model_len", needs=("model.context_length",), uses=("model.rope",), compute=_length,
+            because="without --session-len the model's own length", confidence="likely",
+            location=Location("lmdeploy lmdeploy/utils.py _get_and_verify_max_len"),
+        ),
+        "by the chat template, before 0.4.2",
+    ),
+    (
+        "0.6.2",
+        Rule(
+            fact="runtime.enforce_eager", needs=(), uses=("runtime.engine.backend",), compute=_eager,
+            because="CUDA graphs unless --eager-mode, with the pytorch backend", confidence="likely",
+            location=Location("lmdeploy lmdeploy/cli/utils.py eager_mode"),
+        ),
+        "no argument decides it before 0.6.2",
+    ),
+)  # fmt: skip
+
+
+def _older(fact: str, reason: str) -> Rule:
+    return Rule(
+        fact=fact, needs=(), compute=lambda known: Unknown(reason, _LOG), because="decided by the release at start"
+    )
+
+
 @functools.lru_cache(maxsize=16)
 def default_rules(version: str | None) -> tuple[Rule, ...]:
     """The computed defaults of a release."""
     near = versions.nearest("lmdeploy", version)
-    found = list(_RULES)
     key = release_key(near[0].version) if near else ()
+    found = list(_RULES)
+    for since, rule, otherwise in _SINCE:
+        # Where the release is not known, these rules hold for every release of the last two years.
+        found.append(rule if near is None or key >= release_key(since) else _older(rule.fact, otherwise))
+    named = near[0].arguments if near else {}
+    supported = frozenset(name.partition(" ")[2] for name in named if name.startswith("turbomind "))
+    found.append(
+        Rule(
+            fact="runtime.engine.backend", needs=(), uses=("model.architecture", "model.kv_geometry"),
+            compute=functools.partial(_backend, supported, key >= release_key("0.14.0")), confidence="likely",
+            because="LMDeploy falls back to pytorch where turbomind does not support the model's architecture",
+            location=Location("lmdeploy lmdeploy/turbomind/supported_models.py"),
+        )
+    )  # fmt: skip
     rows = [row for row in _BATCHES if near is not None and release_key(row[0]) <= key]
     if rows and near is not None:
         _, by_name, by_device = rows[-1]

@@ -12,7 +12,7 @@ from askew.engines.composed import composed
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.lmdeploy.defaults import default_rules, defaults
-from askew.engines.lmdeploy.flags import FLAGS, source
+from askew.engines.lmdeploy.flags import FLAGS, OTHER, source
 from askew.engines.observe import identity
 from askew.evidence.launch import Launch, Token
 from askew.facts.types import Value
@@ -85,7 +85,9 @@ class LMDeploy(msgspec.Struct, frozen=True):
             positionals=1,
         )
         model = _model(words, flags)
-        observations = [_settled(one) for one in reading.observations]
+        near = versions.nearest("lmdeploy", version)
+        release = near[0] if near is not None else None
+        observations = [_settled(one) for one in reading.observations if not _is_default(one, release)]
         observations.extend(model)
         observations.extend(_unpinned(observations))
         return msgspec.structs.replace(reading, observations=tuple(observations))
@@ -163,6 +165,24 @@ def _model(words: tuple[Token, ...], flags: Table) -> list[Observation]:
         Observation(fact="model.id", value=value, origin="explicit", locations=places(word), raw=word.text),
         Observation(fact="model.source", value=where, origin="explicit", locations=places(word), raw=word.text),
     ]
+
+
+def _is_default(found: Observation, release: versions.Release | None) -> bool:
+    """Whether an argument without a fact says what the release does anyway."""
+    if found.fact != OTHER or found.origin != "explicit" or not isinstance(found.value, str):
+        return False
+    stable = versions.stable("lmdeploy")
+    if release is not None:
+        entry = release.arguments.get(found.key)
+        default = entry.value if entry is not None else None
+    else:
+        default = stable.defaults.get(found.key) if stable is not None else None
+    if default is None:
+        return False
+    try:
+        return found.value == str(default) or float(found.value) == float(str(default))
+    except ValueError:
+        return False
 
 
 def _settled(found: Observation) -> Observation:

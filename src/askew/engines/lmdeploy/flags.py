@@ -135,6 +135,9 @@ _FACTS: tuple[Flag, ...] = (
         names=("--speculative-num-draft-tokens",), fact="runtime.speculative", key="num_speculative_tokens",
         read=integer,
     ),
+    # Whether the server measures itself: off unless asked for until 0.11, on unless told otherwise since.
+    Flag(names=("--enable-metrics",), takes="switch", fact=OTHER, key="metrics", implies="true"),
+    Flag(names=("--disable-metrics",), takes="switch", fact=OTHER, key="metrics", implies="false"),
 )  # fmt: skip
 
 _IRRELEVANT = {
@@ -152,16 +155,15 @@ _LISTS = frozenset(("--allow-origins", "--allow-methods", "--allow-headers", "--
 _SWITCHES = frozenset(
     (
         *("--allow-credentials", "--allow-terminate-by-client", "--enable-abort-handling", "--empty-init", "--share"),
-        *("--enable-return-routed-experts", "--language-model-only", "--disable-metrics", "--enable-microbatch"),
+        *("--enable-return-routed-experts", "--language-model-only", "--enable-microbatch"),
         *("--enable-eplb", "--disable-fastapi-docs", "--use-logn-attn", "--disable-vision-encoder", "--help"),
-        *("--enable-metrics", "--enable-prefix-caching-stats"),
     )
 )
 _OTHERS = (
-    "--allow-terminate-by-client --allowed-media-domains --attn-tp-size --communicator --cp --device --disable-metrics "
+    "--allow-terminate-by-client --allowed-media-domains --attn-tp-size --communicator --cp --device "
     "--disable-vision-encoder --dist-init-addr --distributed-executor-backend --dllm-block-length "
     "--dllm-confidence-threshold --dllm-denoising-steps --dllm-unmasking-strategy --dp-rank --empty-init "
-    "--enable-abort-handling --enable-eplb --enable-metrics --enable-microbatch --enable-return-routed-experts "
+    "--enable-abort-handling --enable-eplb --enable-microbatch --enable-return-routed-experts "
     "--instance_num --kernel-block-size --kv-transfer-config --language-model-only --logprobs-mode --max-prefill-iters "
     "--meta-instruction --cap --migration-backend --mlp-tp-size --moe-a2a-backend --moe-tp-size --nnodes --node-rank "
     "--num-gpu-blocks --num-tokens-per-iter --piecewise-cudagraph-max-tokens --prefix-cache-decode-state-interval "

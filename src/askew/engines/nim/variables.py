@@ -1,8 +1,9 @@
 """NIM's variables as data, and what a model profile states.
 
 Sources: "Configure Your NIM" at https://docs.nvidia.com/nim/large-language-models/1.12.0/configuration.html and its
-older versions, "Environment Variables" and "Advanced Configuration" below
-https://docs.nvidia.com/nim/large-language-models/2.1.6/reference, "NIM Container Variants" beside them, "Model Profiles" at https://docs.nvidia.com/nim/large-language-models/latest/profiles.html, and the pages of the NIMs for
+older versions; "Environment Variables" and "Advanced Configuration" below
+https://docs.nvidia.com/nim/large-language-models/2.1.6/reference; "Model Profiles" and "NIM Container Variants" at
+https://docs.nvidia.com/nim/large-language-models/latest/profiles.html and beside it; the pages of the NIMs for
 embedding, reranking and vision at https://docs.nvidia.com/nim.
 """
 
@@ -157,11 +158,8 @@ VARIABLES: tuple[Flag, ...] = (
     Flag(names=("NIM_TENSOR_PARALLEL_SIZE",), fact="runtime.tensor_parallel_size", read=_integer),
     Flag(names=("NIM_PIPELINE_PARALLEL_SIZE",), fact="runtime.pipeline_parallel_size", read=_integer),
     Flag(names=("NIM_MAX_MODEL_LEN",), fact="runtime.max_model_len", read=_integer),
-    Flag(names=("NIM_MAX_BATCH_SIZE",), fact="runtime.max_num_seqs", read=_integer),
-    Flag(names=("NIM_MAX_NUM_SEQS",), fact="runtime.max_num_seqs", read=_integer),
     # A share of memory for the KV cache; of which memory is the engine's matter.
     Flag(names=("NIM_KVCACHE_PERCENT",), fact="runtime.gpu_memory_utilization"),
-    Flag(names=("NIM_GPU_MEM_FRACTION",), fact="runtime.gpu_memory_utilization"),
     Flag(names=("NIM_ENABLE_KV_CACHE_REUSE",), fact="runtime.prefix_caching", read=_truth),
     Flag(names=("NIM_DISABLE_CUDA_GRAPH",), fact="runtime.enforce_eager", read=_truth),
     Flag(
@@ -210,7 +208,8 @@ _REASONS: Mapping[str, str] = {
 }
 INERT: tuple[str, ...] = tuple(name for names in _REASONS.values() for name in names.split())
 
-# Documented, and no fact says what they do: compared as text, with the environment.
+# Documented, or used in published manifests, and no fact says what they do, or no page which: compared as text, with
+# the environment.
 _READS = (
     "NIM_CUSTOM_GUIDED_DECODING_BACKENDS NIM_CUSTOM_MODEL_NAME NIM_ENABLE_BUDGET_CONTROL NIM_ENABLE_DP_ATTENTION "
     "NIM_ENABLE_KV_CACHE_HOST_OFFLOAD NIM_KV_CACHE_HOST_MEM_FRACTION NIM_ENABLE_PROMPT_LOGPROBS "
@@ -221,6 +220,7 @@ _READS = (
     "NIM_TRITON_CPU_THREADS_POST_PROCESSOR NIM_TRITON_MAX_QUEUE_SIZE NIM_TRITON_MODEL_BATCH_SIZE "
     "NIM_TRITON_PERFORMANCE_MODE NIM_TRITON_REQUEST_TIMEOUT NIM_TRITON_WORKER_INSTANCE_COUNT NIM_TRITON_* "
     "NIM_NUM_MODEL_INSTANCES NIM_NUM_TOKENIZERS NIM_TRT_ENGINE_HOST_CODE_ALLOWED NIM_ENABLE_* NIM_DISABLE_* "
+    "NIM_MAX_BATCH_SIZE NIM_MAX_NUM_SEQS NIM_GPU_MEM_FRACTION "
     "NIM_PASSTHROUGH_ARGS NIM_EXTRA_ARGS NIM_HTTP_* NIM_THINKING_* NIM_REASONING_*"
 )
 READS: tuple[str, ...] = tuple(_READS.split())

@@ -41,6 +41,8 @@ _ABSENT: tuple[tuple[str, Value], ...] = (
     ("runtime.data_parallel_size", 1),
     ("runtime.role", "both"),
     ("model.chat_template.source", None),
+    ("model.tokenizer.mode", "auto"),
+    ("runtime.load_format", "auto"),
     ("runtime.arguments.unmapped", {}),
     ("runtime.env", {}),
 )
@@ -113,7 +115,7 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
     release = near[0] if near is not None else None
     graphs, overlap = _field(release, "cuda_graph_config"), _field(release, "disable_overlap_scheduler")
     reuse, chunks = _field(release, "kv_cache_config.enable_block_reuse"), _field(release, "enable_chunked_prefill")
-    attention, sampler = _field(release, "attn_backend"), _field(release, "sampler_type")
+    attention, sampler = _field(release, "attn_backend"), _field(release, "disable_flashinfer_sampling")
     found = [
         _with_pytorch(
             "runtime.enforce_eager", graphs, graphs is None or graphs.value is None, release,
@@ -154,10 +156,15 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
             because="the model has the last part of its path as its name", confidence="likely",
         ),
     ]  # fmt: skip
-    if sampler is not None:
-        text = str(sampler.value)
-        rule = _with_pytorch(OTHER, sampler, text, release, "the sampler that the PyTorch backend takes by default")
-        found.append(msgspec.structs.replace(rule, key="sampler_type"))
+    if sampler is not None and release is not None:
+        text = "true" if sampler.value else "false"
+        found.append(
+            Rule(
+                fact=OTHER, key="disable_flashinfer_sampling", needs=(), uses=(_ENGINE,),
+                compute=lambda seen: text if seen.get(_ENGINE) == "pytorch" else None, location=release.where(sampler),
+                because="FlashInfer samples by default since 1.2, with the PyTorch backend", confidence="likely",
+            )
+        )  # fmt: skip
     return tuple(found)
 
 

@@ -96,14 +96,18 @@ class TensorRTLLM(msgspec.Struct, frozen=True):
         noted = read_arguments(parsed, engine=flags.title)
         if program == "build":
             return _reading(launch, parsed, noted, identified, version, flags, defaults_=build_defaults(version))
-        named = _options(parsed, launch, program)
-        engine = _engine_config(parsed, launch)
-        said = _without_file(noted.observations, named)
+        options = _options(parsed, launch, program)
+        named, engine = options or Noted(), _engine_config(parsed, launch)
+        # The file is told by what it holds, or by why that is not known; its name says nothing.
+        said = [one for one in noted.observations if options is None or (one.fact, one.key) != (OTHER, "--config")]
         observations = [*said, *named.observations, *engine.observations, *_model(parsed)]
         observations = [_settled(one) for one in observations]
         rules: tuple[Rule, ...] = ()
         standing: tuple[Observation, ...] = ()
-        if program not in _ROUTERS:
+        hidden = any(one.fact == OTHER and isinstance(one.value, Unknown) for one in named.observations)
+        if hidden:
+            observations = [_doubted(one) for one in observations]
+        elif program not in _ROUTERS:
             rules, standing = default_rules(version), defaults(version)
             observations.extend(_unpinned(observations))
         else:
@@ -182,7 +186,8 @@ def _release(reference: ImageReference) -> str | None:
     """Tags of NVIDIA's ``tensorrt-llm/release`` images are the package's releases (``1.1.0``, ``v0.20.0``)."""
     from askew.facts.values.version import image_tag_version
 
-    if "tensorrt-llm" not in reference.repository and "tensorrt_llm" not in reference.repository:
+    name = reference.repository.removesuffix("/release").rpartition("/")[2]
+    if name not in ("tensorrt-llm", "tensorrt_llm"):
         return None
     return image_tag_version(reference.tag) if reference.tag else None
 
@@ -193,11 +198,11 @@ def _table(build: bool, version: str | None) -> Table:
     return table(flags, dialect, title=title, version=version, releases=versions.releases("tensorrt-llm"))
 
 
-def _options(parsed: Parsed, launch: Launch, program: str) -> Noted:
-    """The options file, where one is named; what is in it wins over the arguments."""
+def _options(parsed: Parsed, launch: Launch, program: str) -> Noted | None:
+    """The options file, None where none is named; what is in it wins over the arguments."""
     given = next((one for one in reversed(parsed.given) if one.spelled in FILES and one.values), None)
     if given is None or program in _ROUTERS:
-        return Noted()
+        return None
     path = given.values[0]
     if path.unknown is not None:
         return Noted((files.unseen(path.text, path.location, path.unknown),))
@@ -207,11 +212,12 @@ def _options(parsed: Parsed, launch: Launch, program: str) -> Noted:
     return files.options(content, rank=_ABOVE_ARGUMENTS)
 
 
-def _without_file(said: tuple[Observation, ...], named: Noted) -> list[Observation]:
-    """What the arguments say, less the name of the options file: that is told by what it holds, or by why not."""
-    if not named.observations and not named.problems:
-        return list(said)
-    return [one for one in said if (one.fact, one.key) != (OTHER, "--config")]
+def _doubted(found: Observation) -> Observation:
+    """What an argument says, where an options file that no source shows may say otherwise and win."""
+    if found.origin != "explicit" or found.fact.startswith(("serving.", "model.id", "model.source")):
+        return found
+    because = (*found.because, "the options file, which no source shows, wins over it")
+    return msgspec.structs.replace(found, confidence="likely", because=because)
 
 
 def _engine_config(parsed: Parsed, launch: Launch) -> Noted:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from askew.engines.observe import Noted, observe, refused
-from askew.engines.tensorrt_llm.flags import OTHER, Parts, parts_of, quantization
+from askew.engines.tensorrt_llm.flags import OTHER, Parts, as_text, parts_of, quantization
 from askew.evidence.launch import Content
 from askew.evidence.location import Location
 from askew.facts.types import Value
@@ -80,6 +80,7 @@ def _leaves(node: object, path: str, loader: object, content: Content, depth: in
 
     assert isinstance(node, yaml.MappingNode)
     assert isinstance(loader, yaml.SafeLoader)
+    loader.flatten_mapping(node)  # what `<<` merges stands before what is written
     for key, value in node.value:
         name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
         below = f"{path}.{name}" if path else name
@@ -119,14 +120,14 @@ def _at(content: Content, mark: object) -> Location:
     return content.place(getattr(mark, "line", 0), getattr(mark, "column", 0))
 
 
-def observed(entry: Entry, parts: Parts, origin: Origin, rank: int | None = None) -> Noted:
-    """The observations of what one value says."""
+def observed(entry: Entry, parts: Parts, origin: Origin, rank: int | None = None, order: int = 0) -> Noted:
+    """The observations of what one value says; of equal keys the last counts."""
     observations: list[Observation] = []
     problems: list[Problem] = []
     for fact, key, raw in parts:
         noted = observe(
             fact, raw, origin=origin, locations=(entry.where,), key=key, text=str(entry.value), name=entry.path,
-            engine="TensorRT-LLM",
+            engine="TensorRT-LLM", order=order,
         )  # fmt: skip
         observations.extend(noted.observations)
         problems.extend(noted.problems)
@@ -143,7 +144,7 @@ def options(content: Content, *, rank: int | None) -> Noted:
     observations: list[Observation] = []
     problems: list[Problem] = []
     graphs = False
-    for entry in parsed.entries:
+    for place, entry in enumerate(parsed.entries):
         graphs = graphs or entry.path.startswith("cuda_graph_config.")
         path = entry.path
         try:
@@ -154,12 +155,12 @@ def options(content: Content, *, rank: int | None) -> Noted:
                 name=path, engine="TensorRT-LLM",
             )  # fmt: skip
         else:
-            noted = observed(entry, parts, "config-file", rank)
+            noted = observed(entry, parts, "config-file", rank, place)
         observations.extend(noted.observations)
         problems.extend(noted.problems)
         if graphs and entry.path.startswith("cuda_graph_config."):
             graphs = False
-            on = observed(entry, (("runtime.enforce_eager", "", False),), "config-file", rank)
+            on = observed(entry, (("runtime.enforce_eager", "", False),), "config-file", rank, place)
             observations.extend(on.observations)
     return Noted(tuple(observations), tuple(problems), mapped=len(parsed.entries))
 
@@ -197,8 +198,8 @@ def built(content: Content) -> Noted:
         return Noted((), (parsed.problem,))
     observations: list[Observation] = []
     problems: list[Problem] = []
-    for entry in parsed.entries:
-        noted = observed(entry, _of_engine(entry.path, entry.value), "config-file")
+    for place, entry in enumerate(parsed.entries):
+        noted = observed(entry, _of_engine(entry.path, entry.value), "config-file", order=place)
         observations.extend(noted.observations)
         problems.extend(noted.problems)
     return Noted(tuple(observations), tuple(problems), mapped=len(parsed.entries))
@@ -221,10 +222,7 @@ def _of_engine(path: str, value: Value) -> Parts:
         return () if value else (("runtime.chunked_prefill", "", False), ("runtime.prefix_caching", "", False))
     if path in _IGNORED or not path.startswith(_KEPT) or value in ([], {}, ""):
         return ()
-    import msgspec as codec
-
-    text = value if isinstance(value, str) else codec.json.encode(value).decode()
-    return ((OTHER, path, text),)
+    return ((OTHER, path, as_text(value)),)
 
 
 def is_engine(content: Content) -> bool:

@@ -1,8 +1,8 @@
 """TensorRT-LLM's settings as data: arguments of ``trtllm-serve`` and ``trtllm-build``, fields of the options file.
 
 Sources: ``tensorrt_llm/commands/serve.py``, ``tensorrt_llm/commands/build.py`` and ``tensorrt_llm/llmapi/llm_args.py``
-of https://github.com/NVIDIA/TensorRT-LLM; the pages of the commands at https://nvidia.github.io/TensorRT-LLM. The options
-file (``--config``, ``--extra_llm_api_options``) holds fields of ``LlmArgs``; ``--set PATH=VALUE`` names one.
+of https://github.com/NVIDIA/TensorRT-LLM; the pages of the commands at https://nvidia.github.io/TensorRT-LLM. The
+options file (``--config``, ``--extra_llm_api_options``) holds fields of ``LlmArgs``; ``--set PATH=VALUE`` names one.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ def _to(fact: str, key: str = "") -> Field:
     return lambda path, value: () if value is None else ((fact, key, value),)
 
 
+def _lower(fact: str) -> Field:
+    return lambda path, value: () if value is None else ((fact, "", str(value).lower()),)
+
+
 def _not(fact: str) -> Field:
     def read(path: str, value: Value) -> Parts:
         if not isinstance(value, bool):
@@ -95,7 +99,11 @@ def _parallel(path: str, value: Value) -> Parts:
 
 
 def _policy(path: str, value: Value) -> Parts:
-    return () if value is None else (("runtime.scheduler", path.rpartition(".")[2], str(value).lower()),)
+    """A part of the scheduler; the capacity policy that holds anyway says nothing."""
+    name = path.rpartition(".")[2]
+    if value is None or (name == "capacity_scheduler_policy" and str(value).upper() == "GUARANTEED_NO_EVICT"):
+        return ()
+    return (("runtime.scheduler", name, value if isinstance(value, (bool, int, float)) else str(value).lower()),)
 
 
 def _draft(path: str, value: Value) -> Parts:
@@ -120,12 +128,45 @@ def _backend(path: str, value: Value) -> Parts:
     return () if value is None else (("runtime.engine.backend", "", backend((str(value),))),)
 
 
-def other(path: str, value: Value) -> Parts:
-    """A field that changes what the server does and that no fact describes."""
+def as_text(value: Value) -> str:
+    """A value as text, in JSON where it is no text itself."""
     import msgspec
 
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return ((OTHER, path, text),)
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value).decode()
+    except (ValueError, OverflowError, TypeError, RecursionError):  # a number that JSON readers do not take
+        return str(value)
+
+
+# Fields of LlmArgs whose value here is what they are where nobody writes them, in every release that was read.
+_SAME_AS_ABSENT: dict[str, Value] = {
+    "enable_attention_dp": False,
+    "cuda_graph_config.enable_padding": False,
+    "cuda_graph_config.max_batch_size": 0,
+    "cuda_graph_padding_enabled": False,
+    "max_beam_width": 1,
+    "build_config.max_beam_width": 1,
+    "stream_interval": 1,
+    "num_postprocess_workers": 0,
+    "context_parallel_size": 1,
+    "fail_fast_on_attention_window_too_large": False,
+    "skip_tokenizer_init": False,
+    "enable_prompt_adapter": False,
+    "max_prompt_adapter_token": 0,
+    "enable_min_latency": False,
+    "kv_cache_config.copy_on_partial_reuse": True,
+    "kv_cache_config.enable_partial_reuse": True,
+    "kv_cache_config.onboard_blocks": True,
+}
+
+
+def other(path: str, value: Value) -> Parts:
+    """A field that changes what the server does and that no fact describes; nothing where it says what holds anyway."""
+    if value is None or (path in _SAME_AS_ABSENT and _SAME_AS_ABSENT[path] == value):
+        return ()
+    return ((OTHER, path, as_text(value)),)
 
 
 def nothing(path: str, value: Value) -> Parts:
@@ -145,7 +186,7 @@ FIELDS: dict[str, Field] = {
     "trust_remote_code": _to("model.trust_remote_code"),
     "backend": _backend,
     "dtype": _dtype("runtime.dtype"),
-    "load_format": _to("runtime.load_format"),
+    "load_format": _lower("runtime.load_format"),
     "tensor_parallel_size": _to("runtime.tensor_parallel_size"),
     "pipeline_parallel_size": _to("runtime.pipeline_parallel_size"),
     "moe_expert_parallel_size": _parallel,
@@ -161,7 +202,7 @@ FIELDS: dict[str, Field] = {
     "disable_overlap_scheduler": _not("runtime.async_scheduling"),
     "enable_overlap_scheduler": _to("runtime.async_scheduling"),
     "pytorch_backend_config.enable_overlap_scheduler": _to("runtime.async_scheduling"),
-    "attn_backend": _to("runtime.attention_backend"),
+    "attn_backend": _lower("runtime.attention_backend"),
     "guided_decoding_backend": _to("runtime.structured_output_backend"),
     "reasoning_parser": _to("runtime.reasoning_parser"),
     "kv_cache_config.enable_block_reuse": _to("runtime.prefix_caching"),
@@ -187,6 +228,10 @@ FIELDS: dict[str, Field] = {
     "print_iter_log": nothing,
     "enable_iter_perf_stats": nothing,
     "iter_stats_max_iterations": nothing,
+    "enable_iter_req_stats": nothing,
+    "request_stats_max_iterations": nothing,
+    "return_perf_metrics": nothing,
+    "perf_metrics_max_requests": nothing,
     "otlp_traces_endpoint": nothing,
     "telemetry_config": nothing,
 }
@@ -267,8 +312,8 @@ _FACTS: tuple[Flag, ...] = (
 FILES = ("--config", "--extra_llm_api_options", "--extra_encoder_options")
 _FILE = Flag(names=("--config", "--extra_llm_api_options", "--extra_encoder_options"), fact=OTHER, key="--config")
 _VALUES = (
-    "--max_beam_width --context_parallel_size,--cp_size --cp_config --moe_cluster_parallel_size,--cluster_size "
-    "--gpus_per_node --num_postprocess_workers --custom_tokenizer --metadata_server_config_file,-m "
+    "--cp_config --moe_cluster_parallel_size,--cluster_size "
+    "--gpus_per_node --custom_tokenizer --metadata_server_config_file,-m "
     "--disagg_cluster_uri --media_io_kwargs --config_file,-c --server_start_timeout,-t --request_timeout,-r "
     "--video_pruning_rate --visual_gen_args --extra_visual_gen_options --agent_percentage --agent_types "
     "--stream_interval --max_request_size"
@@ -281,6 +326,15 @@ _SWITCHES = (
 SERVE: tuple[Flag, ...] = (
     *_FACTS,
     _FILE,
+    Flag(names=("--max_beam_width",), spreads=lambda words: other("max_beam_width", scalar(words[0]))),
+    Flag(
+        names=("--context_parallel_size", "--cp_size"),
+        spreads=lambda words: other("context_parallel_size", scalar(words[0])),
+    ),
+    Flag(
+        names=("--num_postprocess_workers",),
+        spreads=lambda words: other("num_postprocess_workers", scalar(words[0])),
+    ),
     *(Flag(names=tuple(n.split(",")), fact=OTHER, key=n.partition(",")[0]) for n in _VALUES.split()),
     *(Flag(names=(name,), takes="switch", fact=OTHER, key=name) for name in _SWITCHES.split()),
     Flag(names=("--custom_module_dirs",), takes="append", fact=OTHER, key="--custom_module_dirs"),
