@@ -30,7 +30,7 @@ _RULES = {
 }
 # The files whose variables change what the proxy does; those of the integrations are theirs.
 _WITH_VARIABLES = ("__init__.py", "constants.py", "router.py", "proxy/proxy_cli.py", "proxy/proxy_server.py")
-# Tables and limits of the integrations, which no setting of the proxy names.
+_WITH_CONSTANTS = ("constants.py", "__init__.py", "router_utils/cooldown_handlers.py")
 _SCALARS = (bool, int, float, str, type(None))
 
 
@@ -70,7 +70,7 @@ def _assigned(node: ast.stmt) -> tuple[str, ast.expr] | None:
 def _constants(home: pathlib.Path) -> dict[str, object]:
     """Values of module-level names, as far as they are literals or the default of a variable."""
     found: dict[str, object] = {"openai.DEFAULT_MAX_RETRIES": 2}
-    for path in ("constants.py", "__init__.py"):
+    for path in _WITH_CONSTANTS:
         for node in _body(home / path):
             assigned = _assigned(node)
             if assigned is not None:
@@ -160,7 +160,7 @@ def _router(home: pathlib.Path, constants: dict[str, object]) -> Iterator[tuple[
 
 def _line_of(home: pathlib.Path, name: str) -> str:
     """Where a constant is given its value; one of another package where the router uses it."""
-    for path in ("constants.py", "__init__.py"):
+    for path in _WITH_CONSTANTS:
         for node in _body(home / path):
             assigned = _assigned(node)
             if assigned is not None and assigned[0] == name:

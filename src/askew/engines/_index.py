@@ -15,6 +15,10 @@ ENGINES: Mapping[str, Entry] = {
         module="askew.engines.ollama",
         hints=("ollama",),
     ),
+    "production-stack-router": Entry(
+        module="askew.engines.production_stack_router",
+        hints=("vllm-router", "vllm_router", "lmstack-router", "production-stack/router"),
+    ),
     "sglang": Entry(
         module="askew.engines.sglang",
         hints=("sglang", "sgl-"),

@@ -35,7 +35,7 @@ HOP = "litellm"
 TOTAL, FIRST_BYTE = "serving.request_timeout", "serving.first_byte_timeout"
 RETRIES, BALANCE, LIMIT = "serving.retries", "serving.load_balancing", "serving.max_concurrency"
 # The first release that was read in which request_timeout, where it is set, goes before the router's own timeout.
-_REQUEST_FIRST = "@REQUEST_FIRST@"
+_REQUEST_FIRST = "1.91.5"
 _PER_CHUNK = "of an answer that is not streamed; in a stream it bounds each wait for the next part"
 _LOOK = "the proxy's config.yaml, and GET /get/config/callbacks and /model/info of the running proxy"
 
