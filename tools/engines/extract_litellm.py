@@ -85,7 +85,7 @@ def _value(node: ast.expr | None, constants: dict[str, object], depth: int = 0) 
     if node is None or depth > 8:
         return _UNKNOWN
     try:
-        return ast.literal_eval(node)  # type: ignore[no-any-return]  # JSON data of the source
+        return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError):
         pass
     if isinstance(node, (ast.Name, ast.Attribute)):
@@ -101,7 +101,7 @@ def _value(node: ast.expr | None, constants: dict[str, object], depth: int = 0) 
         if inner is _UNKNOWN or inner is None:
             return _UNKNOWN
         try:
-            return {"int": int, "float": float, "str": str, "bool": bool}[called](inner)  # type: ignore[operator]
+            return {"int": int, "float": float, "str": str, "bool": bool}[called](inner)
         except (ValueError, TypeError):
             return _UNKNOWN
     if called in ("os.getenv", "os.environ.get", *_READERS):
@@ -217,7 +217,11 @@ def _fields(home: pathlib.Path, path: str, kind: str, section: str) -> Iterator[
         seen.add(name)
         wanted.extend(ast.unparse(base) for base in classes[name].bases)
         for node in classes[name].body:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id != "model_config":
+            if (
+                isinstance(node, ast.AnnAssign)
+                and isinstance(node.target, ast.Name)
+                and node.target.id != "model_config"
+            ):
                 value = _value(node.value, {}) if node.value is not None else None
                 yield f"{section}.{node.target.id}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
 

@@ -66,7 +66,7 @@ def _literal(node: ast.expr | None) -> object:
     if node is None:
         return None
     try:
-        return ast.literal_eval(node)  # type: ignore[no-any-return]  # JSON data of the source
+        return ast.literal_eval(node)
     except ValueError:
         return None
 

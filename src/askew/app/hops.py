@@ -149,9 +149,7 @@ def _with_hops(
             observations = tuple(_weaker(each, because) if each.hop else each for each in observations)
             met = tuple(_weaker(each, because) for each in met)
         if any(each.key == _PRODUCT for each in met):
-            observations = tuple(
-                each for each in observations if each.fact != _RETRIES or each.key != _PRODUCT
-            )
+            observations = tuple(each for each in observations if each.fact != _RETRIES or each.key != _PRODUCT)
         observations = (*observations, *met)
     return msgspec.structs.replace(one, observations=observations, containers=containers)
 
@@ -193,16 +191,17 @@ def _met(
         places = tuple(dict.fromkeys(at for one in found if one.fact == _RETRIES for at in one.locations))
         found.append(
             Observation(
-                fact=_RETRIES, value=most, key=_PRODUCT, origin="derived", locations=places, because=(" × ".join(names),)
+                fact=_RETRIES, value=most, key=_PRODUCT, origin="derived", locations=places,
+                because=(" × ".join(names),),
             )
         )  # fmt: skip
-    return tuple(dict.fromkeys(found))
+    return tuple(one for index, one in enumerate(found) if one not in found[:index])
 
 
 def _here(way: _Way, proxy: Workload) -> Iterator[Observation]:
     """What this proxy allows itself, under its name."""
     name = f"{proxy.kind} {proxy.name} ({way.kind})"
-    alike = len({up.observations for up in way.upstreams}) == 1
+    alike = all(up.observations == way.upstreams[0].observations for up in way.upstreams)
     for up in way.upstreams[:1] if alike else way.upstreams:
         part = "" if alike or not up.part else f" {up.part}"
         for one in up.observations:

@@ -15,7 +15,10 @@ RECOGNITION = Recognition(
         r"(?:\S*/)?python\S* -m litellm(?:\.proxy\.proxy_cli)?(?= |$)",
         r"(?:\S*/)?python\S* (?:\S*/)?litellm/proxy/proxy_cli\.py(?= |$)",
     ),
-    images=(r"(?:^|/)berriai/litellm(?:-[\w.-]+)?(?=$|[:@])", r"(?:^|/)litellm(?:-(?:database|proxy|non_root))?(?=$|[:@])"),
+    images=(
+        r"(?:^|/)berriai/litellm(?:-[\w.-]+)?(?=$|[:@])",
+        r"(?:^|/)litellm(?:-(?:database|proxy|non_root))?(?=$|[:@])",
+    ),
     starts=("litellm", "litellm --config /app/config.yaml"),
     image="ghcr.io/berriai/litellm:main-v{}",
     words=("--port", "4000"),

@@ -19,28 +19,14 @@ from askew.engines.litellm import config as files
 from askew.engines.litellm.flags import FLAGS, INERT
 from askew.engines.litellm.settings import HOP, Settings, observations, upstreams
 from askew.engines.observe import identity
+from askew.engines.proxies import unsupported
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.values.image import ImageReference
 from askew.resolve.observation import Observation
 
 NAME = "litellm"
-_NO_MODEL = "LiteLLM runs no model: it passes requests on to engines and providers"
-_UNSUPPORTED = {
-    fact: _NO_MODEL
-    for fact in (
-        *("model.id", "model.source", "model.revision", "model.code_revision", "model.trust_remote_code"),
-        *("model.tokenizer.source", "model.tokenizer.revision", "model.tokenizer.mode", "model.chat_template.source"),
-        *("runtime.dtype", "runtime.quantization", "runtime.kv_cache.dtype", "runtime.max_model_len"),
-        *("runtime.max_num_seqs", "runtime.max_num_batched_tokens", "runtime.gpu_memory_utilization"),
-        *("runtime.tensor_parallel_size", "runtime.pipeline_parallel_size", "runtime.data_parallel_size"),
-        *("runtime.chunked_prefill", "runtime.prefix_caching", "runtime.enforce_eager", "runtime.attention_backend"),
-        *("runtime.speculative", "runtime.cpu_offload.bytes", "runtime.swap.bytes", "runtime.generation_config"),
-        *("runtime.reasoning_parser", "runtime.tool_call_parser", "runtime.lora.enabled", "runtime.lora.max_rank"),
-        *("runtime.rope_override", "runtime.hf_overrides", "runtime.seed", "runtime.load_format"),
-        *("runtime.max_input_tokens", "runtime.max_output_tokens"),
-    )
-}
+_UNSUPPORTED = unsupported("LiteLLM")
 # Click: exact names, `--x v` and `--x=v`; of an option given twice the last. https://click.palletsprojects.com
 _CLICK = Dialect(name="click", abbreviations=False, spaced_is_word=False)
 _HOPS = frozenset(("serving.request_timeout", "serving.idle_timeout", "serving.max_concurrency"))
@@ -188,4 +174,3 @@ def _cited(version: str | None) -> Location:
 
 def _at_hop(one: Observation) -> Observation:
     return msgspec.structs.replace(one, hop=HOP) if one.fact in _HOPS and not one.hop else one
-

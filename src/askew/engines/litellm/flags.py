@@ -89,12 +89,12 @@ FLAGS: tuple[Flag, ...] = (
 # What the router does with a request, by the sections and names of the configuration file: where nothing is written,
 # the release's default is stated, so that a default that is spelled out is no difference.
 STATED = (
-    "router_settings.enable_pre_call_checks router_settings.enable_tag_filtering router_settings.retry_after "
-    "router_settings.default_max_parallel_requests router_settings.cache_responses "
-    "router_settings.disable_cooldowns router_settings.max_fallbacks "
-    "litellm_settings.drop_params litellm_settings.modify_params litellm_settings.cache "
-    "litellm_settings.num_retries_per_request litellm_settings.force_ipv4"
-).split()
+    *("router_settings.enable_pre_call_checks", "router_settings.enable_tag_filtering"),
+    *("router_settings.retry_after", "router_settings.default_max_parallel_requests"),
+    *("router_settings.cache_responses", "router_settings.disable_cooldowns", "router_settings.max_fallbacks"),
+    *("litellm_settings.drop_params", "litellm_settings.modify_params", "litellm_settings.cache"),
+    *("litellm_settings.num_retries_per_request", "litellm_settings.force_ipv4"),
+)
 # The router's own defaults for what is None in its signature (``router NAME`` in ``versions/``).
 DECIDED = ("cooldown_time", "allowed_fails")
 
@@ -128,7 +128,14 @@ ELSEWHERE = frozenset(
 )
 # Variables that set what another fact holds, and those that only name accounts, stores and outputs.
 INERT = (
-    *("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY", "LITELLM_LICENSE", "LITELLM_LOG", "LITELLM_MODE", "LITELLM_ENVIRONMENT"),
+    *(
+        "LITELLM_MASTER_KEY",
+        "LITELLM_SALT_KEY",
+        "LITELLM_LICENSE",
+        "LITELLM_LOG",
+        "LITELLM_MODE",
+        "LITELLM_ENVIRONMENT",
+    ),
     *("LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD", "LITELLM_DONT_SHOW_FEEDBACK_BOX", "LITELLM_UI_*", "LITELLM_OTEL_*"),
     *("LITELLM_CONFIG_BUCKET_*", "LITELLM_RELEASE*", "LITELLM_ROOT_PATH", "LITELLM_NON_ROOT", "LITELLM_TELEMETRY"),
     *("LITELLM_MIGRATION_DIR", "LITELLM_ASSETS_PATH", "LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_KEY_ROTATION_*"),

@@ -202,8 +202,8 @@ def _retries(settings: Settings) -> Iterator[Observation]:
             if not isinstance(setting.value, Unknown):
                 number = setting.number
                 value: Value | Unknown = Unknown("no whole number of retries", text=str(setting.value))
-                if number is not None and number.is_integer() if isinstance(number, float) else number is not None:
-                    value = {"attempts": int(number or 0) + 1}
+                if number is not None and float(number).is_integer():
+                    value = {"attempts": int(number) + 1}
                 found = msgspec.structs.replace(found, value=value)
     if found is None:
         found = _default(settings, "router num_retries")
@@ -359,9 +359,7 @@ def _default(settings: Settings, name: str, instead: Value = None) -> _Value:
             )  # fmt: skip
     elif stable is not None and name in stable.defaults:
         value = stable.defaults[name]
-        return _Value(
-            value=instead if value is None else value, origin="engine-default", places=(stable.where,)
-        )
+        return _Value(value=instead if value is None else value, origin="engine-default", places=(stable.where,))
     why = "the default changed between releases" if near is None else "the release decides it at start"
     return _Value(value=Unknown(why, _LOOK), origin="engine-default", places=(settings.launch.location,))
 

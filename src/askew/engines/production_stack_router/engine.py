@@ -18,6 +18,7 @@ from askew.engines.interface import Reading
 from askew.engines.literal import literals
 from askew.engines.observe import identity, read_arguments
 from askew.engines.production_stack_router.flags import FLAGS, INERT
+from askew.engines.proxies import unsupported
 from askew.evidence.launch import Launch, Token
 from askew.facts.values.address import host_and_port
 from askew.facts.values.image import ImageReference
@@ -26,22 +27,7 @@ from askew.resolve.workload import Problem, Upstream
 
 NAME = "production-stack-router"
 HOP = NAME
-_NO_MODEL = "the router runs no model: it passes requests on to engines"
-_UNSUPPORTED = {
-    fact: _NO_MODEL
-    for fact in (
-        *("model.id", "model.source", "model.revision", "model.code_revision", "model.trust_remote_code"),
-        *("model.tokenizer.source", "model.tokenizer.revision", "model.tokenizer.mode", "model.chat_template.source"),
-        *("runtime.dtype", "runtime.quantization", "runtime.kv_cache.dtype", "runtime.max_model_len"),
-        *("runtime.max_num_seqs", "runtime.max_num_batched_tokens", "runtime.gpu_memory_utilization"),
-        *("runtime.tensor_parallel_size", "runtime.pipeline_parallel_size", "runtime.data_parallel_size"),
-        *("runtime.chunked_prefill", "runtime.prefix_caching", "runtime.enforce_eager", "runtime.attention_backend"),
-        *("runtime.speculative", "runtime.cpu_offload.bytes", "runtime.swap.bytes", "runtime.generation_config"),
-        *("runtime.sampling_defaults", "runtime.reasoning_parser", "runtime.tool_call_parser"),
-        *("runtime.lora.enabled", "runtime.lora.max_rank", "runtime.rope_override", "runtime.hf_overrides"),
-        *("runtime.seed", "runtime.load_format", "runtime.max_input_tokens", "runtime.max_output_tokens"),
-    )
-}
+_UNSUPPORTED = unsupported("the router", "runtime.sampling_defaults")
 _PASSED_ON = ("serving.request_timeout", "serving.retries", "serving.load_balancing", "serving.session_affinity")
 
 
@@ -206,9 +192,7 @@ def _upstreams(parsed: Parsed, observations: Sequence[Observation]) -> Iterator[
         for address in backends.values[0].text.split(","):
             found = host_and_port(address)
             if found is not None:
-                yield Upstream(
-                    host=found[0], port=found[1], observations=passed, place=backends.values[0].location
-                )
+                yield Upstream(host=found[0], port=found[1], observations=passed, place=backends.values[0].location)
     selector = last.get("--k8s-label-selector")
     if discovery == "k8s" and selector is not None and _text(last, "--k8s-service-discovery-type") != "service-name":
         text = _text(last, "--k8s-label-selector")
