@@ -43,7 +43,7 @@ def read(root: pathlib.Path) -> Content:
         arguments.setdefault(name, entry)
     for path, kind, section in (
         ("proxy/_types.py", "ConfigGeneralSettings", "general_settings"),
-        ("types/router.py", "GenericLiteLLMParams", "litellm_params"),
+        ("types/router.py", "LiteLLM_Params", "litellm_params"),
     ):
         for name, entry in _fields(home, path, kind, section):
             arguments.setdefault(name, entry)
@@ -115,6 +115,8 @@ def _value(node: ast.expr | None, constants: dict[str, object], depth: int = 0) 
 def _entry(value: object, at: str) -> dict[str, object]:
     if value is _UNKNOWN or (not isinstance(value, _SCALARS) and value not in ([], {})):
         return {"at": at, "kind": "rule"}
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return {"at": at, "value": value}
 
 
@@ -128,7 +130,8 @@ def _options(home: pathlib.Path, constants: dict[str, object]) -> Iterator[tuple
         for call in function.decorator_list:
             if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("option"):
                 continue
-            names = [str(one.value) for one in call.args if isinstance(one, ast.Constant)]
+            # `--x/--no-x` is one option with a name for each of its values.
+            names = [part for one in call.args if isinstance(one, ast.Constant) for part in str(one.value).split("/")]
             given = {word.arg: word.value for word in call.keywords if word.arg}
             switch = _value(given.get("is_flag"), constants) is True or "flag_value" in given
             default = _value(given["default"], constants) if "default" in given else (False if switch else None)

@@ -80,7 +80,8 @@ FLAGS: tuple[Flag, ...] = (
     ),
     *_inert(
         "--iam_token_db_auth --azure_postgresql_auth --use_prisma_db_push --use_prisma_migrate "
-        "--enforce_prisma_migration_check --use_v2_migration_resolver --use_legacy_migration_resolver",
+        "--enforce_prisma_migration_check --no-enforce_prisma_migration_check "
+        "--use_v2_migration_resolver --use_legacy_migration_resolver",
         _DATABASE,
         "switch",
     ),

@@ -271,7 +271,7 @@ def _texts(settings: Settings) -> Iterator[Observation]:
     near = versions.nearest("litellm", settings.version)
     defaults = near[0].arguments if near is not None else {}
     for name, setting in config.settings.items():
-        if name in _FACTS or _is_inert(name):
+        if name in _FACTS or _is_inert(name) or setting.value is None:
             continue
         default = defaults.get(name)
         if name not in STATED and default is not None and default.kind == "literal" and default.value == setting.value:
