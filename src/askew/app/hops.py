@@ -66,6 +66,11 @@ def _forwards(process: Launch) -> tuple[str, tuple[Upstream, ...]]:
         if registry.recognition(name).forwards:
             return name, registry.engine(name).read(process).upstreams
         return "", ()
+    image = process.image.text if process.image is not None else ""
+    if any(word in text for word in ("nginx", "openresty") for text in (image, *(t.text for t in process.argv[:1]))):
+        from askew.platforms.nginx import upstreams
+
+        return "nginx", upstreams(process)
     return "", ()
 
 
@@ -183,7 +188,8 @@ def _met(
         )
         here = list(_here(way, proxy))
         found.extend((*before, *here))
-        tries = max(_attempts(before), 1) * max(_attempts(here), 1)
+        # A request takes one of the ways through a proxy: of these the one that tries most.
+        tries = _attempts(before) * max(_attempts([one for one in here if one.hop == hop]) for hop in _hops(here))
         if tries > most:
             most, names = tries, tuple(one.key for one in (*before, *here) if one.fact == _RETRIES)
         written = written or any(one.fact == _RETRIES and one.origin != "platform-default" for one in (*before, *here))
@@ -202,11 +208,18 @@ def _here(way: _Way, proxy: Workload) -> Iterator[Observation]:
     """What this proxy allows itself, under its name."""
     name = f"{proxy.kind} {proxy.name} ({way.kind})"
     alike = all(up.observations == way.upstreams[0].observations for up in way.upstreams)
+    because = "requests over another path or model of this proxy do not meet it"
     for up in way.upstreams[:1] if alike else way.upstreams:
         part = "" if alike or not up.part else f" {up.part}"
         for one in up.observations:
             key = f"{one.key}{part}" if one.fact == _RETRIES else one.key
-            yield msgspec.structs.replace(one, hop=name + part, key=key)
+            here = msgspec.structs.replace(one, hop=name + part, key=key)
+            yield here if alike else _weaker(here, because)
+
+
+def _hops(found: Sequence[Observation]) -> list[str]:
+    """The names of the hops among observations; one empty name where there is none."""
+    return list(dict.fromkeys(one.hop for one in found)) or [""]
 
 
 def _attempts(found: Sequence[Observation]) -> int:
