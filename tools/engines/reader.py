@@ -21,12 +21,13 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     """Releases of a Python package, read from the text of its source distribution or wheel.
 
     ``oldest`` is the first release that is read. ``also`` is a regular expression of names of text files beside
-    Python ones and Dockerfiles.
+    Python ones and Dockerfiles. ``minors``: of each minor release only the last patch is read.
     """
 
     name: str
     oldest: str
     also: str = ""
+    minors: bool = False
 
     @property
     def address(self) -> str:

@@ -81,6 +81,8 @@ def folders(reader: Reader, cache: pathlib.Path, *, offline: bool) -> Iterator[t
     if isinstance(source, Package):
         home = cache / source.name
         names = sorted((path.name for path in home.iterdir()), key=release_key) if offline else published(source.name)
+        if source.minors:
+            names = list({release_key(name)[:2]: name for name in names}.values())
         for name in names:
             if release_key(name) >= release_key(source.oldest):
                 try:

@@ -11,6 +11,7 @@ import msgspec
 
 from askew.app import registry, sources
 from askew.app.errors import UsageError
+from askew.app.hops import passed_on
 from askew.app.snapshots import snapshots
 from askew.collectors.interface import Evidence, Text
 from askew.contract.interface import Contract
@@ -59,7 +60,7 @@ def load(
     texts = tuple(text for part in evidence for text in part.texts)
     reading = _read(documents, texts)
     contracts, contract_errors = _contracts(documents)
-    workloads = _joined(reading.workloads) if len(requests) > 1 else reading.workloads
+    workloads = passed_on(_joined(reading.workloads) if len(requests) > 1 else reading.workloads)
     resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
     errors = [
         InputError(source=e.source, message=e.message, hint=e.hint, line=e.line, column=e.column)

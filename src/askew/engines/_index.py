@@ -38,6 +38,10 @@ ENGINES: Mapping[str, Entry] = {
         hints=("ollama",),
         files=("Modelfile", "modelfile", "*.Modelfile", "*.modelfile", "Modelfile.*"),
     ),
+    "production-stack-router": Entry(
+        module="askew.engines.production_stack_router",
+        hints=("vllm-router", "vllm_router", "lmstack-router", "production-stack/router"),
+    ),
     "sglang": Entry(
         module="askew.engines.sglang",
         hints=("sglang", "sgl-"),

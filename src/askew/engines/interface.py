@@ -15,7 +15,7 @@ import msgspec
 from askew.evidence.launch import Launch
 from askew.resolve.observation import Observation
 from askew.resolve.rule import Rule
-from askew.resolve.workload import Problem
+from askew.resolve.workload import Problem, Upstream
 
 # What people use it for: the docs list engines by it.
 Family: TypeAlias = Literal["language models", "embeddings", "model servers", "hops"]
@@ -37,7 +37,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     Some engines are configured by files that stand alone. ``files`` are patterns of their names as ``fnmatch`` has them
     (``config.pbtxt``); ``shapes`` are sets of top-level keys that together tell such a YAML or JSON file from any other
     (``model_list`` of LiteLLM). A source that is such a file is handed to the engine as a launch without words whose
-    ``files`` hold it.
+    ``files`` hold it. ``forwards``: it passes requests on to other engines, and its readings have ``upstreams``.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     imports: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()
+    forwards: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     ``version`` is the release as the engine names it, or None. ``mapped`` counts the arguments understood,
     ``unmapped`` lists those no table knows, as written; ``variables`` counts the engine's own variables that a table
-    knows, ``strange`` lists those that none does: the measure of coverage.
+    knows, ``strange`` lists those that none does: the measure of coverage. ``upstreams`` are the engines to which it
+    passes requests on.
     """
 
     observations: tuple[Observation, ...]
@@ -83,6 +85,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     unmapped: tuple[str, ...] = ()
     variables: int = 0
     strange: tuple[str, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
 
 
 class Engine(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from askew.engines import web_servers
 from askew.engines.interface import Reading
 from askew.engines.observe import environment
 from askew.evidence.document import Node
@@ -41,6 +42,7 @@ def read(launch: Launch) -> Reading:
         else:
             groups[-1][1].append(index)
     known = _HUGGING_FACE if _is_hugging_face(launch) else {}
+    served = web_servers.read(launch)
     observations: list[Observation] = []
     for order, (name, indexes) in enumerate(groups):
         tokens = [launch.argv[index] for index in indexes]
@@ -51,6 +53,8 @@ def read(launch: Launch) -> Reading:
             words = words[1:]
         elif words[0].startswith(f"{name}="):
             words[0] = words[0][len(name) + 1 :]
+        if name in served.taken:
+            continue
         unknown = next((token.unknown for token in tokens if token.unknown), None)
         text = _plain(" ".join(words))
         if name in known:
@@ -80,9 +84,9 @@ def read(launch: Launch) -> Reading:
     if not observations:
         observations.append(Observation(fact=_FACT, value={}, origin="explicit", locations=(launch.location,)))
     observations.extend(environment(launch))
-    return Reading(
-        observations=tuple(observations), unmapped=tuple(name for name, _ in groups[1:] if name not in known)
-    )
+    observations.extend(served.observations)
+    names = tuple(name for name, _ in groups[1:] if name not in known and name not in served.taken)
+    return Reading(observations=tuple(observations), unmapped=names)
 
 
 def _settings(launch: Launch, name: str, words: Sequence[str]) -> Iterator[Observation]:

@@ -43,6 +43,24 @@ class Member(msgspec.Struct, frozen=True):
     pods: int = 1
 
 
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a process passes requests on to, and what a request meets on that way.
+
+    Either the ``host`` of an address (``llm.prod.svc``) with its ``port``, or the pods that a Kubernetes label
+    ``selector`` takes in ``namespace`` (empty: that of the process). ``observations`` are those of this hop; whoever
+    joins them to the workload behind it names the hop, with ``part`` where a process has several ways to it (the name
+    of a model). ``place`` is where the address is written.
+    """
+
+    host: str = ""
+    port: int | None = None
+    selector: str = ""
+    namespace: str = ""
+    part: str = ""
+    observations: tuple[Observation, ...] = ()
+    place: Location | None = None
+
+
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """One container, unit or process of a workload, before an engine has looked at it.
 
@@ -63,6 +81,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 
     ``engine`` is the engine's name where the platform declares it (KubeAI ``engine: VLLM``, a KServe model format);
     empty where the containers must tell. ``ignores`` are the rules named by the annotation ``askew.dev/ignore``.
+    ``labels`` are those of its pods.
     """
 
     namespace: str
@@ -77,6 +96,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...] = ()
     engine: str = ""
     ignores: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
 
     @property
     def id(self) -> str:

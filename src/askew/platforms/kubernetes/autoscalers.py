@@ -86,6 +86,7 @@ def _hpa(one: Object) -> Iterator[Observation]:
         row = default_of("kubernetes", "HPA.metrics when empty")
         yield observed(_METRICS, [_cpu(row.value)], row.citation, origin="platform-default")
     yield from _behaviour(spec["behavior"], {})
+    yield from _undeclared(spec["behavior"])
 
 
 def _cpu(target: Value | Unknown) -> dict[str, Value]:
@@ -172,7 +173,9 @@ def _keda(one: Object) -> Iterator[Observation]:
         node = spec.get(*path)
         if node and (name != "min_while_active" or spec["idleReplicaCount"]):
             entries[name] = Entry(_whole(node), node.location)
-    yield from _behaviour(spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"], entries)
+    behaviour = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    yield from _behaviour(behaviour, entries)
+    yield from _undeclared(behaviour)
 
 
 def _trigger(node: Node) -> dict[str, Value]:
@@ -212,6 +215,37 @@ def _behaviour(node: Node, more: dict[str, Entry]) -> Iterator[Observation]:
             entries[f"{word}_policies"] = Entry(sorted(policies, key=repr), rules["policies"].location)
     if entries:
         yield from observed_map(_BEHAVIOUR, entries)
+
+
+_UNDECLARED = (
+    ("scaleUp", "stabilizationWindowSeconds", "scale_up_window"),
+    ("scaleUp", "selectPolicy", "scale_up_select"),
+    ("scaleUp", "policies", "scale_up_policies"),
+    ("scaleUp", "tolerance", "scale_up_tolerance"),
+    ("scaleDown", "stabilizationWindowSeconds", "scale_down_window"),
+    ("scaleDown", "selectPolicy", "scale_down_select"),
+    ("scaleDown", "policies", "scale_down_policies"),
+    ("scaleDown", "tolerance", "scale_down_tolerance"),
+)
+
+
+def _undeclared(node: Node) -> Iterator[Observation]:
+    """How the autoscaler moves where nothing is written. The window of scaling down and the tolerance are flags of the
+    controller manager, so they are only likely."""
+    for direction, field, key in _UNDECLARED:
+        if not node[direction][field]:
+            name = "HPA.tolerance" if field == "tolerance" else f"HPA.{direction}.{field}"
+            row = default_of("kubernetes", name)
+            flag = field == "tolerance" or key == "scale_down_window"
+            yield observed(
+                _BEHAVIOUR,
+                row.value,
+                row.citation,
+                origin="platform-default",
+                confidence="likely" if flag else "certain",
+                key=key,
+                because=("unless the controller manager is told otherwise",) if flag else (),
+            )
 
 
 def _bound(fact: str, node: Node, component: str, setting: str) -> Iterator[Observation]:

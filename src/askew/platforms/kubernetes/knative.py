@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from askew.evidence.document import Node
 from askew.evidence.location import Location
 from askew.facts.types import Value
+from askew.knowledge.platform_defaults import default_of
 from askew.platforms.kubernetes.draft import Draft, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, text_of
@@ -21,7 +22,6 @@ GROUP = "serving.knative.dev"
 _SCALING = "autoscaling.knative.dev/"
 _DEFAULTS = Location("https://github.com/knative/serving/blob/main/config/core/configmaps/defaults.yaml")
 _AUTOSCALER = Location("https://github.com/knative/serving/blob/main/config/core/configmaps/autoscaler.yaml")
-_TIMEOUT = 300
 _TARGETS: Mapping[str, int] = {"concurrency": 100, "rps": 200, "cpu": 80}
 _KINDS = {"kpa.autoscaling.knative.dev": "kpa", "hpa.autoscaling.knative.dev": "hpa"}
 
@@ -62,10 +62,11 @@ def timeouts(total: Node, first_byte: Node, idle: Node, hop: str) -> Iterator[Ob
     if total:
         yield observed("serving.request_timeout", _seconds(total), total.location, hop=hop)
     else:
+        row = default_of("knative", "revision-timeout-seconds")
         yield observed(
             "serving.request_timeout",
-            _TIMEOUT,
-            _DEFAULTS,
+            row.value,
+            row.citation,
             origin="platform-default",
             confidence="likely",
             hop=hop,
@@ -74,7 +75,8 @@ def timeouts(total: Node, first_byte: Node, idle: Node, hop: str) -> Iterator[Ob
     if first_byte:
         yield observed("serving.first_byte_timeout", _seconds(first_byte), first_byte.location, hop=hop)
     if idle:
-        yield observed("serving.read_timeout", _seconds(idle), idle.location, hop=hop)
+        # Zero is no limit, as the default is.
+        yield observed("serving.read_timeout", _seconds(idle) or "unlimited", idle.location, hop=hop)
 
 
 def concurrency(node: Node) -> Iterator[Observation]:

@@ -244,6 +244,7 @@ def build(
         members=members,
         engine=draft.engine,
         ignores=_ignores(one.annotations, draft.pod_annotations),
+        labels=draft.pod_labels,
     )
 
 

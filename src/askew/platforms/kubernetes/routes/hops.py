@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from askew.evidence.document import Node
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.knowledge.platform_defaults import default_of
+from askew.knowledge.platform_defaults import changed, default_of
 from askew.platforms.kubernetes.objects import Object, may_share_namespace
 from askew.platforms.kubernetes.observe import observed, text_of
 from askew.platforms.kubernetes.services import Address
@@ -53,21 +53,19 @@ class Hop(msgspec.Struct, frozen=True):
         """What is written at this hop."""
         return observed(fact, value, *at, hop=self.name, confidence=self.confidence, because=because)
 
-    def default(
-        self, fact: str, component: str, setting: str, read: Callable[[Value], Value] | None = None
-    ) -> Observation:
+    def default(self, fact: str, component: str, setting: str) -> Observation:
         """What the implementation does when nothing is written; a cluster's administrator may have changed it."""
         row = default_of(component, setting)
-        value = row.value if read is None else read(row.value)
+        before = changed(component, setting)
         return observed(
             fact,
-            value,
+            row.value,
             self.object.node["metadata"].location,
             row.citation,
             origin="platform-default",
             confidence="likely",
             hop=self.name,
-            because=_PROXY_WIDE,
+            because=(*_PROXY_WIDE, before) if before else _PROXY_WIDE,
         )
 
     def duration(self, fact: str, node: Node, *, zero_unlimited: bool = True) -> Observation:

@@ -171,7 +171,7 @@ def _nginx(one: Object, hop: Hop) -> Iterator[Observation]:
         if snippet is not None and directive in text_of(snippet):
             yield hop.says(fact, Unknown(f"an nginx snippet sets {directive}"), snippet.location)
         elif not node:
-            yield hop.default(fact, component, setting, _size if fact == BODY else None)
+            yield hop.default(fact, component, setting)
         elif fact == BODY:
             yield _body(hop, node)
         else:
@@ -182,7 +182,7 @@ def _nginx(one: Object, hop: Hop) -> Iterator[Observation]:
     elif buffering:
         yield hop.says(BUFFERING, _switch(buffering), buffering.location)
     else:
-        yield hop.default(BUFFERING, component, "proxy-buffering", lambda value: value == "on")
+        yield hop.default(BUFFERING, component, "proxy-buffering")
     following, tries = of("proxy-next-upstream"), of("proxy-next-upstream-tries")
     places = [node.location for node in (following, tries) if node]
     conditions = words(text_of(following) or str(default_of(component, "proxy-next-upstream").value))
@@ -229,7 +229,7 @@ def _f5(one: Object, hop: Hop) -> Iterator[Observation]:
         yield hop.duration(SILENCE, timeout, zero_unlimited=False)
     else:
         yield hop.default(SILENCE, component, "proxy-read-timeout")
-    yield _body(hop, body) if body else hop.default(BODY, component, "client-max-body-size", _size)
+    yield _body(hop, body) if body else hop.default(BODY, component, "client-max-body-size")
     if buffering:
         yield hop.says(BUFFERING, _switch(buffering), buffering.location)
     else:
@@ -247,6 +247,9 @@ def _alb(one: Object, hop: Hop) -> Iterator[Observation]:
             return
     if node and "idle_timeout" in text_of(node):
         yield hop.says(SILENCE, Unknown("the attributes cannot be read", text=text_of(node)), node.location)
+        return
+    for fact in (SILENCE, IDLE):
+        yield hop.default(fact, "aws-alb", "idle_timeout.timeout_seconds")
 
 
 def _gce(hop: Hop, backends: list[Address], objects: Objects) -> Iterator[Observation]:
@@ -296,6 +299,8 @@ def _kong(hop: Hop, backends: list[Address]) -> Iterator[Observation]:
         timeout, again = (annotation(address.service, f"konghq.com/{name}") for name in ("read-timeout", "retries"))
         if timeout:
             yield hop.count_of(SILENCE, timeout, 0.001)
+        else:
+            yield hop.default(SILENCE, "kong", "service.read_timeout")
         if again:
             number = again.integer()
             tries = Unknown("not a whole number", text=text_of(again)) if number is None else number + 1

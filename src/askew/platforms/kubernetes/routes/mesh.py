@@ -80,4 +80,5 @@ def _rule(rule: Node, hop: Hop) -> Iterator[Observation]:
     elif not again.exists:
         row = default_of("istio", "VirtualService.http.retries")
         if isinstance(row.value, dict) and isinstance(row.value["retries"], int):
+            # Releases before 1.27 document status 503 among the conditions; the number of attempts never differed.
             yield hop.retries(row.value["retries"] + 1, words(str(row.value["on"])), "", row.citation, default=True)
