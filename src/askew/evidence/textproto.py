@@ -454,13 +454,13 @@ def _typed(field: Field, kind: str, schema: Schema) -> Item:
     written = field.value
     if written.kind == "template" or (written.kind == "string" and _holds_placeholder(written.text)):
         return Item(written.text, written.line, written.column, template=written.text)
-    value = _value(written, kind)
-    if value is None:
+    typed = _value(written, kind)
+    if typed is None:
         raise TextProtoError(
             f"{field.name} is {_described(kind)}, not {_quoted(written)}", written.line, written.column,
             _described(kind),
         )  # fmt: skip
-    return Item(value, written.line, written.column)
+    return Item(typed, written.line, written.column)
 
 
 def _holds_placeholder(text: str) -> bool:
