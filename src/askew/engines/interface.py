@@ -29,9 +29,9 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     ``{}`` for the release, and ``words`` the least that this image must be given: how `askew defaults` starts it.
 
     Some engines are configured by files that stand alone. ``files`` are patterns of their names as ``fnmatch`` has them
-    (``config.pbtxt``); ``shapes`` are sets of top-level keys that together tell such a YAML or JSON file from any other
-    (``model_list`` of LiteLLM). A source that is such a file is handed to the engine as a launch without words whose
-    ``files`` hold it.
+    (``config.pbtxt``), of their paths where they hold a slash; ``shapes`` are sets of top-level keys that together tell
+    such a YAML or JSON file from any other (``model_list`` of LiteLLM). A source that is such a file is handed to the
+    engine as a launch without words whose ``files`` hold it.
     """
 
     name: str
