@@ -17,7 +17,7 @@ import msgspec
 
 from askew.facts.types import Value
 
-_LARGEST = 1 << 20  # characters of a text; real ones have a few thousand
+_LARGEST = 1 << 19  # characters of a text; real ones have a few thousand
 _DEEPEST = 40  # levels of messages; real ones have six
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")

@@ -174,13 +174,17 @@ def vllm(path: str, launch: Launch, version: str | None) -> Reading:
 
 
 def _no_json(path: str, content: Content, why: str) -> Problem:
-    """What is wrong with a file that is no JSON object, and where the YAML reader, which takes JSON too, stumbles."""
-    from askew.evidence.yaml import read as read_yaml
+    """What is wrong with a file that is no JSON object, and where."""
+    import json
 
-    stream = read_yaml(content.text, path)
-    list(stream)
-    fault = stream.errors[0] if stream.errors else None
-    place = content.place(max(fault.line - 1, 0), max(fault.column - 1, 0)) if fault else content.location
+    line = column = 0
+    try:
+        json.loads(content.text)
+    except json.JSONDecodeError as error:
+        line, column = error.lineno - 1, error.colno - 1
+    except RecursionError:
+        why = "it nests too deeply"
+    place = content.place(line, column)
     return Problem(
         kind="unreadable",
         message=f"{path} is no JSON object: {why}",
