@@ -152,16 +152,24 @@ def _defaults(version: str) -> tuple[Observation, ...]:
     release = versions.load(NAME, version)
     if release is None:
         return found
-    packages = tuple(
-        Observation(
-            fact="runtime.packages", key=name, value=str(default.value), origin="engine-default",
-            locations=(release.where(default),), confidence="likely",
-            because=("what this release is built with",),
-        )
-        for name, default in release.packages.items()
-        if name in ("onnxruntime", "openvino")
-    )  # fmt: skip
-    return (*found, *packages)
+    extra: list[Observation] = []
+    threads = release.arguments.get("--model-load-thread-count")
+    if threads is not None and threads.kind == "rule":
+        extra.append(
+            Observation(
+                fact=OTHER, key="--model-load-thread-count", origin="engine-default",
+                value=Unknown("twice the CPUs of the node, and no source shows how many"),
+                locations=(release.where(threads),),
+            )
+        )  # fmt: skip
+    if "--http-max-input-size" not in release.arguments:  # src/http_server.cc counts no bytes before it
+        extra.append(
+            Observation(
+                fact="serving.max_body.bytes", value="unlimited", origin="engine-default", confidence="likely",
+                locations=(Location(f"{NAME} {version} src/http_server.cc"),),
+            )
+        )  # fmt: skip
+    return (*found, *extra)
 
 
 def _stands(one: Observation) -> bool:
