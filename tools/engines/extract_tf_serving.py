@@ -2,7 +2,8 @@
 
 Nothing is compiled or run. Flags are the calls ``tensorflow::Flag("name", &variable, "description")`` of
 ``model_servers/main.cc``; what one is when left out is what that variable is declared with, a member of
-``Server::Options`` in ``server.h`` and its constructor. The image's own arguments and variables are in its ``Dockerfile``.
+``Server::Options`` in ``server.h`` and its constructor. The image's own arguments and variables are in its
+``Dockerfile``.
 """
 
 from __future__ import annotations

@@ -133,7 +133,8 @@ def _core(root: pathlib.Path) -> pathlib.Path:
 
 def metrics(root: pathlib.Path) -> Things:
     """Every metric that the core makes."""
-    core, found = _core(root), {}
+    core = _core(root)
+    found: Things = {}
     for path in CORE:
         file = core / (path.removeprefix("src/") if core.name == "core" else path)
         if file.is_file():
