@@ -326,6 +326,7 @@ def test_a_language_models_placeholders_are_unknown_until_they_are_filled_in() -
     assert found["runtime.gpu_memory_utilization"].value == 0.8
     assert found["runtime.scheduler"].entries["policy"].value == "guaranteed_no_evict"
     assert found["runtime.chunked_prefill"].value is False
+    assert facts(alone('backend: "tensorrtllm"'))["runtime.gpu_memory_utilization"].value == 0.9
     assert "parameters.max_beam_width" not in found[OTHER].entries
 
 
@@ -390,6 +391,19 @@ def test_the_language_model_of_an_ensemble_states_its_facts() -> None:
     assert found["model.source"].value == "/engines/a"
     assert found[OTHER].entries["--model-repository"].value == "/models"
     assert found["model.served_names"].value == ["pre", "tensorrt_llm"]
+
+
+def test_of_named_models_only_those_are_loaded() -> None:
+    step = 'ensemble_scheduling { step { model_name: "a" } }'
+    files = {f"/models/{name}/config.pbtxt": 'backend: "python"' for name in ("a", "b", "c")}
+    files["/models/all/config.pbtxt"] = step
+    explicit = "--model-control-mode=explicit"
+    one = facts(serve(explicit, "--load-model=b", files=files))
+    assert (one["model.id"].value, one["model.served_names"].value) == ("b", ["b"])
+    two = entries(serve(explicit, "--load-model=all", files=files), "runtime.models")
+    assert {key.partition(".")[0] for key in two} == {"all", "a"}
+    every = facts(serve(explicit, "--load-model=*", files=files))
+    assert every["model.served_names"].value == ["a", "all", "b", "c"]
 
 
 def test_only_models_below_the_repository_are_its() -> None:

@@ -52,11 +52,13 @@ _TENSORRT_LLM: dict[str, tuple[str, str, Callable[[str], Value]]] = {
     "enable_kv_cache_reuse": ("runtime.prefix_caching", "", _boolean),
     "enable_chunked_context": ("runtime.chunked_prefill", "", _boolean),
 }
+_TOKENS = "max_tokens_in_paged_kv_cache"  # where it is given, no share of memory is taken by default
 # What the backend takes where a parameter is empty or missing, as its own log says it.
 _DEFAULTS: tuple[tuple[str, str, Value], ...] = (
     ("batch_scheduler_policy", "runtime.scheduler", "guaranteed_no_evict"),
     ("enable_kv_cache_reuse", "runtime.prefix_caching", False),
     ("enable_chunked_context", "runtime.chunked_prefill", False),
+    ("kv_cache_free_gpu_mem_fraction", "runtime.gpu_memory_utilization", 0.9),
 )
 # Parameters whose written default is no setting: what the backend takes for them where nothing is written.
 _TAKEN = {
@@ -86,14 +88,18 @@ def parameters(model: Model) -> Iterator[Setting]:
             yield _as_text(key, text, item)
     if tensorrt:
         for key, fact, value in _DEFAULTS:
-            there = written.get(key)
-            inner = there.one("string_value") if there is not None else None
-            if inner is None or not str(inner.value).strip():
+            if not _given(written, key) and not (fact.endswith("utilization") and _given(written, _TOKENS)):
                 entry_key = _TENSORRT_LLM[key][1]
                 yield Setting(
                     fact=fact, key=entry_key, name=f"parameters.{key}", value=value, confidence="likely", llm=True,
                     because="the backend takes it where the parameter is empty",
                 )  # fmt: skip
+
+
+def _given(written: Mapping[str, Item], key: str) -> bool:
+    entry = written.get(key)
+    inner = entry.one("string_value") if entry is not None else None
+    return inner is not None and bool(str(inner.value).strip())
 
 
 def _parameter(key: str, text: str, item: Item) -> Iterator[Setting]:

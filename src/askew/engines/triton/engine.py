@@ -205,10 +205,12 @@ def _gathered(observations: Sequence[Observation]) -> Iterator[Observation]:
             yield one
     for (fact, _), found in many.items():
         unknown = next((one for one in found if isinstance(one.value, Unknown)), None)
-        if unknown is not None or len(found) == 1:
+        if unknown is not None or (len(found) == 1 and fact == OTHER):
             yield unknown or found[0]
             continue
         values = sorted({str(name) for one in found for name in _names(one.value)})
+        if fact == "model.served_names" and "*" in values:  # every model: what the repository holds
+            continue
         value: Value = [*values] if fact == "model.served_names" else ", ".join(values)
         places = tuple(place for one in found for place in one.locations)
         yield msgspec.structs.replace(found[-1], value=value, locations=places)
@@ -235,6 +237,7 @@ def _with_models(launch: Launch, reading: Reading, version: str | None, title: s
     observations = list(reading.observations)
     rules = list(reading.rules)
     named = any(one.fact == "model.served_names" for one in observations)
+    models = _loaded(models, observations)
     if models and not named:
         observations.append(_served(models, launch))
     elif not models and not named and not files_alone:
@@ -267,6 +270,20 @@ def _with_models(launch: Launch, reading: Reading, version: str | None, title: s
     return msgspec.structs.replace(
         reading, observations=tuple(observations), rules=tuple(rules), problems=tuple(problems)
     )
+
+
+def _loaded(models: list[Model], observations: Sequence[Observation]) -> list[Model]:
+    """The models that the server loads at start: those that were named, with the members of ensembles among them."""
+    said = next((one.value for one in observations if one.fact == "model.served_names"), None)
+    if not isinstance(said, list):
+        return models
+    wanted = {str(name) for name in said}
+    for _ in models:  # an ensemble may have ensembles as members
+        for model in models:
+            ensemble = model.config.one("ensemble_scheduling")
+            if ensemble is not None and model.name in wanted:
+                wanted.update(str(step.scalar("model_name", "")) for step in ensemble.all("step"))
+    return [model for model in models if model.name in wanted] or models
 
 
 def _configurations(launch: Launch, observations: Sequence[Observation]) -> tuple[str, ...]:
