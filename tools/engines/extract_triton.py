@@ -26,6 +26,12 @@ SOURCES = (
     "src/servers/grpc_server.h",
 )
 CORE = ("src/metrics.cc", "src/metric_model_reporter.h", "src/metric_model_reporter.cc")
+# Looking up and inserting are one duration since 2.32 (docs/user_guide/metrics.md).
+HEIRS = {
+    "nv_cache_hit_lookup_duration_per_model": "nv_cache_hit_duration_per_model",
+    "nv_cache_miss_lookup_duration_per_model": "nv_cache_miss_duration_per_model",
+    "nv_cache_miss_insertion_duration_per_model": "nv_cache_miss_duration_per_model",
+}
 RULES = (
     *("NormalizeModelConfig", "NormalizeInstanceGroup", "SetDefaultInstanceCount", "AutoCompleteBackendFields"),
     "ValidateModelConfig",
@@ -140,7 +146,9 @@ def metrics(root: pathlib.Path) -> Things:
         if file.is_file():
             source = cpp.Source(path, file.read_text(encoding="utf-8", errors="replace"))
             for match in _METRIC.finditer(source.text):
-                found.setdefault(match[1], {"at": f"core {source.at(match.start())}"})
+                entry = found.setdefault(match[1], {"at": f"core {source.at(match.start())}"})
+                if match[1] in HEIRS:
+                    entry["heir"] = HEIRS[match[1]]
     return found
 
 

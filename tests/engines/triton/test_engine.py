@@ -122,6 +122,13 @@ def test_a_repeated_option_says_all_of_it() -> None:
     assert found["model.source"].value == "/models, /more"
 
 
+def test_without_http_grpc_is_what_clients_find() -> None:
+    found = facts(serve("--allow-http=false", "--http-port=1", "--grpc-port=9001", "--grpc-address=127.0.0.1"))
+    assert (found["serving.port"].value, found["serving.protocol"].value) == (9001, "grpc")
+    assert found["serving.listen_host"].value == "127.0.0.1"
+    assert facts(serve("--allow-http=0"))["serving.port"].value == 8001
+
+
 @pytest.mark.parametrize(
     ("word", "kind"),
     [

@@ -73,8 +73,8 @@ class Triton(msgspec.Struct, frozen=True):
             inert=INERT,
             defaults=tuple(one for one in defaults if _stands(one)),
         )
-        observations = [*reading.observations, *_fixed(launcher)]
-        reading = msgspec.structs.replace(reading, observations=tuple(_gathered(observations)))
+        observations = list(_gathered([*reading.observations, *_fixed(launcher, reading.observations)]))
+        reading = msgspec.structs.replace(reading, observations=tuple(_over_grpc(observations)))
         return _with_models(launch, reading, version, title, files_alone=False)
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
@@ -180,15 +180,34 @@ def _stands(one: Observation) -> bool:
                            "--trace-log-frequency", "--trace-file", "--metrics-address")  # fmt: skip
 
 
-def _fixed(launcher: bool) -> Iterator[Observation]:
+def _fixed(launcher: bool, said: Sequence[Observation]) -> Iterator[Observation]:
     """What holds in every release that was read, and what the launcher writes for its servers."""
     where = Location(f"{NAME}, every release")
-    for fact, value in (("serving.protocol", "http"), ("serving.api_key_required", False), ("serving.tls", False)):
-        yield Observation(fact=fact, value=value, origin="engine-default", locations=(where,))
+    restricted = any(one.key in ("--http-restricted-api", "--grpc-restricted-protocol") for one in said)
+    yield Observation(fact="serving.protocol", value="http", origin="engine-default", locations=(where,))
+    yield Observation(fact="serving.tls", value=False, origin="engine-default", locations=(where,))
+    if not restricted:
+        yield Observation(fact="serving.api_key_required", value=False, origin="engine-default", locations=(where,))
     if launcher:
         at = Location("tensorrtllm_backend scripts/launch_triton_server.py")
         yield Observation(fact=OTHER, key=AUTO_COMPLETE, value="true", origin="explicit", locations=(at,))
         yield Observation(fact=OTHER, key="--world_size", value="1", origin="engine-default", locations=(at,))
+
+
+def _over_grpc(observations: list[Observation]) -> list[Observation]:
+    """Where HTTP is off, the server listens for gRPC alone."""
+    off = next((one for one in observations if one.key == "--allow-http" and one.origin == "explicit"), None)
+    if off is None or off.value != "false":
+        return observations
+    found = [one for one in observations if one.fact not in ("serving.port", "serving.protocol", "serving.listen_host",
+                                                             "serving.max_body.bytes")]  # fmt: skip
+    found.append(msgspec.structs.replace(off, fact="serving.protocol", key="", value="grpc"))
+    for one in observations:
+        if one.key == "--grpc-port" and isinstance(one.value, str):
+            found.append(msgspec.structs.replace(one, fact="serving.port", key="", value=int(one.value)))
+        elif one.key == "--grpc-address" and isinstance(one.value, str):
+            found.append(msgspec.structs.replace(one, fact="serving.listen_host", key=""))
+    return found
 
 
 def _gathered(observations: Sequence[Observation]) -> Iterator[Observation]:
