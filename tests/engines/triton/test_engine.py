@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from askew.app import registry
 from askew.app.load import load
 from askew.engines import versions
 from askew.engines.interface import Reading
@@ -411,6 +412,24 @@ def test_of_named_models_only_those_are_loaded() -> None:
     assert {key.partition(".")[0] for key in two} == {"all", "a"}
     every = facts(serve(explicit, "--load-model=*", files=files))
     assert every["model.served_names"].value == ["a", "all", "b", "c"]
+
+
+def test_a_configuration_of_another_name_is_taken_where_it_is_there() -> None:
+    files = {
+        "/models/a/config.pbtxt": 'backend: "python" max_batch_size: 2',
+        "/models/a/configs/h100.pbtxt": 'backend: "python" max_batch_size: 64',
+    }
+    assert facts(serve(files=files))["runtime.max_num_seqs"].value == 2
+    found = facts(serve("--model-config-name=h100", files=files))
+    assert (found["model.id"].value, found["runtime.max_num_seqs"].value) == ("a", 64)
+    assert facts(serve("--model-config-name=a100", files=files))["runtime.max_num_seqs"].value == 2
+
+
+def test_another_program_of_the_image_is_not_the_server() -> None:
+    reading = read(("perf_analyzer", "-m", "resnet"))
+    assert {one.fact for one in reading.observations} == {OTHER}
+    assert registry.engine_of_image("nvcr.io/nvidia/tritonserver:24.05-py3-sdk") is None
+    assert registry.engine_of_image("nvcr.io/nvidia/tritonserver:24.05-py3") == "triton"
 
 
 def test_only_models_below_the_repository_are_its() -> None:

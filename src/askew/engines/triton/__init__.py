@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from askew.engines.interface import Recognition
 
-# `launch_triton_server.py` of the TensorRT-LLM backend starts one server for each rank; so does mpirun by hand.
+# Images whose tag ends in -sdk hold clients. `launch_triton_server.py` of the TensorRT-LLM backend starts one server for
+# each rank; so does mpirun by hand.
 RECOGNITION = Recognition(
     name="triton",
     title="Triton Inference Server",
@@ -15,7 +16,7 @@ RECOGNITION = Recognition(
         r"(?:\S*/)?mpirun (?:\S+ )*?(?:\S*/)?tritonserver(?= |$)",
         r"(?:(?:\S*/)?python[\d.]* (?:-u )?)?(?:\S*/)?launch_triton_server\.py(?= |$)",
     ),
-    images=(r"(?:^|/)tritonserver(?=$|[:@])",),
+    images=(r"(?:^|/)tritonserver(?=$|[:@])(?!:\S*-sdk)",),
     starts=(
         "tritonserver --model-repository=/models",
         "python3 /opt/scripts/launch_triton_server.py --model_repo /models",

@@ -148,6 +148,8 @@ _OF_ITS_SERVER = ("runtime.engine.", "runtime.image", "runtime.env", "serving.",
 def engine_file(model: Model, launch: Launch) -> str:
     """The path of ``model.json`` of a vLLM model: in the newest version folder that a source shows; empty for none."""
     folder = os.path.dirname(model.path)
+    if os.path.basename(model.path) != "config.pbtxt":  # configs/NAME.pbtxt
+        folder = os.path.dirname(folder)
     found: dict[int, str] = {}
     for path in launch.files:
         home, name = os.path.split(path)

@@ -59,7 +59,12 @@ class Triton(msgspec.Struct, frozen=True):
         title = f"{TITLE} {version}" if version else TITLE
         if not launch.argv and launch.image is None and launch.files:
             return _with_models(launch, Reading(observations=identified), None, title, files_alone=True)
-        words, launcher = arguments(launch)
+        found = arguments(launch)
+        if found is None:
+            from askew.engines.unrecognised import read
+
+            return read(launch)
+        words, launcher = found
         flags = _table(version, launcher)
         defaults = _defaults(version) if version else _nearest(launch.image)
         reading = composed(
@@ -91,15 +96,17 @@ class Triton(msgspec.Struct, frozen=True):
 ENGINE = Triton(NAME, UNSUPPORTED)
 
 
-def arguments(launch: Launch) -> tuple[tuple[Token, ...], bool]:
-    """The words after the program, and whether it is the launcher of TensorRT-LLM. Of mpirun, those of the first
-    server: the others are its ranks."""
+def arguments(launch: Launch) -> tuple[tuple[Token, ...], bool] | None:
+    """The words after the program, and whether it is the launcher of TensorRT-LLM; None where the words start
+    something else. Of mpirun, those of the first server: the others are its ranks."""
     for index, token in enumerate(launch.argv):
         name = token.text.rpartition("/")[2]
         if name in ("tritonserver", *_LAUNCHER):
             rest = launch.argv[index + 1 :]
             end = next((at for at, word in enumerate(rest) if word.text == ":"), len(rest))
             return rest[:end], name in _LAUNCHER
+    if launch.argv and not launch.argv[0].text.startswith("-") and launch.argv[0].unknown is None:
+        return None
     return launch.argv, False
 
 
@@ -315,8 +322,13 @@ def _configurations(launch: Launch, observations: Sequence[Observation]) -> tupl
         if one.fact == "model.source" and isinstance(one.value, str)
         for home in one.value.split(", ")
     ]
-    below = [path for path in found if any(path.startswith(home) for home in homes)]
-    return tuple(below or found)
+    below = [path for path in found if any(path.startswith(home) for home in homes)] or found
+    name = next((one.value for one in observations if one.key == "--model-config-name"), None)
+    if not isinstance(name, str):
+        return tuple(below)
+    # A model that has configs/NAME.pbtxt is loaded with that.
+    custom = {path: f"{os.path.dirname(path)}/configs/{name}.pbtxt" for path in below}
+    return tuple(custom[path] if custom[path] in launch.files else path for path in below)
 
 
 def _completes(observations: Sequence[Observation]) -> bool | None:

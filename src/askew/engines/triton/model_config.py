@@ -82,7 +82,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 def folder_of(path: str) -> str:
     """The name of the folder in which a model's file lies: the model's name where the file states none."""
-    return os.path.basename(os.path.dirname(path))
+    folder = os.path.dirname(path)
+    return os.path.basename(os.path.dirname(folder) if os.path.basename(path) != "config.pbtxt" else folder)
 
 
 def settings(model: Model) -> Iterator[Setting]:
