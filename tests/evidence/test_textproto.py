@@ -69,7 +69,7 @@ def test_a_message_in_every_spelling_is_one(text: str) -> None:
 
 
 def test_lists_and_repeated_fields_are_one() -> None:
-    for text in ("dims: [1, 2, -1]", "dims: 1 dims: 2 dims: -1", "dims: [1] dims: [2, -1]", "dims [ 1, 2, - 1 ]"):
+    for text in ("dims: [1, 2, -1]", "dims: 1 dims: 2 dims: -1", "dims: [1] dims: [2, -1]", "dims: [ 1, 2, - 1 ]"):
         assert values(checked(text, SCHEMA, "Root"), "dims") == [1, 2, -1]
     assert checked("dims: []", SCHEMA, "Root").all("dims") == ()
     many = checked("many [ { count: 1 }, < count: 2 > ] many { count: 3 }", SCHEMA, "Root").all("many")
@@ -138,6 +138,7 @@ def test_placeholders_are_kept_apart() -> None:
         ("inner { ]", 0, 8, "expected the name of a field or '}'"),
         ("dims: [1 2]", 0, 9, "expected ',' or ']'"),
         ("dims: [1,]", 0, 9, "expected a value"),
+        ("dims [1]", 0, 6, "expected '{', or ':' after dims of line 1"),
         ('name: "x\n"', 0, 6, "has no end on its line"),
         ('name: "\\q"', 0, 7, "is no escape"),
         ("name 'x'", 0, 5, "expected ':' and a value"),

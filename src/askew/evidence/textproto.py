@@ -159,7 +159,7 @@ class _Reader:
             name = self.name(level)
             colon = self.sign(":")
             if self.sign("["):
-                self.listing(levels, name, first=True)
+                self.listing(levels, name, first=True, colon=colon)
             elif (opened := self.opened()) is not None:
                 self.open(levels, name, opened)
             elif colon:
@@ -202,8 +202,9 @@ class _Reader:
         else:
             self.separator()
 
-    def listing(self, levels: list[_Level], name: _Token, *, first: bool) -> None:
-        """The members of a list, up to its end or to a message, after whose end it goes on."""
+    def listing(self, levels: list[_Level], name: _Token, *, first: bool, colon: bool = True) -> None:
+        """The members of a list, up to its end or to a message, after whose end it goes on. Only before messages may
+        the colon be left out."""
         found = levels[-1].fields
         if first and self.sign("]"):
             self.separator()
@@ -217,8 +218,9 @@ class _Reader:
                 levels.append(_Level(name, "]"))
                 self.open(levels, name, close)
                 return
-            value = self.scalar()
-            found.append(Field(name.text, name.line, name.column, value))
+            if not colon:
+                raise _wrong(self.peek(), self.shown(), f"'{{', or ':' after {name.text} of line {name.line + 1}")
+            found.append(Field(name.text, name.line, name.column, self.scalar()))
         self.separator()
 
     def scalar(self) -> Scalar:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from askew.engines.interface import Recognition
 
-# Images whose tag ends in -sdk hold clients. `launch_triton_server.py` of the TensorRT-LLM backend starts one server for
-# each rank; so does mpirun by hand.
+# Images whose tag ends in -sdk hold clients. `launch_triton_server.py` of the TensorRT-LLM backend starts one server
+# for each rank; so does mpirun by hand.
 RECOGNITION = Recognition(
     name="triton",
     title="Triton Inference Server",
