@@ -542,6 +542,25 @@ data:
     assert "max_batch_size: 8" in lines[place.line - 1]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'parameters { key: "db_password" value { string_value: "hunter2hunter2" } }',
+        "parameters: {\n  key: \"api_key\",\n  value: { string_value: 'hunter2hunter2' }\n}",
+    ],
+)
+def test_a_secret_parameter_is_never_kept(tmp_path: Path, entry: str) -> None:
+    _write(
+        tmp_path,
+        {"a/config.pbtxt": f'backend: "python"\n{entry}\nparameters {{ key: "size" value {{ string_value: "4" }} }}'},
+    )
+    side = load(str(tmp_path), "reference", _redactor())
+    assert "hunter2" not in repr(side)
+    (snapshot,) = side.snapshots
+    assert not side.errors
+    assert snapshot.facts[OTHER].entries["parameters.size"].value == "4"
+
+
 def test_a_malformed_file_is_an_error_of_the_input(tmp_path: Path) -> None:
     _write(tmp_path, {"resnet/config.pbtxt": "name: resnet\n", "b/config.pbtxt": 'backend: "python"'})
     side = load(str(tmp_path), "reference", _redactor())
