@@ -168,7 +168,7 @@ def test_a_default_reaches_the_workload_that_does_not_set_it(tmp_path):
         (("vllm", "0.7.9", "0.8.0"), "vllm '0.7.9' is not in this build", "0.7.3, 0.8.0"),
         (("vllm", "main", "0.8.0"), "vllm 'main' is not in this build", "nearest"),
         (("sglang", "0.5.0", "0.5.4"), "sglang '0.5.0' is not in this build", "0.4.10.post2, 0.5.1"),
-        (("triton", "1", "2"), "no engine 'triton'", "vllm"),
+        (("nosuch", "1", "2"), "no engine 'nosuch'", "vllm"),
         (("llama.cpp", "0.3.36", "8672"), "llama-cpp-python", "one program"),
     ],
 )

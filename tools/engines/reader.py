@@ -35,17 +35,32 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
         return f"https://pypi.org/project/{self.name}/#history"
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """Another repository whose text belongs to a release. ``branch`` tells its branch or tag from the folder of the
+    release, or an empty text where it has none. Its text lies where ``beside`` says."""
+
+    slug: str
+    paths: tuple[str, ...]
+    branch: Callable[[pathlib.Path], str]
+
+
+def beside(root: pathlib.Path, other: Beside) -> pathlib.Path:
+    """The folder with the text of another repository for the release whose text is in ``root``."""
+    return root.parents[1] / other.slug.replace("/", "+") / (other.branch(root) or "none")
+
+
 class Repository(msgspec.Struct, frozen=True, kw_only=True):
     """Releases that are tags of a public git repository.
 
     ``slug`` is ``owner/name`` at GitHub. ``tags`` is a regular expression that a whole tag matches, with the release as
-    its first group. ``paths`` are the files and folders whose text is read.
+    its first group. ``paths`` are the files and folders whose text is read, ``others`` what other repositories add.
     """
 
     slug: str
     oldest: str
     tags: str
     paths: tuple[str, ...]
+    others: tuple[Beside, ...] = ()
 
     @property
     def address(self) -> str:

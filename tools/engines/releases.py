@@ -91,9 +91,19 @@ def folders(reader: Reader, cache: pathlib.Path, *, offline: bool) -> Iterator[t
                     yield name, str(error)
         return
     home = tagged.clone(source, cache, offline=offline)
+    others = [(other, tagged.clone(other, cache, offline=offline)) for other in source.others]
     for name, tag in tagged.tagged(source, home).items():
         if release_key(name) >= release_key(source.oldest):
-            yield name, tagged.unpack(source, home, tag, cache)
+            folder: pathlib.Path | str = tagged.unpack(source, home, tag, cache)
+            for other, clone in others:
+                branch = other.branch(pathlib.Path(folder))
+                try:
+                    if branch:
+                        tagged.unpack(other, clone, branch, cache)
+                except UnpublishedError as error:
+                    folder = f"{other.slug}: {error}"
+                    break
+            yield name, folder
 
 
 def write(reader: Reader, names: Sequence[str], contents: Sequence[Content], home: pathlib.Path) -> None:

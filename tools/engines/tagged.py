@@ -10,10 +10,10 @@ import tempfile
 
 from askew.engines.versions import release_key
 from tools.engines.published import LARGEST, UnpublishedError
-from tools.engines.reader import Repository
+from tools.engines.reader import Beside, Repository
 
 
-def clone(source: Repository, cache: pathlib.Path, *, offline: bool) -> pathlib.Path:
+def clone(source: Repository | Beside, cache: pathlib.Path, *, offline: bool) -> pathlib.Path:
     """The clone of a repository in the cache, ``owner+name``, made or brought up to date unless ``offline``.
 
     Raises ``UnpublishedError`` where there is none and none can be had.
@@ -22,7 +22,8 @@ def clone(source: Repository, cache: pathlib.Path, *, offline: bool) -> pathlib.
     address = f"https://github.com/{source.slug}"
     if folder.exists():
         if not offline:
-            _git(folder, "fetch", "--quiet", "--tags", address)
+            branches = ("+refs/heads/*:refs/heads/*",) if isinstance(source, Beside) else ()
+            _git(folder, "fetch", "--quiet", "--tags", address, *branches)
         return folder
     if offline:
         raise UnpublishedError(f"{folder} is not there; leave out --offline, or clone {address} to it")
@@ -38,8 +39,11 @@ def tagged(source: Repository, folder: pathlib.Path) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda one: release_key(one[0])))
 
 
-def unpack(source: Repository, folder: pathlib.Path, tag: str, cache: pathlib.Path) -> pathlib.Path:
-    """The folder with the text of one tag; read from the clone at the first call."""
+def unpack(source: Repository | Beside, folder: pathlib.Path, tag: str, cache: pathlib.Path) -> pathlib.Path:
+    """The folder with the text of one tag or branch; read from the clone at the first call.
+
+    Raises ``UnpublishedError`` where the clone has no such tag.
+    """
     target = cache / "tags" / source.slug.replace("/", "+") / tag
     if target.is_dir():
         return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import cast
@@ -179,7 +178,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     units: list[Text] = []
     lists = [text for text in texts if text.source.endswith(("/", "#tensors"))]  # of a model's directory
     for text in (text for text in texts if text not in lists):
-        named = registry.engine_of_file(os.path.basename(text.source)) if not text.source.startswith("cmd:") else None
+        named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None
         if named is not None:
             files.append((named, text.source, text.text, 1))
         else:
@@ -228,8 +227,7 @@ def _configures(document: Document) -> str | None:
     if not root.is_mapping or root["kind"].exists or root["apiVersion"].exists:
         return None
     keys = root.value
-    source = root.location.source
-    return registry.engine_of_file(os.path.basename(source), keys if isinstance(keys, dict) else ())
+    return registry.engine_of_file(root.location.source, keys if isinstance(keys, dict) else ())
 
 
 def _doubts(document: Document) -> Iterator[InputError]:

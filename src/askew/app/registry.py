@@ -89,12 +89,16 @@ def engine_of_image(image: str) -> str | None:
     return next((name for name in _candidates(image) if any(p.search(image) for p in _images(name))), None)
 
 
-def engine_of_file(name: str, keys: Collection[str] = ()) -> str | None:
-    """The engine that a file of this name configures, or one with these top-level keys; None where it tells none."""
+def engine_of_file(path: str, keys: Collection[str] = ()) -> str | None:
+    """The engine that a file of this name configures, or one with these top-level keys; None where it tells none.
+
+    A pattern with a slash is held against the whole path, others against the name.
+    """
+    name = path.rpartition("/")[2]
     for engine_name, entry in _engines().items():
         if any(keys) and any(all(key in keys for key in shape) for shape in entry.shapes):
             return engine_name
-        if any(fnmatchcase(name, pattern) for pattern in entry.files):
+        if any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in entry.files):
             return engine_name
     return None
 

@@ -88,6 +88,11 @@ _SHELL_BEFORE = _Pattern(r"-[a-z]*c\s*\Z")
 _COMMAND_INSIDE = _Pattern(r"\s--?[A-Za-z]|[;&|]")
 _JSON_ENV = _Pattern(r'(\\?"name\\?"\s*:\s*\\?"([^"\\]+)\\?"\s*,\s*\\?"value\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
 _JSON_KEY = _Pattern(r'(\\?["\']([A-Za-z0-9_.-]{1,256})\\?["\']\s*:\s*\\?(["\']))((?:(?!\3)[^\\\n]|\\(?!\3).)+)')
+# An entry of a map in the text form of protocol buffers: key: "NAME" value { string_value: "…" }
+_PROTO_ENTRY = _Pattern(
+    r"(\bkey\s{0,9}:\s{0,9}[\"']([A-Za-z0-9_.-]{1,256})[\"']\s{0,99},?\s{0,99}value\s{0,9}:?\s{0,9}[{<]?\s{0,99}"
+    r"(?:string_value\s{0,9}:\s{0,9})?([\"']))((?:(?!\3)[^\\\n]|\\.)+)"
+)
 _YAML_KEY = _Pattern(
     r"(?m)^(\s*(?:-\s+)?([A-Za-z0-9_.-]{1,256})(?::[ \t]+|[ \t]+=[ \t]+))"
     r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"#{\[|>&*!=][^\n]*)"
@@ -163,6 +168,8 @@ class Redactor:
         if '"' in out or "'" in out:
             out = _JSON_ENV.sub(lambda m: m[1] + self._once(m[3]) if is_secret_name(m[2]) else m[0], out)
             out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
+            if "value" in out:
+                out = _PROTO_ENTRY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
         if ": " in out:
             out = _HEADER.sub(lambda m: m[1] + self._header(m[3]) if is_secret_name(m[2]) else m[0], out)
         if "\n" in out or ": " in out or " = " in out:

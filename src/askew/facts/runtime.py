@@ -277,6 +277,15 @@ _LATER: tuple[Row, ...] = (
         "Fewer copies handle fewer requests at once; more need more memory.",
     ),
     (
+        "models",
+        k.mapping(k.data),
+        "low",
+        "curl -s $URL/v2/models/$MODEL/config",
+        ({"resnet.instances": 2, "resnet.max_batch_size": 8}, {}),
+        "Settings of each model of a server that holds several: the model, a dot, the setting.",
+        "One model of a server can change while the others and the server stay the same.",
+    ),
+    (
         "packages",
         k.mapping(k.version),
         "low",

@@ -28,14 +28,28 @@ class EngineFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(files: Iterable[EngineFile]) -> PlatformReading:
-    """One workload for each file."""
-    return PlatformReading(workloads=tuple(_workload(file) for file in files))
+    """One workload for each file. What lies in a numbered folder beside it, a version of its model, is part of it."""
+    heads: dict[tuple[str, str], dict[str, Content]] = {}  # engine and folder → the files of the last one there
+    workloads: list[tuple[str, EngineFile, dict[str, Content]]] = []
+    for path, file in sorted(((_path(file), file) for file in files), key=lambda one: one[0].count("/")):
+        content = Content(file.text, Location(file.source, line=file.line, column=1))
+        folder, version = os.path.split(os.path.dirname(path))
+        model = heads.get((file.engine, folder)) if version.isdecimal() else None
+        if model is not None:
+            model[path] = content
+            continue
+        heads[file.engine, os.path.dirname(path)] = own = {path: content}
+        workloads.append((path, file, own))
+    return PlatformReading(workloads=tuple(_workload(*one) for one in workloads))
 
 
-def _workload(file: EngineFile) -> Workload:
+def _path(file: EngineFile) -> str:
+    return os.path.normpath("/" + file.source.rpartition(":")[2].lstrip("/"))
+
+
+def _workload(path: str, file: EngineFile, files: dict[str, Content]) -> Workload:
     place = Location(file.source, line=file.line, column=1)
-    path = os.path.normpath("/" + file.source.rpartition(":")[2].lstrip("/"))
-    launch = Launch(argv=(), location=place, files={path: Content(file.text, place)})
+    launch = Launch(argv=(), location=place, files=files)
     name = _name(path)
     return Workload(
         namespace="files",
