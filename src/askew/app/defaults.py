@@ -112,8 +112,12 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
     changes.extend(_requests(before, after, exposed))
-    changes.extend(_packages(before, after, exposed))
+    packages = list(_packages(before, after, exposed))
+    pinned = {f"{_PACKAGES}[{one.name}]" for one in packages}
+    changes = [one for one in changes if one.name not in pinned]
+    changes.extend(packages)
     changes.extend(_metrics(before, after, exposed))
+    changes.extend(_within(before, after, exposed, told | settled))
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
     return Defaults(engine=name, old=first, new=last, changes=tuple(sorted(changes, key=worst_first)))
@@ -501,6 +505,23 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
             + (f": see `askew defaults {name} OLD NEW`" if name in registry.engine_names() else ""),
             sources=_at(after, now),
         )
+
+
+def _within(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
+    """What goes with the other release of an engine that is built in. Its defaults are effective facts already."""
+    for name in sorted(before.packages.keys() & after.packages.keys() & set(registry.engine_names())):
+        old, new = (versions.load(name, str(one.packages[name].value)) for one in (before, after))
+        if old is None or new is None or old.version == new.version:
+            continue
+        found = (
+            *_arguments(old, new, exposed, told),
+            *_variables(old, new, exposed, told),
+            *_metrics(old, new, exposed),
+        )
+        for change in found:
+            if change.kind in ("removed", "renamed", "metric") or (change.kind == "env" and change.severity != "info"):
+                condition = ", ".join([f"in the {name} that is built in", *filter(None, [change.condition])])
+                yield msgspec.structs.replace(change, condition=condition)
 
 
 def _core(release: Release) -> str:
