@@ -20,7 +20,10 @@ from tools.engines.reader import Content, Reader, Repository, Things
 
 SDK = "python/kserve/kserve"
 FACE = "python/huggingfaceserver/huggingfaceserver"
-SERVERS = ("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver")
+SERVERS = (
+    *("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver", "predictiveserver"),
+    "autogluonserver",
+)
 DOCKERFILE = "python/huggingface_server.Dockerfile"
 
 # What an answer depends on, of each server's lock file. The servers run in images of their own.
@@ -31,9 +34,11 @@ _LOCKED: Mapping[str, tuple[str, ...]] = {
     "lgbserver": ("lightgbm",),
     "pmmlserver": ("pypmml", "jpmml-evaluator"),
     "paddleserver": ("paddlepaddle",),
+    "autogluonserver": ("autogluon-tabular", "autogluon-timeseries"),
 }
 _ENTRY = re.compile(r'^name = "([^"]+)"\nversion = "([^"]+)"', re.MULTILINE)
 _ARG = re.compile(r"^ARG (VLLM|CUDA)_VERSION=(\d[\w.]*)\s*$", re.MULTILINE)
+_OF_ANY_PROGRAM = ("HOME", "TMPDIR", "MPLCONFIGDIR")
 # Functions that choose the back end and the dtype.
 _RULES = ("is_vllm_backend_enabled", "load_model", "infer_vllm_supported_from_model_architecture", "start_engine")
 
@@ -125,7 +130,7 @@ def _variables(folder: pathlib.Path) -> Things:
                     words.append(known.get(one.id) if isinstance(one, ast.Name) else ast.literal_eval(one))
                 except ValueError:
                     words.append(None)
-            if words and isinstance(words[0], str) and words[0] not in found:
+            if words and isinstance(words[0], str) and words[0] not in (*found, *_OF_ANY_PROGRAM):
                 state: dict[str, object] = {"at": f"{path}:{node.lineno}"}
                 if len(words) > 1 and words[1] is not None:
                     state["value"] = words[1]

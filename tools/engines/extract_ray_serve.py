@@ -237,9 +237,10 @@ def _metrics(modules: Mapping[str, ast.Module]) -> Things:
             first = next((one.value for one in node.keywords if one.arg == "name"), node.args[0] if node.args else None)
             for name in _names(first):
                 if name.startswith(("serve_", "ray_serve", "rayllm", "ray_llm")):
-                    found.setdefault(
-                        name if name.startswith("ray_") else f"ray_{name}", {"at": f"{path}:{node.lineno}"}
-                    )
+                    state: dict[str, object] = {"at": f"{path}:{node.lineno}"}
+                    if name.startswith("rayllm_"):  # 2.47 renamed them
+                        state["heir"] = "ray_serve_llm_" + name.removeprefix("rayllm_")
+                    found.setdefault(name if name.startswith("ray_") else f"ray_{name}", state)
     return found
 
 

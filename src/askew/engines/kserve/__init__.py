@@ -2,13 +2,16 @@
 
 from askew.engines.interface import Recognition
 
-_SERVER = r"(?:huggingface|sklearn|xgb|lgb|pmml|paddle)server"
+_SERVER = r"(?:huggingface|sklearn|xgb|lgb|pmml|paddle|predictive|autogluon)server"
 
 RECOGNITION = Recognition(
     name="kserve",
     title="KServe",
     module="askew.engines.kserve.engine",
-    hints=("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver"),
+    hints=(
+        *("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver"),
+        *("predictiveserver", "autogluonserver"),
+    ),
     programs=(rf"(?:\S*/)?python[\d.]*(?: -[A-Za-z]+)* -m {_SERVER}(?= |$)",),
     images=(rf"(?:^|/)(?:kserve-)?{_SERVER}(?=$|[:@])",),
     starts=("python3 -m huggingfaceserver", "python -m sklearnserver"),

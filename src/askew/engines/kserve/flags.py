@@ -78,6 +78,9 @@ SDK: tuple[Flag, ...] = (
 
 _DIRECTORY = Flag(names=("--model_dir",), spreads=directory)
 _THREADS = Flag(names=("--nthread",), fact="runtime.threads")
+_FRAMEWORK = Flag(
+    names=("--framework",), fact=OTHER, key="--framework", since="0.17.0", choices=("sklearn", "xgboost", "lightgbm")
+)
 
 
 def _switch(name: str, since: str, until: str = "") -> Flag:
@@ -121,6 +124,8 @@ OF_SERVER: dict[str, tuple[Flag, ...]] = {
     "lgbserver": (_DIRECTORY, _THREADS),
     "pmmlserver": (_DIRECTORY,),
     "paddleserver": (_DIRECTORY,),
+    "predictiveserver": (_DIRECTORY, _THREADS, _FRAMEWORK),
+    "autogluonserver": (_DIRECTORY,),
 }
 # What a release pins that answers of a server depend on.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -130,6 +135,8 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "lgbserver": ("lightgbm",),
     "pmmlserver": ("pypmml", "jpmml-evaluator"),
     "paddleserver": ("paddlepaddle",),
+    "predictiveserver": (),
+    "autogluonserver": ("autogluon-tabular", "autogluon-timeseries"),
 }
 
 VARIABLES: tuple[Flag, ...] = (
