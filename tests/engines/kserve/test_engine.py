@@ -75,6 +75,7 @@ def test_it_conforms() -> None:
         ("--dtype=bfloat16 --backend=huggingface", "runtime.dtype", "bfloat16"),
         ("--gpu-memory-utilization=0.8", "runtime.gpu_memory_utilization", 0.8),
         ("--enable-prefix-caching", "runtime.prefix_caching", True),
+        ("-pp 2 --max-num-s 16", "runtime.max_num_seqs", 16),
         ("", "serving.port", 8080),
         ("--http_port=9090", "serving.port", 9090),
         ("--port=9090", "serving.port", 8080),
@@ -171,6 +172,25 @@ def test_what_the_server_does_not_know_it_ignores() -> None:
         "ignored-argument",
         "--nthread",
     )
+
+
+def test_what_does_not_reach_vllm() -> None:
+    assert problems("--backend=vllm --revision=abc") == [("ignored-argument", "--revision", "--model_revision")]
+    assert facts("--backend=vllm --model_id=a/b --revision=abc")["model.revision"].state == "unknown"
+    assert facts("--backend=vllm --model_id=a/b --model=c/d")["model.source"].value == "hf://a/b"
+    old = "kserve/huggingfaceserver:v0.13.1"
+    assert problems("--backend=vllm --max_length=512", old) == [("ignored-argument", "--max_length", "--max-model-len")]
+    assert facts("--backend=vllm --max_length=512", old)["runtime.max_model_len"].value != 512
+
+
+def test_names_under_which_a_model_is_served() -> None:
+    words = "--backend=vllm --model_name=a --served-model-name b c"
+    assert facts(words)["model.served_names"].value == ["b", "c"]
+    assert facts(words, "kserve/huggingfaceserver:v0.14.1")["model.served_names"].value == ["a"]
+
+
+def test_the_beginning_of_several_names_is_refused() -> None:
+    assert [one[:2] for one in problems("--backend=huggingface --model=x")] == [("unknown-argument", "--model")]
 
 
 def test_values_that_are_refused_are_told() -> None:

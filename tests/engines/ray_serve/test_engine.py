@@ -111,6 +111,24 @@ def test_options_without_a_fact_are_told_by_their_path() -> None:
     assert ENGINE.read(launch_of(strange)).unmapped == ("Mango.user_settings",)
 
 
+def test_words_of_the_command() -> None:
+    words = "serve run app:graph size=7b --route-prefix /x --address auto --strange 1"
+    reading = ENGINE.read(Launch(argv=tuple(Token(word, AT) for word in words.split()), location=AT))
+    entries = resolve(reading.observations, reading.rules)["runtime.arguments.unmapped"].entries
+    assert {key: one.value for key, one in entries.items()} == {
+        "application": "app:graph", "size": "7b", "--route-prefix": "/x", "--strange": "1",
+    }  # fmt: skip
+    assert reading.unmapped == ("--strange",)
+    assert "application" not in facts(ONE)["runtime.arguments.unmapped"].entries  # the file is what counts
+
+
+def test_variables_of_what_runs_beneath_are_kept() -> None:
+    env = {"VLLM_USE_V1": Variable("VLLM_USE_V1", "0", AT)}
+    argv = tuple(Token(word, AT) for word in ("ray", "start", "--block"))
+    reading = ENGINE.read(Launch(argv=argv, location=AT, env=env))
+    assert resolve(reading.observations, reading.rules)["runtime.env"].entries["VLLM_USE_V1"].value == "0"
+
+
 def test_several_deployments_keep_their_own() -> None:
     text = ONE + "  - {name: Pear, num_replicas: 4, max_ongoing_requests: 9}\n"
     found = facts(text)
@@ -175,6 +193,13 @@ def test_a_model_is_read_as_vllm_at_the_release_that_ray_pins() -> None:
     assert found["serving.port"].value == 8000
     assert found["runtime.arguments.unmapped"].entries["--distributed-executor-backend"].value == "ray"
     assert found["runtime.arguments.unmapped"].entries["--enable-log-requests"].value == "false"
+
+
+def test_the_accelerator_of_a_model() -> None:
+    found = facts(MODEL + "      accelerator_type: H100\n", "rayproject/ray-llm:2.58.0")
+    models = found["hardware.gpu.model"].value
+    assert isinstance(models, list) and models and all(str(one).startswith("h100") for one in models)
+    assert facts(MODEL + "      accelerator_type: Z9000\n")["hardware.gpu.model"].state == "unknown"
 
 
 def test_the_least_vllm_is_not_taken_for_the_vllm_that_runs() -> None:

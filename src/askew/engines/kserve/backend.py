@@ -24,7 +24,7 @@ from askew.resolve.images import read_image
 from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.rule import Rule
 
-__all__ = ("HANDED", "OTHER", "Backend", "choose", "flag_for", "inside", "table_of", "transformers")
+__all__ = ("HANDED", "OTHER", "Backend", "choose", "flag_for", "inside", "table_of", "transformers", "unheeded")
 
 # Arguments of huggingfaceserver that it writes into those of vLLM, with the name that they have there.
 HANDED: Mapping[str, str] = {
@@ -96,6 +96,21 @@ def _value(words: Sequence[Token], name: str) -> str:
     return found.strip().lower()
 
 
+def unheeded(version: str | None) -> dict[str, str]:
+    """Arguments that huggingfaceserver takes and vLLM does not get, with what says the same.
+
+    ``load_model`` writes the model over vLLM's own, and since 0.13 its revision. ``--max_length`` is another name of
+    ``--max_model_len`` since 0.14.
+    """
+    key = versions.release_key(version) if version else ()
+    found = {"--model": "--model_id", "--revision": "--model_revision"}
+    if key and key < versions.release_key("0.14.0"):
+        found["--max_length"] = "--max-model-len"
+    if key and key < versions.release_key("0.13.0"):
+        found = {"--model": "--model_id", "--max_length": "--max-model-len"}
+    return found
+
+
 @functools.lru_cache(maxsize=16)
 def table_of(version: str | None) -> Table:
     """vLLM's arguments in a release of vLLM, under the manners of plain argparse."""
@@ -110,7 +125,7 @@ def inside(
     from askew.engines.vllm.engine import ENGINE
 
     image = Token(f"vllm/vllm-openai:v{chosen.vllm}", launch.location) if chosen.vllm else None
-    argv = tuple(word for given in _ordered(handed) for word in _words(given))
+    argv = tuple(word for given in _ordered(handed, version) for word in _words(given))
     if not any(given.flag.names[0] in ("--model_id", "--model_dir") for given in handed.given):
         argv = (Token("--model", launch.location), Token("/mnt/models", launch.location), *argv)
     hidden = next((word for word in words if word.unknown and not word.text.startswith("-")), None)
@@ -121,8 +136,14 @@ def inside(
     found = [one for one in reading.observations if not one.fact.startswith(_NOT_SERVED)]
     if chosen.confidence != "certain":
         found = [_doubted(one, chosen) for one in found]
-    served = [one for one in found if one.fact == "model.served_names" and one.origin != "explicit"]
-    found = [one for one in found if one not in served and not (one.fact == OTHER and one.key in _OF_ITS_SERVER)]
+    # Before 0.15 the model is served under --model_name alone.
+    late = version is None or versions.release_key(version) >= versions.release_key("0.15.0")
+    found = [
+        one
+        for one in found
+        if not (one.fact == "model.served_names" and (one.origin != "explicit" or not late))
+        and not (one.fact == OTHER and one.origin == "engine-default" and one.key in _OF_ITS_SERVER)
+    ]
     ruled = [one for one in reading.rules if not one.fact.startswith(_NOT_SERVED) and one.fact != "model.served_names"]
     if chosen.confidence != "certain":
         ruled = [
@@ -135,17 +156,21 @@ def inside(
     return msgspec.structs.replace(reading, observations=tuple(found)), tuple(ruled)
 
 
-def _ordered(handed: Parsed) -> list[Given]:
-    """As vLLM gets them: a model on the Hub wins over a directory."""
-    on_hub = any(given.flag.names[0] == "--model_id" for given in handed.given)
-    return [given for given in handed.given if not (on_hub and given.flag.names[0] == "--model_dir")]
+def _ordered(handed: Parsed, version: str | None) -> list[Given]:
+    """As vLLM gets them: a model on the Hub wins over a directory, but in 0.12."""
+    first, second = "--model_id", "--model_dir"
+    if version is not None and versions.release_key(version) < versions.release_key("0.13.0"):
+        first, second = second, first
+    wins = any(given.flag.names[0] == first for given in handed.given)
+    return [given for given in handed.given if not (wins and given.flag.names[0] == second)]
 
 
 def _words(given: Given) -> tuple[Token, ...]:
     name = HANDED.get(given.flag.names[0], "")
     if name:
         return (msgspec.structs.replace(given.name, text=name), *given.values)
-    if "=" in given.name.text or (given.values and given.values[0].location == given.name.location):
+    text = given.name.text
+    if "=" in text or (text[:2] != "--" and text != given.spelled):  # -tp2
         return (given.name,)
     return (given.name, *given.values)
 

@@ -54,14 +54,16 @@ class KServe:
         chosen = backend.choose(server, words, launch, version)
         known = _table(server, version, chosen.vllm if chosen.name == "vllm" else None, chosen.name)
         parsed = parse(words, known)
-        mine, inner = _apart(parsed, server, chosen)
+        mine, inner, lost = _apart(parsed, server, chosen, version)
         noted = read_arguments(mine, engine=TITLE, deferred={"--dtype": ("auto",)})
         said = read_variables(flags.VARIABLES, launch, version, known, _word)
         observations = [*identified, *_noted(noted, server), *said.observations]
-        problems = [*_kept(noted.problems), *said.problems, *_ignored(parsed, known, chosen)]
+        problems = [*_kept(noted.problems), *said.problems, *_ignored(parsed, known, chosen), *lost]
         rules: list[Rule] = []
         if chosen.name == "vllm":
             below, more = backend.inside(launch, words, inner, chosen, version)
+            if any(one.fact == "model.served_names" for one in below.observations):
+                observations = [one for one in observations if one.fact != "model.served_names"]
             observations.extend(below.observations)
             rules.extend(more)
             problems.extend(_kept(below.problems))
@@ -146,14 +148,31 @@ def _table(server: str, version: str | None, vllm: str | None, name: str) -> Tab
     return msgspec.structs.replace(own, names={**below.names, **own.names}, older={**below.older, **own.older})
 
 
-def _apart(parsed: Parsed, server: str, chosen: Backend) -> tuple[Parsed, Parsed]:
-    """What the server acts on itself, and what it hands to vLLM."""
+def _apart(
+    parsed: Parsed, server: str, chosen: Backend, version: str | None
+) -> tuple[Parsed, Parsed, tuple[Problem, ...]]:
+    """What the server acts on itself, what it hands to vLLM, and what neither heeds."""
     if chosen.name != "vllm":
-        return parsed, Parsed()
+        return parsed, Parsed(), ()
     own = {id(flag) for flag in flags_of(server, chosen.name)}
-    mine = tuple(one for one in parsed.given if id(one.flag) in own and one.flag.names[0] not in backend.HANDED)
-    rest = tuple(one for one in parsed.given if id(one.flag) not in own or one.flag.names[0] in backend.HANDED)
-    return msgspec.structs.replace(parsed, given=mine), msgspec.structs.replace(parsed, given=rest, unmapped=())
+    instead = backend.unheeded(version)
+    heeded = [one for one in parsed.given if one.flag.names[0] not in instead]
+    lost = tuple(
+        Problem(
+            kind="ignored-argument",
+            message=f"huggingfaceserver does not hand {one.spelled} to vLLM",
+            locations=places(one.name, *one.values),
+            argument=one.spelled,
+            suggestion=instead[one.flag.names[0]],
+            fact=one.flag.fact,
+        )
+        for one in parsed.given
+        if one.flag.names[0] in instead and chosen.confidence == "certain"
+    )
+    mine = tuple(one for one in heeded if id(one.flag) in own and one.flag.names[0] not in backend.HANDED)
+    rest = tuple(one for one in heeded if id(one.flag) not in own or one.flag.names[0] in backend.HANDED)
+    replace = msgspec.structs.replace
+    return replace(parsed, given=mine), replace(parsed, given=rest, unmapped=()), lost
 
 
 def _noted(noted: Noted, server: str) -> tuple[Observation, ...]:
@@ -172,14 +191,20 @@ def _noted(noted: Noted, server: str) -> tuple[Observation, ...]:
 
 
 def _kept(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Problems of values. An argument that the server does not know it ignores, and that is told by ``_ignored``."""
-    return tuple(one for one in problems if one.kind not in ("unknown-argument", "removed-argument"))
+    """What the server refuses. An argument that it does not know it ignores, and that is told by ``_ignored``; the
+    beginning of several names it does refuse."""
+    return tuple(
+        one
+        for one in problems
+        if one.kind not in ("unknown-argument", "removed-argument") or "it could be" in one.message
+    )
 
 
 def _ignored(parsed: Parsed, known: Table, chosen: Backend) -> list[Problem]:
     found = []
     for one in parsed.unmapped:
-        if one.reason or (chosen.name != "vllm" and chosen.confidence != "certain"):
+        ambiguous = any(one.name == told.argument and "it could be" in told.message for told in parsed.problems)
+        if one.reason or ambiguous or (chosen.name != "vllm" and chosen.confidence != "certain"):
             continue
         name = one.name
         dashes = "--" + name.removeprefix("--").replace("_", "-")

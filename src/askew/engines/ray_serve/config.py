@@ -322,8 +322,25 @@ class _Reader:
             else:
                 self.other(child, f"{name}.{key}")
         for key, child in node.items():
-            if key not in ("model_loading_config", "engine_kwargs", "deployment_config"):
+            if key == "accelerator_type" and child.text() and len(self.models) == 1:
+                self.accelerator(child)
+            elif key not in ("model_loading_config", "engine_kwargs", "deployment_config"):
                 self.other(child, f"{name}.{key}")
+
+    def accelerator(self, node: Node) -> None:
+        """The GPU that Ray places a model on: every name that its catalogue has, in the vocabulary's ids."""
+        from askew.knowledge.gpus import parse_gpu_label
+
+        text = node.text() or ""
+        try:
+            value: Value | Unknown = [*sorted(parse_gpu_label(text).ids)]
+        except ValueError as error:
+            value = Unknown(str(error), text=text)
+        self.found.append(
+            Observation(
+                fact="hardware.gpu.model", value=value, origin="config-file", locations=(self.place(node),), raw=text
+            )
+        )
 
     def deployment(self, node: Node, *, single: bool) -> None:
         name = node["name"].text() or "deployment"

@@ -12,8 +12,8 @@ import re
 from askew.engines import versions
 from askew.engines.composed import own_variables
 from askew.engines.interface import Reading
-from askew.engines.observe import environment, identity
-from askew.engines.ray_serve import config, models
+from askew.engines.observe import RELEVANT_PREFIXES, environment, identity
+from askew.engines.ray_serve import commands, config, models
 from askew.evidence.launch import Content, Launch, Token
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
@@ -61,7 +61,11 @@ class RayServe:
             mapped, unmapped = below.mapped, below.unmapped
             observations.extend(models.defaults(release))
         else:
-            observations.extend(environment(launch, prefixes=("RAY_SERVE_", "RAYLLM_", "RAY_")))
+            observations.extend(environment(launch, prefixes=(*RELEVANT_PREFIXES, *_OWN)))
+            said = commands.read(launch)
+            observations.extend(said.observations)
+            problems.extend(said.problems)
+            mapped, unmapped = said.mapped, said.unmapped
         observations.extend(filed.observations)
         observations.extend(_defaults(release, exact=near is None or near[1], filed=filed, model=words is not None))
         known = release.variables if release is not None else _every_variable()
