@@ -12,6 +12,8 @@ from askew.engines.versions import release_key
 from tools.engines.published import LARGEST, UnpublishedError
 from tools.engines.reader import Beside, Repository
 
+_LOCK = 8_000_000  # bytes of a lock file: what a release pins, with the hashes of every file of every package
+
 
 def clone(source: Repository | Beside, cache: pathlib.Path, *, offline: bool) -> pathlib.Path:
     """The clone of a repository in the cache, ``owner+name``, made or brought up to date unless ``offline``.
@@ -56,7 +58,7 @@ def unpack(source: Repository | Beside, folder: pathlib.Path, tag: str, cache: p
                 content = subprocess.run(
                     ["git", "-C", str(folder), "show", f"{tag}:{name}"], capture_output=True, check=False
                 )
-                if content.returncode == 0 and len(content.stdout) <= LARGEST:
+                if content.returncode == 0 and len(content.stdout) <= (_LOCK if name.endswith(".lock") else LARGEST):
                     path = text / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content.stdout)

@@ -105,10 +105,16 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     cited = {source for one in changes for source in one.sources}
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
+    # An engine that is built in is told by its own name, which `askew defaults` takes; any other package, and a request,
+    # is told by the effective fact where there is one.
+    changes = [
+        one for one in changes if one.name not in {f"{_PACKAGES}[{engine}]" for engine in registry.engine_names()}
+    ]
+    told -= {f"{_PACKAGES}[{engine}]" for engine in registry.engine_names()}
     more = (*_requests(before, after, exposed), *_packages(before, after, exposed))
-    # An effective fact tells it where it has the same name, or is the entry of the package.
     changes.extend(one for one in more if told.isdisjoint((one.name, f"{_PACKAGES}[{one.name}]")))
     changes.extend(_metrics(before, after, exposed))
+    changes.extend(_within(before, after, exposed, told | settled))
     changes = [_weighed(one, name) for one in changes]
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
@@ -507,6 +513,23 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
             + (f": see `askew defaults {name} OLD NEW`" if name in registry.engine_names() else ""),
             sources=_at(after, now),
         )
+
+
+def _within(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
+    """What goes with the other release of an engine that is built in. Its defaults are effective facts already."""
+    for name in sorted(before.packages.keys() & after.packages.keys() & set(registry.engine_names())):
+        old, new = (versions.load(name, str(one.packages[name].value)) for one in (before, after))
+        if old is None or new is None or old.version == new.version:
+            continue
+        found = (
+            *_arguments(old, new, exposed, told),
+            *_variables(old, new, exposed, told),
+            *_metrics(old, new, exposed),
+        )
+        for change in found:
+            if change.kind in ("removed", "renamed", "metric") or (change.kind == "env" and change.severity != "info"):
+                condition = ", ".join([f"in the {name} that is built in", *filter(None, [change.condition])])
+                yield msgspec.structs.replace(change, condition=condition)
 
 
 def _core(release: Release) -> str:

@@ -88,7 +88,8 @@ def refused(subject: Subject) -> str:
 
 
 def _title(subject: Subject) -> str:
-    return {"vllm": "vLLM", "sglang": "SGLang", "tgi": "TGI"}.get(engine(subject), engine(subject) or "The engine")
+    titles = {"vllm": "vLLM", "sglang": "SGLang", "tgi": "TGI", "kserve": "KServe's server", "ray-serve": "Ray Serve"}
+    return titles.get(engine(subject), engine(subject) or "The engine")
 
 
 def _remedy(subject: Subject, problem: Problem, name: str) -> Remedy:

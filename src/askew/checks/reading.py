@@ -78,6 +78,13 @@ def engine(subject: Subject) -> str:
     return subject.snapshot.engine.name if subject.snapshot.engine is not None else ""
 
 
+def language(subject: Subject) -> bool:
+    """Whether the engine serves a language model: by its name, or, for one that serves others too, by its context."""
+    name = engine(subject)
+    context = "runtime.max_model_len" in subject.snapshot.facts
+    return name in ("vllm", "sglang", "tgi") or (name in ("kserve", "ray-serve") and context)
+
+
 _POOLING = frozenset(("pooling", "embed", "embedding", "score", "reward", "classify"))
 
 

@@ -11,19 +11,9 @@ from askew.engines.interface import Reading
 from askew.engines.observe import environment
 from askew.evidence.document import Node
 from askew.evidence.launch import Content, Launch
-from askew.facts.types import Value
 from askew.resolve.observation import Observation, Unknown
 
 _FACT = "runtime.arguments.unmapped"
-# What KServe's Hugging Face server calls settings that hold whichever backend it takes; it chooses that by the model,
-# so the arguments of vLLM among the others say nothing certain. Source: kserve/kserve,
-# python/huggingfaceserver/huggingfaceserver/__main__.py.
-_HUGGING_FACE = {
-    "--model_name": "model.served_names",
-    "--max_length": "runtime.max_model_len",
-    "--max_model_len": "runtime.max_model_len",
-    "--max-model-len": "runtime.max_model_len",
-}
 
 
 def read(launch: Launch) -> Reading:
@@ -41,7 +31,6 @@ def read(launch: Launch) -> Reading:
                 groups[-1][1].append(index)
         else:
             groups[-1][1].append(index)
-    known = _HUGGING_FACE if _is_hugging_face(launch) else {}
     served = web_servers.read(launch)
     observations: list[Observation] = []
     for order, (name, indexes) in enumerate(groups):
@@ -57,19 +46,6 @@ def read(launch: Launch) -> Reading:
             continue
         unknown = next((token.unknown for token in tokens if token.unknown), None)
         text = _plain(" ".join(words))
-        if name in known:
-            observations.append(
-                Observation(
-                    fact=known[name],
-                    value=Unknown(unknown, text=text) if unknown else _value(known[name], text),
-                    origin="explicit",
-                    confidence="likely",
-                    locations=(tokens[0].location,),
-                    order=order,
-                    raw=text,
-                )
-            )
-            continue
         observations.append(
             Observation(
                 fact=_FACT,
@@ -85,7 +61,7 @@ def read(launch: Launch) -> Reading:
         observations.append(Observation(fact=_FACT, value={}, origin="explicit", locations=(launch.location,)))
     observations.extend(environment(launch))
     observations.extend(served.observations)
-    names = tuple(name for name, _ in groups[1:] if name not in known and name not in served.taken)
+    names = tuple(name for name, _ in groups[1:] if name not in served.taken)
     return Reading(observations=tuple(observations), unmapped=names)
 
 
@@ -129,21 +105,6 @@ def _leaves(node: Node, depth: int = 0) -> Iterator[Node]:
             yield from _leaves(child, depth + 1)
     elif node.exists:
         yield node
-
-
-def _is_hugging_face(launch: Launch) -> bool:
-    image = launch.image.text if launch.image is not None else ""
-    program = any(token.text == "huggingfaceserver" for token in launch.argv[:4])
-    return program or (launch.implicit_entrypoint and "/huggingfaceserver" in image)
-
-
-def _value(fact: str, text: str) -> Value | Unknown:
-    from askew.facts.catalogue import fact as fact_of
-
-    try:
-        return fact_of(fact).type.parse([text] if fact == "model.served_names" else text)
-    except ValueError as error:
-        return Unknown(str(error), text=text)
 
 
 def _plain(text: str) -> str:

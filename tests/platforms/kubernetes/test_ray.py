@@ -69,9 +69,9 @@ def argv(workload):
 
 def test_engine_kwargs_are_the_launch_they_amount_to():
     read = one(LLM)
-    assert (read.id, read.engine) == ("default/RayService/r1", "vllm")
+    assert (read.id, read.engine) == ("default/RayService/r1", "ray-serve")
     assert [token.text for token in argv(read)] == [
-        *("vllm", "serve", "deepseek-ai/DeepSeek-R1", "--served-model-name", "r1"),
+        *("python", "-m", "ray.serve.llm", "--model", "deepseek-ai/DeepSeek-R1", "--served-model-name", "r1"),
         *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2", "--dtype", "auto"),
         *("--max-model-len", "16384", "--enable-prefix-caching", "--no-enable-chunked-prefill"),
         *("--hf-overrides", '{"rope_scaling":{"factor":2}}'),
@@ -145,7 +145,8 @@ spec:
 
 def test_an_application_in_python_is_read_as_far_as_it_is_written():
     read = one(CODE)
-    assert read.engine == ""
+    assert read.engine == "ray-serve"
+    assert "import_path: serve_chat:model" in read.containers[0].launch.files["/serveConfigV2"].text
     assert [token.text for token in argv(read)] == ["ray", "start", "--block"]
     assert read.containers[0].processes[0].env["MAX_MODEL_LEN"].value == "16384"
     assert observation(read, "runtime.image.tag").confidence == "possible"

@@ -42,13 +42,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, generates, places
+from askew.checks.reading import generates, language, places
 from askew.findings.finding import Remedy
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding when a hop is known to buffer."""
-    if engine(subject) not in ("vllm", "sglang", "tgi") or not generates(subject):
+    if not language(subject) or not generates(subject):
         return
     buffering = subject.known("serving.buffering")
     if buffering is None or buffering.value is not True:

@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, places
+from askew.checks.reading import language, places
 from askew.checks.rules.unpinned_model_revision import pinning, unpinned
 from askew.findings.finding import Remedy
 
@@ -49,7 +49,7 @@ from askew.findings.finding import Remedy
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding when remote code is on and neither the model nor its code is pinned."""
     remote = subject.known("model.trust_remote_code")
-    if engine(subject) not in ("vllm", "sglang", "tgi") or remote is None or remote.value is not True:
+    if not language(subject) or remote is None or remote.value is not True:
         return
     code = subject.snapshot.facts.get("model.code_revision")
     if code is not None and code.state in ("known", "redacted"):

@@ -48,7 +48,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Needs, Outcome, Subject, found
-from askew.checks.reading import engine, generates, number, places, whole, written
+from askew.checks.reading import generates, language, number, places, whole, written
 from askew.facts.types import Severity
 from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
@@ -67,7 +67,7 @@ _LIMITS = {
 
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding per kind of limit that the longest answer exceeds."""
-    if engine(subject) not in ("vllm", "sglang", "tgi") or not generates(subject):
+    if not language(subject) or not generates(subject):
         return
     limits = {fact: number(subject, fact) for fact in _LIMITS}
     if _streams(subject):

@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
-from askew.checks.reading import engine, places, variable
+from askew.checks.reading import engine, language, places, variable
 from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved
 
@@ -73,13 +73,16 @@ def pinning(subject: Subject, source: Resolved) -> tuple[str, str]:
     """How the commit of a hub's model is pinned here, in words and as the text to write."""
     model = subject.known("model.id")
     if model is not None and model.value == str(source.value).partition("://")[2]:
-        return "with --revision", "--revision COMMIT"
+        if engine(subject) == "ray-serve":
+            return "with engine_kwargs.revision", "revision: COMMIT"
+        name = "--model_revision" if engine(subject) == "kserve" else "--revision"
+        return f"with {name}", f"{name} COMMIT"
     return "behind the model's address (KServe: hf://…:COMMIT)", f"{source.value}:COMMIT"
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for the model of a recognised engine."""
-    if engine(subject) not in ("vllm", "sglang", "tgi"):
+    if not language(subject):
         return
     source = unpinned(subject)
     remote = subject.known("model.trust_remote_code")

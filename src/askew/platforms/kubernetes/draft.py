@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from askew.evidence.document import Node
-from askew.evidence.launch import Token, Variable
+from askew.evidence.launch import Content, Token, Variable
 from askew.evidence.location import Location
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.resolve.observation import Confidence, Observation
@@ -43,7 +43,8 @@ class Addition(msgspec.Struct, frozen=True, kw_only=True):
 
     ``args`` are appended after the container's own; ``env`` comes after the pod's variables, so it wins over them,
     except where ``env_first`` is true. ``container`` is a name; empty means the first container.
-    ``command`` replaces the argument vector (command and args) when it is not None.
+    ``command`` replaces the argument vector (command and args) when it is not None. ``files`` are what the controller
+    hands to the process beside its mounts, by path.
     """
 
     container: str = ""
@@ -53,6 +54,7 @@ class Addition(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[Token, ...] | None = None
     image: Token | None = None
     observations: tuple[Observation, ...] = ()
+    files: Mapping[str, Content] = {}
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from askew.platforms.kubernetes.accelerators import devices
 from askew.platforms.kubernetes.assemble import filled, mapping, overlaid, scalar, sequence
 from askew.platforms.kubernetes.draft import Addition, Draft, Layers, PodGroup, Reader, pick
 from askew.platforms.kubernetes.gotemplate import Datum, Lookup, NotKnown, fill
+from askew.platforms.kubernetes.kserve_runtimes import shipped
 from askew.platforms.kubernetes.objects import Object, Objects, may_share_namespace
 from askew.platforms.kubernetes.observe import observed, text_of
 from askew.platforms.kubernetes.pods import containers_by_name
@@ -91,7 +92,14 @@ def _component(one: Object, objects: Objects, node: Node, component: str) -> Dra
     if runtime.spec is not None and _CONTAINER in containers_by_name(layers):
         container = _CONTAINER
     groups, env = _worker_group(node["workerSpec"], runtime.spec)
+    additions = [Addition(container=container, env=env, env_first=True)] if env else []
     facts = list(_missing_runtime(runtime, model, own))
+    engine, server = ("", "")
+    if model is not None and runtime.spec is None and not text_of(model["image"]) and not model["command"].exists:
+        engine, server = _shipped(runtime, model)
+        if server:
+            additions.append(_assumed_server(model, runtime, server, container))
+            facts.extend(_unseen_name(runtime, model))
     if model is not None:
         facts.extend(_source(model["storageUri"] or model["storage"]["path"], layers, container))
     problems = [f"{one.label}: {runtime.unknown}"] if runtime.unknown else []
@@ -112,10 +120,10 @@ def _component(one: Object, objects: Objects, node: Node, component: str) -> Dra
         pod_annotations={**one.annotations, **node["annotations"].string_map()},
         replicas_default=None,
         groups=groups,
-        additions=(Addition(container=container, env=env, env_first=True),) if env else (),
+        additions=tuple(additions),
         observations=tuple(_serving(one, node)),
         container_observations={container: tuple(facts)},
-        engine="",
+        engine=engine,
         targets=(("apps", "Deployment", name), ("serving.knative.dev", "Service", name)),
         problems=tuple(problems),
     )
@@ -231,6 +239,27 @@ def _missing_runtime(runtime: _Runtime, model: Node | None, pod: Node) -> Iterat
         if not model[f"{probe}Probe"]:
             yield observed(f"orchestration.probe.{probe}", unknown, place)
     yield observed("orchestration.shm.bytes", unknown, place)
+
+
+def _shipped(runtime: _Runtime, model: Node) -> tuple[str, str]:
+    """The engine that a runtime which no source shows would start, if it is KServe's own."""
+    return shipped(runtime.name, _model_format(model)[0], text_of(model["protocolVersion"]))
+
+
+def _assumed_server(model: Node, runtime: _Runtime, server: str, container: str) -> Addition:
+    """The start of KServe's own server: its arguments, those of the runtime unseen, and the service's after them."""
+    place = model.location
+    words = [Token(word, place) for word in ("python", "-m", server)]
+    args = [Token(text_of(node), node.location) for node in model["args"].each()]
+    hidden = Token("arguments of the serving runtime", place, runtime.unknown)
+    return Addition(container=container, command=(*words, *args, hidden))
+
+
+def _unseen_name(runtime: _Runtime, model: Node) -> Iterator[Observation]:
+    """KServe's runtimes name the model after the service; another one may not."""
+    if any(text_of(node).startswith("--model_name") for node in model["args"].each()):
+        return
+    yield observed("model.served_names", Unknown(runtime.unknown, runtime.observe_with), model.location)
 
 
 def _source(uri: Node, layers: Layers, container: str) -> Iterator[Observation]:

@@ -193,7 +193,10 @@ def _launch(
     image = next((addition.image for addition in reversed(additions) if addition.image is not None), None)
     if image is None and isinstance(image_node.value, str) and image_node.value:
         image = Token(image_node.value, image_node.location)
-    mounted = files(layers, volumes, around)
+    mounted = {
+        **files(layers, volumes, around),
+        **{path: one for more in additions for path, one in more.files.items()},
+    }
     return Launch(
         argv=tuple(kubernetes_expand(token, env) for token in (*command, *args)),
         location=layers[-1].location,

@@ -17,14 +17,15 @@ import msgspec
 from askew.evidence import yaml
 from askew.evidence.document import Node
 from askew.evidence.errors import DocumentError
-from askew.evidence.launch import Token, Variable
+from askew.evidence.keywords import words as keyword_words
+from askew.evidence.launch import Content, Token, Variable
 from askew.evidence.location import Location
 from askew.evidence.redaction import is_redacted, is_secret_name
 from askew.facts.types import Value
 from askew.platforms.kubernetes.accelerators import devices
 from askew.platforms.kubernetes.draft import Addition, Draft, Layers, PodGroup, Reader, pick
 from askew.platforms.kubernetes.objects import Object, Objects
-from askew.platforms.kubernetes.observe import observed, scalar, text_of
+from askew.platforms.kubernetes.observe import observed, text_of
 from askew.platforms.kubernetes.pods import containers_by_name
 from askew.platforms.kubernetes.workloads import owned
 from askew.resolve.observation import Observation, Unknown
@@ -34,6 +35,8 @@ _SERVE = Location("https://docs.ray.io/en/latest/serve/api/doc/ray.serve.config.
 # ray-operator/controllers/ray/common/pod.go: SharedMemoryVolumeName, added to the containers that run Ray.
 _SHM = "KubeRay may mount memory at /dev/shm of Ray's containers"
 _LLM_IMPORT = "ray.serve.llm"
+_ENGINE = "ray-serve"
+_FILE = "/serveConfigV2"  # where that engine looks for the configuration of a RayService
 _MOST_PODS = 10_000
 _MOST_MODELS = 200
 
@@ -187,7 +190,7 @@ def ray_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
     problems: list[str] = []
     config = _nested(spec["serveConfigV2"], problems)
     if config is None:
-        return (msgspec.structs.replace(_draft(one, cluster), problems=tuple(problems)),)
+        return (_with_file(msgspec.structs.replace(_draft(one, cluster), problems=tuple(problems)), spec),)
     applications = [application for application in config["applications"].each() if application.is_mapping]
     hop = tuple(_timeout(config["http_options"]["request_timeout_s"], one))
     models = [model for application in applications for model in _models(application, problems)][:_MOST_MODELS]
@@ -197,7 +200,18 @@ def ray_service(one: Object, objects: Objects) -> tuple[Draft, ...]:
             _llm(one, cluster, msgspec.structs.replace(model, role="") if single else model, hop) for model in models
         ]
         return tuple(msgspec.structs.replace(draft, problems=tuple(problems)) for draft in _apart(drafts))
-    return (_application(one, cluster, applications, hop, problems),)
+    return (_with_file(_application(one, cluster, applications, hop, problems), spec),)
+
+
+def _with_file(draft: Draft, spec: Node) -> Draft:
+    """A draft whose engine finds the configuration of Ray Serve as a file."""
+    node = spec["serveConfigV2"]
+    text = node.text()
+    if not text:
+        return draft
+    name = next(iter(containers_by_name(draft.pod)), "")
+    file = Addition(container=name, files={_FILE: Content(text, node.location)})
+    return msgspec.structs.replace(draft, engine=_ENGINE, additions=(*draft.additions, file))
 
 
 def _apart(drafts: list[Draft]) -> list[Draft]:
@@ -229,6 +243,9 @@ def _nested(node: Node, problems: list[str]) -> Node | None:
 
 def _models(application: Node, problems: list[str]) -> Iterator[_Model]:
     args = application["args"]
+    # A model may name another engine, whose arguments are not vLLM's.
+    if any(text_of(node["llm_engine"]).lower() not in ("", "vllm") for node in args["llm_configs"].each()):
+        return
     if not args.is_mapping or not text_of(application["import_path"]).startswith((_LLM_IMPORT, "ray.llm")):
         return
     for field, role in (("llm_config", ""), ("prefill_config", "prefill"), ("decode_config", "decode")):
@@ -253,12 +270,12 @@ def _llm(one: Object, cluster: _Cluster, model: _Model, hop: tuple[Observation, 
     bucket = source["bucket_uri"]
     name = source if text_of(source) else model_id
     place = kwargs.key_location if kwargs.exists else config.location
-    words = [Token("vllm", place), Token("serve", place)]
+    words = [Token(word, place) for word in ("python", "-m", "ray.serve.llm")]
     if text_of(name):
-        words.append(Token(text_of(name), name.location))
+        words.extend((Token("--model", name.location), Token(text_of(name), name.location)))
     if text_of(model_id) and not kwargs["served_model_name"]:
         words.extend((Token("--served-model-name", model_id.key_location), Token(text_of(model_id), model_id.location)))
-    words.extend(_flags(kwargs))
+    words.extend(keyword_words(kwargs, leave=("model",)))
     env, runtime_problems = _variables(config["runtime_env"]["env_vars"])
     draft = _draft(one, cluster, Addition(command=tuple(words), env=env))
     facts = [_ranks(kwargs, config)]
@@ -270,37 +287,9 @@ def _llm(one: Object, cluster: _Cluster, model: _Model, hop: tuple[Observation, 
         role=model.role,
         observations=(*draft.observations, *hop, *_deployment(config["deployment_config"]), *_accelerator(config)),
         container_observations={"": tuple(facts)},
-        engine="vllm",
+        engine=_ENGINE,
         problems=(*draft.problems, *runtime_problems),
     )
-
-
-def _flags(kwargs: Node) -> Iterator[Token]:
-    """Arguments of vLLM's engine under their Python names, as the command line spells them."""
-    for key, node in kwargs.items():
-        name, value, at = key.replace("_", "-"), node.value, node.key_location
-        if value is None or key == "model":
-            continue
-        if value is True:
-            yield Token(f"--{name}", at)
-        elif value is False:
-            if not key.startswith("disable_"):
-                yield Token(f"--no-{name}", at)
-        elif isinstance(value, dict):
-            yield Token(f"--{name}", at)
-            yield Token(_json(node), node.location)
-        elif isinstance(value, list):
-            yield Token(f"--{name}", at)
-            for item in node.each():
-                text = item.text()
-                yield Token(_json(item) if text is None else text, item.location)
-        else:
-            yield Token(f"--{name}", at)
-            yield Token(text_of(node), node.location)
-
-
-def _json(node: Node) -> str:
-    return msgspec.json.encode(scalar(node.value)).decode()
 
 
 def _ranks(kwargs: Node, config: Node) -> Observation:
