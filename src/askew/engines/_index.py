@@ -7,9 +7,34 @@ from collections.abc import Mapping
 from askew.engines.interface import Entry
 
 ENGINES: Mapping[str, Entry] = {
+    "bentoml": Entry(
+        module="askew.engines.bentoml",
+        hints=("bentoml", "bento-server", "/home/bentoml/"),
+        files=("bentoml_configuration.yaml", "bentoml_configuration.yml", "bentofile.yaml", "bentofile.yml"),
+        shapes=(
+            ("api_server", "runners"),
+            ("version", "api_server"),
+            ("version", "runners"),
+        ),
+    ),
     "infinity": Entry(
         module="askew.engines.infinity",
         hints=("infinity",),
+    ),
+    "kserve": Entry(
+        module="askew.engines.kserve",
+        hints=("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver", "predictiveserver", "autogluonserver"),
+    ),
+    "litellm": Entry(
+        module="askew.engines.litellm",
+        hints=("litellm",),
+        shapes=(
+            ("model_list",),
+        ),
+    ),
+    "litserve": Entry(
+        module="askew.engines.litserve",
+        hints=("litserve", "lightning"),
     ),
     "llama.cpp": Entry(
         module="askew.engines.llama_cpp",
@@ -18,6 +43,10 @@ ENGINES: Mapping[str, Entry] = {
     "lmdeploy": Entry(
         module="askew.engines.lmdeploy",
         hints=("lmdeploy",),
+    ),
+    "mlflow": Entry(
+        module="askew.engines.mlflow",
+        hints=("mlflow",),
     ),
     "mlserver": Entry(
         module="askew.engines.mlserver",
@@ -42,6 +71,15 @@ ENGINES: Mapping[str, Entry] = {
         module="askew.engines.production_stack_router",
         hints=("vllm-router", "vllm_router", "lmstack-router", "production-stack/router"),
     ),
+    "ray-serve": Entry(
+        module="askew.engines.ray_serve",
+        hints=("serve run", "serve deploy", "ray.serve.llm"),
+        shapes=(
+            ("applications",),
+            ("import_path", "deployments"),
+            ("import_path", "runtime_env"),
+        ),
+    ),
     "sglang": Entry(
         module="askew.engines.sglang",
         hints=("sglang", "sgl-"),
@@ -60,6 +98,11 @@ ENGINES: Mapping[str, Entry] = {
             ("kv_cache_config", "enable_attention_dp"),
             ("kv_cache_config", "disable_overlap_scheduler"),
         ),
+    ),
+    "tf-serving": Entry(
+        module="askew.engines.tf_serving",
+        hints=("tensorflow_model_server", "tensorflow-serving", "tensorflow/serving", "tf_serving_entrypoint"),
+        files=("batching_parameters.txt", "batching_params.pbtxt"),
     ),
     "tgi": Entry(
         module="askew.engines.tgi",
@@ -81,6 +124,11 @@ ENGINES: Mapping[str, Entry] = {
             ("batchSize", "maxBatchDelay"),
             ("parallelType", "torchrun"),
         ),
+    ),
+    "triton": Entry(
+        module="askew.engines.triton",
+        hints=("tritonserver", "launch_triton_server"),
+        files=("config.pbtxt", "*/[0-9]/model.json"),
     ),
     "vllm": Entry(
         module="askew.engines.vllm",
