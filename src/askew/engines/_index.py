@@ -23,14 +23,21 @@ ENGINES: Mapping[str, Entry] = {
     ),
     "kserve": Entry(
         module="askew.engines.kserve",
-        hints=("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver", "predictiveserver", "autogluonserver"),
+        hints=(
+            "huggingfaceserver",
+            "sklearnserver",
+            "xgbserver",
+            "lgbserver",
+            "pmmlserver",
+            "paddleserver",
+            "predictiveserver",
+            "autogluonserver",
+        ),
     ),
     "litellm": Entry(
         module="askew.engines.litellm",
         hints=("litellm",),
-        shapes=(
-            ("model_list",),
-        ),
+        shapes=(("model_list",),),
     ),
     "litserve": Entry(
         module="askew.engines.litserve",
