@@ -3,7 +3,7 @@ which words an engine is found, so that finding one imports none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def render_engines() -> str:
         "    "
         + f'"{one.name}": Entry(\n        module="{module}",\n        hints={_words(one.hints)},\n'
         + (f"        files={_words(one.files)},\n" if one.files else "")
-        + (f"        shapes=({', '.join(map(_words, one.shapes))},),\n" if one.shapes else "")
+        + (f"        shapes=({_listed(map(_words, one.shapes))}),\n" if one.shapes else "")
         + "    ),"
         for module, one in sorted(_recognitions(), key=lambda pair: pair[1].name)
     ]
@@ -40,6 +40,12 @@ def render_engines() -> str:
             "",
         ]
     )
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """The inside of a tuple; a comma after the last one would spread it over lines."""
+    found = tuple(parts)
+    return ", ".join(found) + ("," if len(found) == 1 else "")
 
 
 def _words(words: tuple[str, ...]) -> str:
