@@ -226,8 +226,15 @@ def _configures(document: Document) -> str | None:
     root = document.root
     if not root.is_mapping or root["kind"].exists or root["apiVersion"].exists:
         return None
-    keys = root.value
-    return registry.engine_of_file(root.location.source, keys if isinstance(keys, dict) else ())
+    listed = (
+        f"{key}[].{inner}"
+        for key, node in root.items()
+        if node.is_sequence
+        for entry in list(node.each())[:20]
+        for inner, _ in entry.items()
+    )
+    keys = {*(key for key, _ in root.items()), *listed}
+    return registry.engine_of_file(root.location.source, keys)
 
 
 def _doubts(document: Document) -> Iterator[InputError]:

@@ -36,9 +36,9 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
 
     Some engines are configured by files that stand alone. ``files`` are patterns of their names as ``fnmatch`` has them
     (``config.pbtxt``), of their paths where they hold a slash; ``shapes`` are sets of top-level keys that together tell
-    such a YAML or JSON file from any other (``model_list`` of LiteLLM). A source that is such a file is handed to the
-    engine as a launch without words whose ``files`` hold it. ``forwards``: it passes requests on to other engines, and
-    its readings have ``upstreams``.
+    such a YAML or JSON file from any other (``model_list`` of LiteLLM); a key of a list's entries is written
+    ``applications[].import_path``. A source that is such a file is handed to the engine as a launch without words whose
+    ``files`` hold it. ``forwards``: it passes requests on to other engines, and its readings have ``upstreams``.
     """
 
     name: str

@@ -8,10 +8,7 @@ RECOGNITION = Recognition(
     name="kserve",
     title="KServe",
     module="askew.engines.kserve.engine",
-    hints=(
-        *("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver"),
-        *("predictiveserver", "autogluonserver"),
-    ),
+    hints=("eserver", "nserver", "bserver", "lserver"),  # how the names of the servers end
     programs=(rf"(?:\S*/)?python[\d.]*(?: -[A-Za-z]+)* -m {_SERVER}(?= |$)",),
     images=(rf"(?:^|/)(?:kserve-)?{_SERVER}(?=$|[:@])",),
     starts=("python3 -m huggingfaceserver", "python -m sklearnserver"),

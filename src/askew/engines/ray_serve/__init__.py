@@ -16,5 +16,5 @@ RECOGNITION = Recognition(
     starts=("serve run config.yaml", "python -m ray.serve.llm --model org/model"),
     image="rayproject/ray-llm:{}",
     words=("python", "-m", "ray.serve.llm", "--model", "example/model"),
-    shapes=(("applications",), ("import_path", "deployments"), ("import_path", "runtime_env")),
+    shapes=(("applications[].import_path",), ("import_path", "deployments"), ("import_path", "runtime_env")),
 )
