@@ -257,3 +257,16 @@ def test_every_release_resolves(release: str) -> None:
                 assert one.state == "known" or one.reason, (release, fact)
             share = found["runtime.gpu_memory_utilization"].value
             assert share is None or 0.5 < float(str(share)) < 0.96, release
+
+
+@pytest.mark.parametrize("maker", ["huawei", "intel", "habana"])
+def test_sizes_of_other_platforms_are_not_guessed(maker: str) -> None:
+    found = resolved("0.5.5", hardware__gpu__vendor=maker, hardware__gpu__memory__bytes=64 * 2**30)
+    for fact in ("runtime.max_num_batched_tokens", "runtime.gpu_memory_utilization", "runtime.attention_backend"):
+        assert found[fact].state == "unknown"
+        assert found[fact].reason
+
+
+def test_a_slice_of_a_gpu_has_a_memory_of_its_own() -> None:
+    found = resolved("0.5.5", gpu=H100, hardware__gpu__mig_profile="3g.40gb")
+    assert "MIG slice" in found["runtime.max_num_batched_tokens"].reason
