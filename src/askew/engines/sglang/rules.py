@@ -239,11 +239,11 @@ def _page(key: Key, facts: Facts) -> Value | Unknown:
         return _PAGES[backend]
     if key < (0, 4, 4) or backend in _PLAIN:
         return 1
-    if backend is None and key < (0, 5, 3) and sizes.is_nvidia(facts):
+    if backend is None and key < (0, 5, 3) and sizes.maker(facts) == "nvidia":
         return 1  # of what these choose by themselves, none needs more
     if backend in ("trtllm_mha", "trtllm_mla", "cutedsl_mla"):
         return 64
-    if backend is None and sizes.is_nvidia(facts):
+    if backend is None and sizes.maker(facts) == "nvidia":
         return Unknown("it depends on the attention back end, which is not known", READ)
     return Unknown("it depends on the attention back end and the platform", READ)
 
