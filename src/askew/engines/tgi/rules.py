@@ -136,8 +136,9 @@ def limits(era: Era) -> tuple[Rule, ...]:
         )  # fmt: skip
     total = f"{memory} and the model's max_position_embeddings"
     found = [era.rule("runtime.max_model_len", always(Unknown(total, INFO)), "as much as fits, up to the model's own")]
+    # The prompt has no cap of its own any more: one token less than the whole.
+    found.append(era.rule("runtime.max_input_tokens", always(None), "bounded by --max-total-tokens alone"))
     if era.key < (3, 0):
-        found.append(era.rule("runtime.max_input_tokens", always(Unknown(total, INFO)), "as much as fits"))
         found.append(
             era.rule(
                 "runtime.max_num_batched_tokens", _capped, "the model's max_position_embeddings, at most 4096",
@@ -145,15 +146,6 @@ def limits(era: Era) -> tuple[Rule, ...]:
             )
         )  # fmt: skip
         return tuple(found)
-    found.append(
-        era.rule(
-            "runtime.max_input_tokens",
-            lambda known: _less_one(known["runtime.max_model_len"]),
-            "one token less than --max-total-tokens",
-            needs=("runtime.max_model_len",),
-            at=f"{_SERVER}/flash_causal_lm.py",
-        )
-    )
     why = "computed at start from the GPU's speed and memory and the sizes of the model; 4096 where these are not known"
     found.append(era.rule("runtime.max_num_batched_tokens", always(Unknown(why, INFO)), "what the GPU is bound by"))
     return tuple(found)
