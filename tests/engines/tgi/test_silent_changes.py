@@ -180,6 +180,12 @@ def test_silence(old: str, new: str, fact: str, words: str, env: dict[str, str],
     assert first.state == "known"
 
 
+def test_the_cap_on_prompts_goes() -> None:
+    assert resolved("2.4.0", known=LONG)["runtime.max_input_tokens"].value == 4095
+    assert resolved("2.4.1", known=LONG)["runtime.max_input_tokens"].state == "absent"
+    assert resolved("3.0.0", "--max-input-tokens 4095", LONG)["runtime.max_input_tokens"].value == 4095
+
+
 def test_a_written_limit_has_no_rule_beside_it() -> None:
     found = resolved("3.0.0", "--max-total-tokens 4096 --max-batch-prefill-tokens 4096", env={"PREFIX_CACHING": "0"})
     keys = found[OTHER].entries
@@ -229,7 +235,7 @@ def test_of_no_release_only_what_never_changed_is_said() -> None:
     found = resolved("latest")
     assert found["runtime.max_concurrent_requests"].value == 128
     assert found["runtime.max_model_len"].state == found["runtime.attention_backend"].state == "unknown"
-    assert "runtime.default_output_tokens" not in found
+    assert found["runtime.default_output_tokens"].state == "unknown"
     assert not any(key.startswith("default of") for key in found[OTHER].entries)
 
 
