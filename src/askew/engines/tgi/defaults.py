@@ -225,7 +225,7 @@ def default_rules(version: str | None, made: Build) -> tuple[Rule, ...]:
         weights = ("runtime.dtype", "runtime.quantization", "runtime.default_output_tokens")
         return (*rules.everywhere(), *_undecided(reason, (*_AT_START, *_LIMITS, *weights)))
     found = (*rules.everywhere(), *rules.limits(now), *rules.weights(now))
-    if made in ("nvidia", "plain"):
+    if made in ("nvidia", "plain") or (made == "rocm" and now.key < (2, 3)):
         return (*found, *rules.attention(now), *rules.graphs(now))
     set_by_image = {_BUILT_IN[name] for name in _BUILT_IN if _built_in(now, made, name) is not None}
     if _built_in(now, made, "CUDA_GRAPHS") is not None:

@@ -243,8 +243,8 @@ def attention(era: Era) -> tuple[Rule, ...]:
     if era.key < (2, 3):
         return (
             era.rule(
-                "runtime.attention_backend", always("paged"), "the only one of models with flash attention",
-                confidence="likely", at=f"{_SERVER}/flash_causal_lm.py",
+                "runtime.attention_backend", _before_backends(era), "paged, of the models with flash attention",
+                uses=("model.architecture",), confidence="likely",
             ),
             era.rule("runtime.prefix_caching", always(False), "2.3.0 brought prefix caching"),
             era.rule("runtime.chunked_prefill", always(False), "2.4.0 brought chunked prefill"),
@@ -264,6 +264,16 @@ def attention(era: Era) -> tuple[Rule, ...]:
         _chunk_rule(era),
         _block_rule(era),
     )  # fmt: skip
+
+
+def _before_backends(era: Era) -> Compute:
+    """2.2.0 forced flash decoding for Gemma 2, whose scores are capped; nothing else chose."""
+
+    def compute(known: Mapping[str, Value]) -> Value:
+        capped = str(known.get("model.architecture") or "").lower().startswith("gemma2")
+        return "flashdecoding" if capped and era.key == (2, 2, 0) else "paged"
+
+    return compute
 
 
 def _attention(era: Era) -> Compute:
