@@ -198,4 +198,4 @@ def _rules(source: _Source, root: pathlib.Path) -> Things:
     return found
 
 
-READER = Reader(engine="infinity", source=Package(name="infinity-emb", oldest="0.0.1"), read=release)
+READER = Reader(engine="infinity", source=Package(name="infinity-emb", oldest="0.0.4"), read=release)

@@ -222,10 +222,10 @@ def default_rules(version: str | None, made: Build) -> tuple[Rule, ...]:
     now = era(version)
     if now is None:
         reason = "decided by rules of the release, which is not known" if version is None else _not_read(version)
-        weights = ("runtime.dtype", "runtime.quantization")
+        weights = ("runtime.dtype", "runtime.quantization", "runtime.default_output_tokens")
         return (*rules.everywhere(), *_undecided(reason, (*_AT_START, *_LIMITS, *weights)))
     found = (*rules.everywhere(), *rules.limits(now), *rules.weights(now))
-    if made in ("nvidia", "plain"):
+    if made in ("nvidia", "plain") or (made == "rocm" and now.key < (2, 3)):
         return (*found, *rules.attention(now), *rules.graphs(now))
     set_by_image = {_BUILT_IN[name] for name in _BUILT_IN if _built_in(now, made, name) is not None}
     if _built_in(now, made, "CUDA_GRAPHS") is not None:
