@@ -29,7 +29,6 @@ from askew.resolve.workload import Problem
 NAME, TITLE = "bentoml", "BentoML"
 _UNSUPPORTED = {
     **classic(TITLE, "a service's own code"),
-    "serving.max_body.bytes": "BentoML has no limit on the body of requests",
     "serving.streaming": "a service's code decides whether it streams",
     "serving.api_key_required": "BentoML has no authorization of its own outside BentoCloud",
 }
@@ -38,6 +37,7 @@ _PRODUCTION = "1.0.20"  # the first release that serves for production unless --
 # Version 2 of the file, and BENTOML_CONFIG_OPTIONS, win over a service's decorator; the options over the file.
 _OPTIONS = PRECEDENCE.index("config-file") * 10 - 1
 _SOURCE = PRECEDENCE.index("config-file") * 10 + 1
+_HOPS = ("serving.request_timeout", "serving.idle_timeout", "serving.max_body.bytes")
 _FILES = ("bentoml_configuration.yaml", "bentoml_configuration.yml")
 _BUILD = ("bentofile.yaml", "bentofile.yml")
 _SERVICE = ("service", "api")
@@ -341,15 +341,23 @@ def _development(parsed: Parsed, version: str | None) -> bool | None:
     return "--production" not in given if older else False
 
 
-def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observation]:
+@functools.lru_cache(maxsize=8)
+def _literal(version: str | None) -> tuple[str, tuple[Observation, ...]]:
+    """The form of the configuration that a release serves with, and its literal defaults."""
     prefix = "api_server." if version is None or _old(version) else "services."
     flags = [
-        flag for flag in CONFIG
+        flag
+        for flag in CONFIG
         if flag.names[0].startswith(prefix) or (prefix == "api_server." and flag.names[0].startswith("runners."))
-    ]  # fmt: skip
+    ]
+    return prefix, settings.defaults(NAME, TITLE, version, flags)
+
+
+def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observation]:
+    prefix, literal = _literal(version)
     found: list[Observation] = []
     development = _development(parsed, version)
-    for one in settings.defaults(NAME, TITLE, version, flags):
+    for one in literal:
         if one.fact in IN_SOURCE and prefix == "services." and not shown:
             continue
         if one.fact == "serving.listen_host" and development is not False and version is not None:
@@ -385,6 +393,16 @@ def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observat
                 locations=(Location(f"bentoml {version} src/bentoml_cli/serve.py"),),
             )
         )
+    if version is not None and not any(one.fact == "serving.max_body.bytes" for one in found):
+        found.append(
+            Observation(
+                fact="serving.max_body.bytes",
+                value="unlimited",
+                origin="engine-default",
+                locations=(where,),
+                because=("no release since 1.0.7 limits the body",),
+            )
+        )
     found.append(Observation(fact="serving.protocol", value="http", origin="engine-default", locations=(where,)))
     return found
 
@@ -414,6 +432,6 @@ def _rules(version: str | None, parsed: Parsed) -> tuple[Rule, ...]:
 
 def _settled(one: Observation) -> Observation:
     """The engine's timeout is one hop of several; no limit is one too."""
-    if one.fact in ("serving.request_timeout", "serving.idle_timeout") and not one.hop:
+    if one.fact in _HOPS and not one.hop:
         return msgspec.structs.replace(one, hop="engine")
     return one

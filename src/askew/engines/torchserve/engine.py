@@ -45,6 +45,7 @@ _ODD = {
     "TS_OPEN_INFERENCE_PROTOCOL": "ts_open_inference_protocol",
 }
 _ELSEWHERE = frozenset(("TS_CONFIG_FILE", "TS_MODEL_SERVER_HOME"))
+_SOME = 500  # settings; among more, nobody looks for names that are nearly known
 _INERT = ("LOG_LOCATION", "METRICS_LOCATION", "TS_MODEL_SERVER_HOME")
 
 
@@ -254,7 +255,7 @@ def _filed(config: _Config, version: str | None, title: str) -> Noted:
         if flag is not None and one.name not in known:
             problems.append(_ignored(one, flag, title))
             continue
-        if flag is None and (near := _nearest(one.name, known)):
+        if flag is None and len(config.settings) < _SOME and (near := _nearest(one.name, known)):
             problems.append(
                 Problem(
                     kind="ignored-argument",
