@@ -368,7 +368,8 @@ def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observat
             because = (*one.because, "unless the service's own source sets it")
             one = msgspec.structs.replace(one, confidence="likely", because=because)
         found.append(one)
-    where = Location(f"bentoml {version or ''} _bentoml_impl/server/app.py".replace("  ", " "))
+    app = "src/bentoml/_internal/server/http_app.py" if _old(version) else "src/_bentoml_impl/server/app.py"
+    where = Location(f"bentoml {version or ''} {app}".replace("  ", " "))
     if prefix == "services." and not shown:
         for fact, otherwise in zip(IN_SOURCE, ("60 seconds", "no limit", "1", "1"), strict=True):
             reason = f"the service's own source may set it, and no source shows that; otherwise {otherwise}"

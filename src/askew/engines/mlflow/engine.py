@@ -229,7 +229,12 @@ def _gateway_file(launch: Launch, parsed: Parsed, title: str) -> Noted:
 def _defaults(kind: str, version: str | None) -> tuple[Observation, ...]:
     if kind == "serve":
         return settings.defaults(NAME, TITLE, version, SERVE)
-    named = [msgspec.structs.replace(flag, names=(f"gateway {flag.names[0]}",)) for flag in GATEWAY]
+    named = [
+        flag
+        if flag.names[0].startswith("MLFLOW_")
+        else msgspec.structs.replace(flag, names=(f"gateway {flag.names[0]}",))
+        for flag in GATEWAY
+    ]
     found = list(settings.defaults(NAME, TITLE, version, named))
     where = Location(f"mlflow {version or ''} mlflow/gateway/app.py".replace("  ", " "))
     found.append(Observation(fact="serving.protocol", value="http", origin="engine-default", locations=(where,)))
