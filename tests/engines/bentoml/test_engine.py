@@ -157,7 +157,6 @@ def test_files_alone_are_sources(tmp_path: Path) -> None:
     ("old", "new", "name", "was", "now"),
     [
         ("1.0.19", "1.0.20", "--host", "127.0.0.1", "0.0.0.0"),
-        ("1.0.5", "1.0.7", "api_server.max_request_size", 20971520, "unlimited"),
         ("1.0.22", "1.0.23", "runtime.dynamic_batching[max_latency_ms]", 10000, 60000),
         ("1.1.6", "1.1.7", "runners.traffic.timeout", "300", "900"),
         ("1.1.11", "1.2.0", "metrics.namespace", "bentoml_api_server", "bentoml_service"),

@@ -29,6 +29,7 @@ from askew.resolve.workload import Problem
 NAME, TITLE = "bentoml", "BentoML"
 _UNSUPPORTED = {
     **classic(TITLE, "a service's own code"),
+    "serving.max_body.bytes": "BentoML has no limit on the body of requests",
     "serving.streaming": "a service's code decides whether it streams",
     "serving.api_key_required": "BentoML has no authorization of its own outside BentoCloud",
 }
@@ -37,7 +38,7 @@ _PRODUCTION = "1.0.20"  # the first release that serves for production unless --
 # Version 2 of the file, and BENTOML_CONFIG_OPTIONS, win over a service's decorator; the options over the file.
 _OPTIONS = PRECEDENCE.index("config-file") * 10 - 1
 _SOURCE = PRECEDENCE.index("config-file") * 10 + 1
-_HOPS = ("serving.request_timeout", "serving.idle_timeout", "serving.max_body.bytes")
+_HOPS = ("serving.request_timeout", "serving.idle_timeout")
 _FILES = ("bentoml_configuration.yaml", "bentoml_configuration.yml")
 _BUILD = ("bentofile.yaml", "bentofile.yml")
 _SERVICE = ("service", "api")
@@ -392,16 +393,6 @@ def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observat
                 value="true" if development else "false",
                 origin="engine-default",
                 locations=(Location(f"bentoml {version} src/bentoml_cli/serve.py"),),
-            )
-        )
-    if version is not None and not any(one.fact == "serving.max_body.bytes" for one in found):
-        found.append(
-            Observation(
-                fact="serving.max_body.bytes",
-                value="unlimited",
-                origin="engine-default",
-                locations=(where,),
-                because=("no release since 1.0.7 limits the body",),
             )
         )
     found.append(Observation(fact="serving.protocol", value="http", origin="engine-default", locations=(where,)))
