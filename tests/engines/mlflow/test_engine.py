@@ -98,6 +98,9 @@ def test_the_gateway_and_its_file() -> None:
     assert found["model.served_names"].value == ["chat"]
     assert entry(found, OTHER, "endpoints:chat:model.name") == "gpt-4o"
     assert found["runtime.instances"].value == 2
+    assert found["serving.request_timeout"].value == 300
+    env = {"MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS": "30"}
+    assert facts(ENGINE, "mlflow gateway start", NEW, env=env)["serving.request_timeout"].value == 30
     broken = ENGINE.read(launch("mlflow gateway start --config-path /c/g.yaml", NEW, files={"/c/g.yaml": "a: [\n"}))
     assert [one.kind for one in broken.problems] == ["unreadable"]
 

@@ -97,8 +97,7 @@ _CONFIG: tuple[Flag, ...] = (
     Flag(names=("runners.batching.enabled",), fact="runtime.dynamic_batching", key="enabled", read=truth),
     *(Flag(names=(f"runners.batching.{part}",), fact="runtime.dynamic_batching", key=part, read=integer)
       for part in ("max_batch_size", "max_latency_ms")),
-    Flag(names=("api_server.max_request_size",), fact="serving.max_body.bytes", read=integer, until="1.0.7"),
-    Flag(names=("api_server.max_request_size",), irrelevant="Nothing reads it any more.", since="1.0.7"),
+    Flag(names=("api_server.max_request_size",), irrelevant="A number that no release of 1.0 enforced.", until="1.0.7"),
     _one("runners.timeout", until="1.0.21", read=plain(number)),
     _one("runners.traffic.timeout", since="1.0.21", read=plain(number)),
     _one("runners.traffic.max_concurrency", since="1.0.21", read=plain(number)),

@@ -225,14 +225,20 @@ def _gateway_file(launch: Launch, parsed: Parsed, title: str) -> Noted:
     return Noted(tuple(observations), mapped=len(observations))
 
 
-def _defaults(kind: str, version: str | None) -> list[Observation]:
+@functools.lru_cache(maxsize=8)
+def _defaults(kind: str, version: str | None) -> tuple[Observation, ...]:
     if kind == "serve":
-        return list(settings.defaults(NAME, TITLE, version, SERVE))
-    named = [msgspec.structs.replace(flag, names=(f"gateway {flag.names[0]}",)) for flag in GATEWAY]
+        return settings.defaults(NAME, TITLE, version, SERVE)
+    named = [
+        flag
+        if flag.names[0].startswith("MLFLOW_")
+        else msgspec.structs.replace(flag, names=(f"gateway {flag.names[0]}",))
+        for flag in GATEWAY
+    ]
     found = list(settings.defaults(NAME, TITLE, version, named))
     where = Location(f"mlflow {version or ''} mlflow/gateway/app.py".replace("  ", " "))
     found.append(Observation(fact="serving.protocol", value="http", origin="engine-default", locations=(where,)))
-    return found
+    return tuple(found)
 
 
 def _served(version: str | None, program: str) -> list[Observation]:

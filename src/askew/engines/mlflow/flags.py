@@ -49,7 +49,6 @@ SERVE: tuple[Flag, ...] = (
     Flag(names=("--no-conda",), takes="switch", fact=OTHER, key="--env-manager", implies="local"),
     Flag(names=("--install-mlflow",), takes="switch", irrelevant=_ENVIRONMENT),
     Flag(names=("--enable-mlserver",), takes="switch", fact=OTHER, key="--enable-mlserver", until="3.13.0"),
-    Flag(names=("--env-file",), irrelevant="Variables that a file sets; they are not shown.", since="3.0.0"),
     Flag(names=("--help", "--version"), takes="switch", irrelevant="It starts no server."),
 )  # fmt: skip
 
@@ -58,6 +57,13 @@ GATEWAY: tuple[Flag, ...] = (
     Flag(names=("--host",), fact="serving.listen_host"),
     Flag(names=("--port",), fact="serving.port", read=integer),
     Flag(names=("--workers",), fact="runtime.instances", read=integer),
+    Flag(
+        names=("MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS",),
+        fact="serving.request_timeout",
+        read=number,
+        env="MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS",
+        since="3.14.0",
+    ),
     Flag(names=("--help",), takes="switch", irrelevant="It starts no server."),
 )
 

@@ -25,7 +25,7 @@ RECOGNITION = Recognition(
     ),
     image="pytorch/torchserve:{}-cpu",
     words=("torchserve", "--start", "--foreground"),
-    files=("config.properties", "config-*.properties", "*_config.properties", "torchserve*.properties",
+    files=("config.properties", "config-*.properties", "sagemaker*config.properties", "torchserve*.properties",
            "model-config.yaml", "model-config.yml"),
     shapes=(("minWorkers", "maxWorkers"), ("batchSize", "maxBatchDelay"), ("parallelType", "torchrun")),
 )  # fmt: skip
