@@ -26,7 +26,9 @@ _SET = re.compile(r"params\.([\w.]+)\s*=\s*([^;]+);")
 _FIELD = re.compile(
     r"^\s*(?:(?:struct|enum|const|std::)\s*)*[\w:<>,\s*]+?[\s*](\w+)(?:\[\d+\])?\s*=\s*([^;]+);", re.MULTILINE
 )
-_MEMBER = re.compile(r"^\s*(?:struct\s+)?(common_params_\w+|common_\w+_params|cpu_params)\s+(\w+);", re.MULTILINE)
+_MEMBER = re.compile(
+    r"^\s*(?:struct\s+)?(common_params_\w+|common_\w+_params|gpt_\w+_params|cpu_params)\s+(\w+);", re.MULTILINE
+)
 # Values that stand for "decide at start": they say what the engine will not use.
 _DECIDED = {
     "n_ctx": (0,), "n_parallel": (-1,), "n_gpu_layers": (-1, -2), "n_threads": (-1,), "n_threads_http": (-1,),
@@ -133,7 +135,7 @@ def options(source: str) -> list[dict[str, Any]]:
                 "variable": variable[1] if variable else "",
                 "line": text.count("\n", 0, match.start()) + 2,
                 "handler": body,
-                "value": re.search(r"common_params\s*&\s*\w*\s*,\s*(?:const\s+)?(bool|int|std::string)", body),
+                "value": re.search(r"(?:common|gpt)_params\s*&\s*\w*\s*,\s*(?:const\s+)?(bool|int|std::string)", body),
             }
         )
     return found

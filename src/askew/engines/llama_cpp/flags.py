@@ -177,6 +177,7 @@ _IRRELEVANT: tuple[tuple[str, str], ...] = (
 
 # What they do is known, and no fact describes it: a difference is shown as text.
 _OTHERS = """
+-spf --system-prompt-file <8672
 -tb --threads-batch
 -C --cpu-mask
 -Cr --cpu-range
@@ -342,6 +343,7 @@ _SAMPLING = """
 --xtc-probability :xtc_probability
 --xtc-threshold :xtc_threshold
 --typical --typical-p :typical_p
+--tfs :tfs_z <8672
 --repeat-last-n :repeat_last_n
 --repeat-penalty :repetition_penalty =LLAMA_ARG_REPEAT_PENALTY
 --presence-penalty :presence_penalty =LLAMA_ARG_PRESENCE_PENALTY
