@@ -3,7 +3,7 @@ which words an engine is found, so that finding one imports none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 

@@ -105,12 +105,11 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     cited = {source for one in changes for source in one.sources}
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
-    # An engine that is built in is told by its own name, which `askew defaults` takes; any other package, and a request,
-    # is told by the effective fact where there is one.
-    changes = [
-        one for one in changes if one.name not in {f"{_PACKAGES}[{engine}]" for engine in registry.engine_names()}
-    ]
-    told -= {f"{_PACKAGES}[{engine}]" for engine in registry.engine_names()}
+    # An engine that is built in is told by its own name, which `askew defaults` takes; any other package, and a
+    # request, is told by the effective fact where there is one.
+    within = {f"{_PACKAGES}[{other}]" for other in registry.engine_names()}
+    changes = [one for one in changes if one.name not in within]
+    told -= within
     more = (*_requests(before, after, exposed), *_packages(before, after, exposed))
     changes.extend(one for one in more if told.isdisjoint((one.name, f"{_PACKAGES}[{one.name}]")))
     changes.extend(_metrics(before, after, exposed))

@@ -10,10 +10,11 @@ import msgspec
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Given, Parsed, Table, parse, places, table
 from askew.engines.builds import build_of, vendor_rules
+from askew.engines.composed import own_variables
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, observe, read_arguments, variable_value
 from askew.engines.vllm import config_file, defaults
-from askew.engines.vllm.environment import EXPRESSED, INERT
+from askew.engines.vllm.environment import EXPRESSED, INERT, OF_BUILDS
 from askew.engines.vllm.flags import CACHE_LAYOUTS, DEFERRED, FLAGS
 from askew.engines.vllm.generations import Setting, obstacle
 from askew.engines.vllm.readers import OTHER, source
@@ -125,6 +126,7 @@ class Vllm:
             alike = versions.release_key(version or "")[:2] == versions.release_key(release.version)[:2]
             doubt = f"vLLM {version} is not in this build; {release.version}, the nearest release that is, does so"
             observations, rules = _doubted(observations, rules, "likely" if alike else "possible", doubt, cited=True)
+        known, strange = own_variables(launch, ("VLLM_",), (*_known_variables(), *EXPRESSED, *INERT, *OF_BUILDS))
         return Reading(
             observations=tuple(_without_key(one) for one in observations),
             rules=(*rules, *vendor_rules(launch.image)),
@@ -132,6 +134,8 @@ class Vllm:
             version=version,
             mapped=mapped,
             unmapped=tuple(unmapped),
+            variables=known,
+            strange=strange,
         )
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
@@ -571,6 +575,13 @@ def _as_read(one: Observation, release: versions.Release) -> Observation:
         return one
     why = f"vLLM {release.version} does not read it"
     return msgspec.structs.replace(one, value=None, because=(*one.because, why))
+
+
+@functools.cache
+def _known_variables() -> tuple[str, ...]:
+    """The variables that some release of vLLM reads."""
+    known = versions.stable(NAME)
+    return known.variables if known is not None else ()
 
 
 @functools.lru_cache(maxsize=16)
