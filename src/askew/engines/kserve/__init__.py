@@ -7,6 +7,7 @@ _SERVER = r"(?:huggingface|sklearn|xgb|lgb|pmml|paddle|predictive|autogluon)serv
 RECOGNITION = Recognition(
     name="kserve",
     title="KServe",
+    family="model servers",
     module="askew.engines.kserve.engine",
     hints=("eserver", "nserver", "bserver", "lserver"),  # how the names of the servers end
     programs=(rf"(?:\S*/)?python[\d.]*(?: -[A-Za-z]+)* -m {_SERVER}(?= |$)",),

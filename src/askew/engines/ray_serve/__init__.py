@@ -5,6 +5,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="ray-serve",
     title="Ray Serve",
+    family="model servers",
     module="askew.engines.ray_serve.engine",
     hints=("serve run", "serve deploy", "ray.serve.llm"),
     programs=(

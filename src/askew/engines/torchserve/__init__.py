@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="torchserve",
     title="TorchServe",
+    family="model servers",
     module="askew.engines.torchserve.engine",
     hints=("torchserve", "pytorch.serve", "pytorch-inference"),
     programs=(
