@@ -76,6 +76,11 @@ def test_the_images_that_mlflow_builds() -> None:
     found = facts(ENGINE, CONTAINER, "registry/iris:1", env={"MLFLOW_MODELS_WORKERS": "2"})
     assert (found["serving.port"].value, found["runtime.instances"].value) == (8080, 2)
     assert found["serving.listen_host"].value == "0.0.0.0"
+    old = facts(ENGINE, CONTAINER, OLD, env={"MLFLOW_MODELS_WORKERS": "2"})
+    assert old["runtime.instances"].state == "unknown"
+    served = facts(ENGINE, CONTAINER, OLD, env={"ENABLE_MLSERVER": "true"})
+    assert entry(served, OTHER, "scoring server") == "mlserver"
+    assert (served["serving.port"].value, served["serving.request_timeout"].state) == (8080, "absent")
     bare = facts(ENGINE, CONTAINER, "registry/iris:1", env={"DISABLE_NGINX": "true"})
     assert (bare["serving.port"].value, bare["serving.listen_host"].value) == (8000, "127.0.0.1")
     assert bare["runtime.instances"].state == "unknown"

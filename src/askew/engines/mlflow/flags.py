@@ -52,6 +52,11 @@ SERVE: tuple[Flag, ...] = (
     Flag(names=("--help", "--version"), takes="switch", irrelevant="It starts no server."),
 )  # fmt: skip
 
+CONTAINER: tuple[Flag, ...] = (
+    Flag(names=("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",), fact="serving.request_timeout", read=number),
+    Flag(names=("MLFLOW_MODELS_WORKERS",), fact="runtime.instances", read=integer, since="3.0.0"),
+)
+
 GATEWAY: tuple[Flag, ...] = (
     Flag(names=("--config-path",), fact=OTHER, key="--config-path", env="MLFLOW_GATEWAY_CONFIG"),
     Flag(names=("--host",), fact="serving.listen_host"),
@@ -109,4 +114,5 @@ READ = (
     "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS",
     "DISABLE_NGINX",
     "GUNICORN_CMD_ARGS",
+    "ENABLE_MLSERVER",
 )
