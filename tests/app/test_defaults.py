@@ -255,3 +255,8 @@ def test_known_silent_changes(case, shared):
 
     found = named(engine, release(entry["from_version"]), release(entry["to_version"]), name)
     assert any(old in (..., one.old) and new in (..., one.new) for one in found), found
+
+
+def test_a_container_of_triton_names_the_server_in_it() -> None:
+    found = defaults("triton", "24.05", "24.06")
+    assert (found.old, found.new) == ("2.46.0", "2.47.0")

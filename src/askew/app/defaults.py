@@ -161,6 +161,9 @@ def _release(past: History, text: str, *, python: bool) -> str:
     if past.engine == "llama.cpp":
         plain = plain.removeprefix("b")
     known = [one for one in past.releases if not python or _is_python(past, one)]
+    # NVIDIA's containers are counted by year and month, and hold a release of the server each.
+    containers = {str(one.value): past.releases[index] for index, one in past.packages.get("container", ()) if one}
+    plain = containers.get(plain, plain)
     if plain in known:
         return plain
     near = versions.neighbours(plain, sorted(known, key=versions.release_key))
