@@ -499,6 +499,7 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
         now = after.packages.get(name)
         if (
             now is None
+            or name == "container"  # what holds the release, not what it holds
             or was.value == now.value
             or (exposed is not None and (f"{_PACKAGES}[{name}]" in exposed.stated))
         ):
