@@ -637,10 +637,14 @@ def test_another_protocol(tmp_path: Path) -> None:
 
 
 def test_another_autoscaler(tmp_path: Path) -> None:
-    found = {f["fact"]: f for f in compared(tmp_path, vllm() + HPA, vllm() + SCALED)}
+    findings = compared(tmp_path, vllm() + HPA, vllm() + SCALED)
+    found = {f["fact"]: f for f in findings}
     sides = found.pop("orchestration.autoscaler.kind")
     assert (sides["reference"]["value"], sides["target"]["value"]) == ("hpa", "keda")
-    assert set(found) == {"orchestration.autoscaler.metrics"}
+    assert set(found) == {"orchestration.autoscaler.metrics", "orchestration.autoscaler.behaviour"}
+    # What only KEDA has; how the autoscaler moves is the same, since KEDA makes one of Kubernetes'.
+    own = {f["key"] for f in findings if f["fact"] == "orchestration.autoscaler.behaviour"}
+    assert own == {"cooldown", "polling_interval"}
 
 
 def test_what_only_a_contract_says_of_streaming_is_unknown(tmp_path: Path) -> None:
