@@ -242,6 +242,12 @@ KNOWN = {
 }
 
 
+def test_every_known_silent_change_has_its_case(shared):
+    entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())
+    told = {one["id"] for one in entries if one["engine"] in ("vllm", "llama.cpp", "ollama")}
+    assert told <= KNOWN.keys()
+
+
 @pytest.mark.parametrize("case", sorted(KNOWN))
 def test_known_silent_changes(case, shared):
     entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())

@@ -209,6 +209,7 @@ def _setting(
         steps=_last(given, "--num-scheduler-steps") not in ("", "1"),
         executor=_last(given, "--distributed-executor-backend"),
         platform=_platform(launch),
+        asks=_asks(launch, given),
     )
 
 
@@ -217,6 +218,15 @@ def _platform(launch: Launch) -> str:
     reference = read_image(launch.image)
     build = build_of(reference) if reference is not None else None
     return build.word if build is not None and build.vendor != "amd" else ""
+
+
+def _asks(launch: Launch, given: tuple[Given, ...]) -> frozenset[str]:
+    """The switches of ``Setting.asks``."""
+    reference = read_image(launch.image)
+    build = build_of(reference) if reference is not None else None
+    found = {build.word} if build is not None else set[str]()
+    found.update(one.flag.names[0] for one in given if one.flag.takes in ("switch", "toggle") and not one.negated)
+    return frozenset(found)
 
 
 class _Filed(msgspec.Struct, frozen=True):
