@@ -641,10 +641,8 @@ def test_another_autoscaler(tmp_path: Path) -> None:
     found = {f["fact"]: f for f in findings}
     sides = found.pop("orchestration.autoscaler.kind")
     assert (sides["reference"]["value"], sides["target"]["value"]) == ("hpa", "keda")
-    assert set(found) == {"orchestration.autoscaler.metrics", "orchestration.autoscaler.behaviour"}
-    # What only KEDA has; how the autoscaler moves is the same, since KEDA makes one of Kubernetes'.
-    own = {f["key"] for f in findings if f["fact"] == "orchestration.autoscaler.behaviour"}
-    assert own == {"cooldown", "polling_interval"}
+    # What only KEDA has by default (cooldown, polling interval) goes with it and is not told again.
+    assert set(found) == {"orchestration.autoscaler.metrics"}
 
 
 def test_what_only_a_contract_says_of_streaming_is_unknown(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
@@ -215,7 +216,8 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
-    comparison: Comparison = compare(reference, target, mode)
+    filled = with_defaults(reference, target) if mode == "peers" else reference
+    comparison: Comparison = compare(filled, with_defaults(target, reference), mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
     unknown = [
