@@ -28,7 +28,9 @@ ENGINES: Mapping[str, Entry] = {
     "litellm": Entry(
         module="askew.engines.litellm",
         hints=("litellm",),
-        shapes=(("model_list",),),
+        shapes=(
+            ("model_list",),
+        ),
     ),
     "litserve": Entry(
         module="askew.engines.litserve",
