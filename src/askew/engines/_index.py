@@ -28,9 +28,7 @@ ENGINES: Mapping[str, Entry] = {
     "litellm": Entry(
         module="askew.engines.litellm",
         hints=("litellm",),
-        shapes=(
-            ("model_list",),
-        ),
+        shapes=(("model_list",),),
     ),
     "litserve": Entry(
         module="askew.engines.litserve",
