@@ -63,3 +63,15 @@ def test_a_written_value_stays_when_the_default_moves(tmp_path):
     assert not [one for one in findings(tmp_path, ("0.10.2", "", same), ("0.11.0", "", same)) if one[1] in same]
     moved = findings(tmp_path, ("0.10.2", "", ""), ("0.11.0", "", same))
     assert not [one for one in moved if one[1] == "VLLM_ALLREDUCE_USE_SYMM_MEM"]
+
+
+def test_what_the_maintainers_know_to_matter_is_not_low(tmp_path):
+    import json
+
+    (tmp_path / "a.yaml").write_text(POD.format(version="0.7.3", words="", env=""))
+    (tmp_path / "b.yaml").write_text(POD.format(version="0.8.0", words="", env=""))
+    report = diff(str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"), Options(assume=("hardware.gpu.model=l4",)))
+    (workload,) = json.loads(render(report, "json", color=False, width=100, verbose=False))["workloads"]
+    found = {(one["fact"], one["key"]): one["severity"] for one in workload["findings"]}
+    assert found["runtime.env", "VLLM_USE_V1"] == "high"
+    assert found["runtime.arguments.unmapped", "--logprobs-mode"] == "medium"

@@ -295,7 +295,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=fact.severity,
+            severity=_severity(difference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
             impact=fact.why,
@@ -306,6 +306,19 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             playbook=fact.playbook,
         )
     )
+
+
+def _severity(difference: Difference, target: Snapshot) -> Severity:
+    """That of the fact; of an entry of a map that the engine's maintainers know to matter more, what they say."""
+    fact, engine = difference.fact, target.engine
+    if fact.key == "runtime.packages" and difference.key in registry.engine_names():
+        return "medium"  # an engine inside another brings its own defaults
+    if fact.key not in ("runtime.env", "runtime.arguments.unmapped") or engine is None:
+        return fact.severity
+    from askew.engines.versions import effects
+
+    known = effects(engine.name).get(difference.key)
+    return min(fact.severity, known.severity, key=SEVERITIES.index) if known is not None else fact.severity
 
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
