@@ -31,8 +31,8 @@ from askew.resolve.resolve import GPU_MODEL, resolve
 from askew.resolve.workload import Resolved, Snapshot
 
 _OTHER, _ENV, _PACKAGES = "runtime.arguments.unmapped", "runtime.env", "runtime.packages"
-# Engines whose sizes depend on the GPU draw the lines at 70 and 160 GiB and at the name (H100, H200, MI300X), and an
-# A100 of 80 GB falls on either side, by release; older than compute capability 8.0 is a class of its own.
+# Of engines that do not say between which GPUs their defaults differ: large, very large, and older than compute
+# capability 8.0.
 _GPUS = ("a100-80gb-sxm", "b200", "h100-80gb-sxm", "t4")
 
 # These say which release runs, which is what was asked.
@@ -107,7 +107,7 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
     # An engine that is built in is told by its own name, which `askew defaults` takes; any other package, and a
     # request, is told by the effective fact where there is one.
-    within = {f"{_PACKAGES}[{other}]" for other in registry.engine_names()}
+    within = {f"{_PACKAGES}[{other}]" for other in _inner()}
     changes = [one for one in changes if one.name not in within]
     told -= within
     more = (*_requests(before, after, exposed), *_packages(before, after, exposed))
@@ -210,7 +210,7 @@ def _flat(facts: Mapping[str, Resolved]) -> dict[tuple[str, str], Resolved]:
 
 
 def _effective(before: Release, after: Release, exposed: _Exposed | None) -> Iterator[Change]:
-    gpus = exposed.gpus if exposed is not None and exposed.gpus else _GPUS
+    gpus = (exposed.gpus if exposed is not None else ()) or registry.recognition(after.engine).gpus or _GPUS
     sides = {gpu: (_flat(_read(before, gpu)), _flat(_read(after, gpu))) for gpu in ("", *gpus)}
     for fact, key in sorted({slot for old, _ in sides.values() for slot in old}):
         if exposed is not None and not exposed.stated.isdisjoint({fact, key}):
@@ -245,13 +245,22 @@ def _effective_change(
 ) -> Change:
     engine = registry.engine(after.engine)
     plain = key and fact in (_OTHER, _ENV)
-    name = key if plain else engine.flag_for(fact, after.version) or engine.flag_for(fact, before.version) or fact
+    # An engine without a value to give says in words where a default comes from: that is the argument's.
+    name = (
+        key.removeprefix("default of ")
+        if plain
+        else engine.flag_for(fact, after.version) or engine.flag_for(fact, before.version) or fact
+    )
     if key and not plain:
         name = f"{name}.{key}" if name.startswith("-") else f"{fact}[{key}]"
     kind: Kind = "dependency" if fact == _PACKAGES else "rule" if where or now.because or was.because else "default"
     state = after.arguments.get(name) or after.variables.get(name)
     because = f": {now.because[0]}" if now.because else ""
-    title = f"the effective value of {name}" if key else FACTS[fact].brief.rstrip(".")
+    title = (
+        f"the {'default' if key.startswith('default of ') else 'effective value'} of {name}"
+        if key
+        else FACTS[fact].brief.rstrip(".")
+    )
     cited = [str(at) for at in (*now.locations[:1], *was.locations[:1])] or [after.source]
     return Change(
         name=name,
@@ -285,9 +294,11 @@ def _settled(before: Release, after: Release) -> frozenset[str]:
         # An argument without a fact of its own is "absent" where only a minimal launch makes it so.
         states = ("known",) if fact in (_OTHER, _ENV) else ("known", "absent")
         if was.state in states and (was.state, was.value) == (now.state, now.value):
-            name = key if fact in (_OTHER, _ENV) else None if key else engine.flag_for(fact, after.version)
-            if name:
-                names.add(name)
+            if fact in (_OTHER, _ENV):
+                names.add(key)
+            elif not key:
+                flags = (engine.flag_for(fact, one.version) for one in (before, after))
+                names.update(flag.rpartition(" ")[2] for flag in flags if flag)
     return frozenset(names)
 
 
@@ -303,7 +314,7 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
     facts = {**_facts_of(after), **_facts_of(before)}
     old, new = before.arguments, after.arguments
     aliases = {alias: name for name, state in new.items() for alias in (name, *state.names)}
-    earlier = {alias: name for name, state in old.items() for alias in (name, *state.names)}
+    earlier = {alias.replace("_", "-") for name, state in old.items() for alias in (name, *state.names)}
     for name, was in sorted(old.items()):
         written = _written(exposed, (name, *was.names))
         now = new.get(name)
@@ -311,9 +322,11 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
             if (name.startswith("--no-") and name in aliases) or name.startswith("image "):
                 continue  # the toggle is listed under its other name; of an image it is not known what it has
             if exposed is None or written:
-                yield _gone(before, after, name, was, aliases.get(name, ""), written)
+                # Where the first release wrote an underscore, later parsers take both spellings.
+                alias = aliases.get(name) or aliases.get(name.replace("_", "-")) or ""
+                yield _gone(before, after, name, was, alias, written)
         elif (
-            not told.intersection((name, *now.names))
+            told.isdisjoint((name, *now.names, name.replace("--disable-", "--enable-", 1)))
             and not _stays(exposed, name, now.names, facts.get(name, ""))
             and _changed(was, now)
         ):
@@ -323,7 +336,9 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
     # What llama-cpp-python bundles was not read in its first releases: nothing is said to be new there.
     bundled = any(state.at.startswith("vendor/") for state in old.values())
     for name, state in sorted(new.items()):
-        if name in earlier or any(alias in old for alias in state.names) or name.startswith("image "):
+        if name.replace("_", "-") in earlier or any(alias in old for alias in state.names) or name in told:
+            continue
+        if name.startswith("image "):
             continue
         if state.at.startswith("vendor/") and not bundled:
             continue
@@ -342,6 +357,8 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
 def _changed(was: Default, now: Default) -> bool:
     if was.at.startswith("vendor/") != now.at.startswith("vendor/"):
         return False  # one name of two programs: llama_cpp.server's, and that of the server which it bundles
+    if _switch(was) and _switch(now) and not {type(was.value), type(now.value)} <= {bool, type(None)}:
+        return False  # it is written into another setting, of which the word is
     if was.kind == "rule" and now.kind == "rule":
         return False  # the placeholder of a computed default says nothing
     if was.kind != now.kind:
@@ -351,12 +368,16 @@ def _changed(was: Default, now: Default) -> bool:
     return was.value != now.value and not (_nothing(was.value) and _nothing(now.value))
 
 
+def _switch(state: Default) -> bool:
+    return state.takes in ("switch", "toggle") or any(name.startswith("--no-") for name in state.names)
+
+
 def _same_word(was: JsonData, now: JsonData) -> bool:
     """Whether two defaults of a variable are one: some releases write the text, others what it is read as."""
     return _WORDS.get(str(was).lower(), was) == _WORDS.get(str(now).lower(), now)
 
 
-_WORDS = {"0": "0", "false": "0", "1": "1", "true": "1"}
+_WORDS = {"": "0", "0": "0", "false": "0", "1": "1", "true": "1"}
 
 
 def _nothing(value: JsonData) -> bool:
@@ -367,7 +388,7 @@ def _changed_default(after: Release, name: str, was: Default, now: Default, fact
     computed = "rule" in (was.kind, now.kind)
     summary = f"the default of {name} changes"
     severity: Severity = FACTS[fact].severity if fact else "low"
-    if None in (was.value, now.value) and not computed:
+    if None in (was.value, now.value):
         # What the engine makes of "not set" is not in the data: that it acts otherwise is not shown.
         summary = f"{name} {'has no fixed default any more' if now.value is None else 'has a fixed default now'}"
         severity = severity if fact else "info"
@@ -408,7 +429,7 @@ def _gone(before: Release, after: Release, name: str, was: Default, alias: str, 
         kind=kind,
         old=was.value,
         new=successor or None,
-        condition="where it is given",
+        condition="where it is given" if option else "where it is used",
         effects=("compatibility",),
         severity=severity,
         summary=summary,
@@ -422,7 +443,11 @@ def _successor(after: Release, name: str, was: Default) -> str:
     words = (name,) if was.takes in ("switch", "toggle") else (name, "1")
     problems = registry.engine(after.engine).read(_launch(after, words)).problems
     advice = next((p.suggestion for p in problems if p.kind == "removed-argument" and p.argument == name), "")
-    return advice if advice.startswith("-") and advice.split()[0].split(".")[0] in after.arguments else ""
+    if not advice.startswith("-"):
+        return ""
+    flag = advice.split()[0].split(".")[0]
+    known = flag in after.arguments or any(flag in one.names for one in after.arguments.values())
+    return advice if known else ""
 
 
 def _variables(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
@@ -484,8 +509,12 @@ def _requests(before: Release, after: Release, exposed: _Exposed | None) -> Iter
                 new=now.value,
                 condition="for requests without this field",
                 effects=("quality",),
-                severity="medium",
-                summary=f"what a request gets that leaves out {name} changes",
+                # Without a value the model's own or another setting's decides, which may well be the same.
+                severity="low" if None in (was.value, now.value) else "medium",
+                summary=f"what a request gets that leaves out {name} "
+                + (
+                    "is not fixed any more" if now.value is None else "is fixed now" if was.value is None else "changes"
+                ),
                 sources=_at(after, now),
             )
 
@@ -496,7 +525,7 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
         now = after.packages.get(name)
         if (
             now is None
-            or was.value == now.value
+            or _pinned(was.value) == _pinned(now.value)
             or (exposed is not None and (f"{_PACKAGES}[{name}]" in exposed.stated))
         ):
             continue
@@ -507,16 +536,29 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
             old=was.value,
             new=now.value,
             effects=_effects(_PACKAGES),
-            severity="medium" if name in registry.engine_names() else "low",
-            summary=f"another release of {name} is built in"
-            + (f": see `askew defaults {name} OLD NEW`" if name in registry.engine_names() else ""),
+            severity="medium" if name in _inner() else "low",
+            summary=f"another release of {name} is {'built in' if str(now.value)[:1].isdigit() else 'asked for'}"
+            + (f": see `askew defaults {name} OLD NEW`" if name in _inner() else ""),
             sources=_at(after, now),
         )
 
 
+def _inner() -> frozenset[str]:
+    """Engines that another may have inside, under the names of their packages: ``triton`` is a language there."""
+    return frozenset(registry.engine_names()) - {"triton"}
+
+
+def _pinned(version: JsonData) -> object:
+    """A requirement without its spelling: ``==2.0.1`` is ``2.0.1``, 11.8 is 11.8.0, and order says nothing."""
+    if not isinstance(version, str):
+        return version
+    parts = (re.sub(r"(?<=\d)(?:\.0)+(?=$|\+)", "", one.strip().removeprefix("==")) for one in version.split(","))
+    return frozenset(one.partition("+")[0] for one in parts)
+
+
 def _within(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
     """What goes with the other release of an engine that is built in. Its defaults are effective facts already."""
-    for name in sorted(before.packages.keys() & after.packages.keys() & set(registry.engine_names())):
+    for name in sorted(before.packages.keys() & after.packages.keys() & _inner()):
         old, new = (versions.load(name, str(one.packages[name].value)) for one in (before, after))
         if old is None or new is None or old.version == new.version:
             continue
