@@ -308,3 +308,37 @@ def test_what_is_left_to_the_engine_is_told_without_alarm():
     assert one.severity == "low" and "not fixed any more" in one.summary
     (one,) = named("vllm", "0.29.0", "0.30.0", "--mm-hasher-algorithm")
     assert one.severity == "info"
+
+
+def test_what_depends_on_the_model_is_told_for_the_models_that_it_changes():
+    (one,) = named("vllm", "0.9.0.1", "0.9.1", "--dtype")
+    assert (one.old, one.new, one.severity) == ("float16", "bfloat16", "high")
+    assert one.condition is not None and one.condition.startswith("for a model stored in float32 on a100-80gb-sxm")
+    assert "t4" not in one.condition
+    (one,) = named("vllm", "0.6.4.post1", "0.6.5", "--max-num-batched-tokens")
+    assert (one.old, one.new) == (512, 2048)
+    assert one.condition == "for a model with a context of 131072, where it is not set"
+
+
+def test_an_argument_that_says_the_opposite_of_a_fact_does_not_name_it():
+    (one,) = named("sglang", "0.3.5.post2", "0.3.6", "runtime.async_scheduling")
+    assert (one.old, one.new) == (False, True)
+    assert one.aliases == ("--disable-overlap-schedule",)
+    assert not [c for c in named("sglang", "0.3.5.post2", "0.3.6", "--disable-overlap-schedule") if c.kind != "added"]
+    assert named("tgi", "1.4.5", "2.0.0", "runtime.enforce_eager")
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "stands", "says"),
+    [
+        ("sglang", "v0.5.0rc0", "0.4.10.post2", "the release before it"),
+        ("sglang", "0.5.3rc1", "0.5.3", "0.5.3 stands for it"),
+        ("tensorrt-llm", "0.17.0", "0.17.0.post1", "0.17.0.post1 stands for it"),
+        ("tensorrt-llm", "1.0.0rc3", "1.0.0", "1.0.0 stands for it"),
+    ],
+)
+def test_another_release_stands_for_a_candidate_and_that_is_said(engine, asked, stands, says):
+    found = defaults(engine, asked, versions.releases(engine)[-1])
+    assert found.old == stands
+    assert len(found.notes) == 1 and says in found.notes[0]
+    assert says in " ".join(render_defaults(found, "text").split())

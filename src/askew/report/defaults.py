@@ -55,12 +55,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
-    """All changes from one release of an engine to another, worst first."""
+    """All changes from one release of an engine to another, worst first. ``notes`` say which release stands for
+    another that was asked for."""
 
     schema: str = DEFAULTS_FORMAT
     engine: str
     old: str
     new: str
+    notes: tuple[str, ...] = ()
     changes: tuple[Change, ...]
 
 
@@ -85,6 +87,8 @@ def render_defaults(
 
 def _text(found: Defaults, style: Style, width: int, *, verbose: bool) -> Iterator[str]:
     yield style.paint(f"{found.engine} {found.old} → {found.new}", "1")
+    for note in found.notes:
+        yield from wrap(clean(note), width, "", style)
     folded = [one for one in found.changes if one.kind == "added" and not verbose]
     shown = [one for one in found.changes if one.kind != "added" or verbose]
     if not found.changes:
