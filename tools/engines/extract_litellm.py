@@ -37,6 +37,9 @@ _REQUEST_FIELDS = (
 # What the package knows of providers and their models: no settings.
 _CATALOGUES = ("_models", "_model_list", "_model_cost", "_endpoints", "_providers")
 _WITH_CONSTANTS = ("constants.py", "__init__.py", "router_utils/cooldown_handlers.py")
+# Tables of models and providers that the package fills itself, and what a request costs: no settings of the proxy.
+_TABLE = re.compile(r"\w+_(?:models|providers|endpoints)|models|provider_list|model_cost\w*")
+_PRICE = re.compile(r"\w*_cost(?:_\w+)?|tiered_pricing|ocr_cost\w*")
 _SCALARS = (bool, int, float, str, type(None))
 
 
@@ -208,14 +211,18 @@ def _package(home: pathlib.Path, constants: dict[str, object]) -> Iterator[tuple
     for path in ("__init__.py", "constants.py"):
         for node in _body(home / path):
             assigned = _assigned(node)
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is None:
+                if path == "__init__.py" and node.target.id.islower() and not _TABLE.fullmatch(node.target.id):
+                    yield f"litellm_settings.{node.target.id}", {"at": f"{_ROOT}/{path}:{node.lineno}", "kind": "rule"}
+                continue
             if assigned is None or not assigned[0].islower() or assigned[0].startswith("_"):
                 continue
-            if assigned[0].endswith(_CATALOGUES):
+            if assigned[0].endswith(_CATALOGUES) or _TABLE.fullmatch(assigned[0]):
                 continue
             if path == "constants.py" and assigned[0] not in ("request_timeout",):
                 continue
             value = _value(assigned[1], constants)
-            if isinstance(node, ast.AnnAssign) or isinstance(value, _SCALARS):
+            if isinstance(node, ast.AnnAssign) or isinstance(value, _SCALARS) or "environ" in ast.unparse(assigned[1]):
                 yield f"litellm_settings.{assigned[0]}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
 
 
@@ -235,6 +242,7 @@ def _fields(home: pathlib.Path, path: str, kind: str, section: str) -> Iterator[
                 isinstance(node, ast.AnnAssign)
                 and isinstance(node.target, ast.Name)
                 and node.target.id != "model_config"
+                and not _PRICE.fullmatch(node.target.id)
             ):
                 value = _value(node.value, {}) if node.value is not None else None
                 yield f"{section}.{node.target.id}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
@@ -312,4 +320,9 @@ def _rules(home: pathlib.Path) -> Things:
     return found
 
 
-READER = Reader(engine="litellm", source=Package(name="litellm", oldest="1.53.0", minors=True), read=read)
+READER = Reader(
+    engine="litellm",
+    source=Package(name="litellm", oldest="1.53.0", minors=True),
+    read=read,
+    elsewhere="litellm/**/*.py",
+)

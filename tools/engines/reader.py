@@ -74,7 +74,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """How the releases of one engine are read. ``read`` gets the folder with the text of one release.
 
     Where the engine is published in several places, ``further`` are read after ``source``. ``stable`` finds the
-    defaults that never changed where the names of arguments alone do not tell them.
+    defaults that never changed where the names of arguments alone do not tell them. ``elsewhere`` are the files, as
+    ``rglob`` has them, in which a variable may be read that ``read`` no longer finds: one that only moved is not gone.
     """
 
     engine: str
@@ -82,6 +83,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[pathlib.Path], Content]
     further: tuple[Package | Repository, ...] = ()
     stable: Callable[[Sequence[str], Sequence[Content]], dict[str, object]] | None = None
+    elsewhere: str = ""
 
     @property
     def address(self) -> str:

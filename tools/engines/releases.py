@@ -142,9 +142,33 @@ def refresh(reader: Reader, cache: pathlib.Path, *, offline: bool) -> None:
         raise UnpublishedError(f"{reader.engine}: no release could be had")
     with concurrent.futures.ProcessPoolExecutor() as pool:
         contents: list[Mapping[str, Things]] = list(pool.map(reader.read, found, chunksize=4))
+    if reader.elsewhere:
+        contents = list(with_moved(contents, found, reader.elsewhere))
     write(reader, names, contents, ENGINES_FOLDER)
     left = ", ".join(missing) or "none"
     print(f"{reader.engine}: {len(names)} releases, {names[0]} to {names[-1]}; left out: {left}")
+
+
+def with_moved(
+    contents: Sequence[Content], found: Sequence[pathlib.Path], files: str
+) -> Iterator[Mapping[str, Things]]:
+    """Each release with the variables of earlier ones that stand in another of its files, as a text of the code."""
+    before: set[str] = set()
+    for content, folder in zip(contents, found, strict=True):
+        variables = dict(content.get("variables", {}))
+        lost = before - variables.keys()
+        before |= variables.keys()
+        for name, at in _standing(folder, files, lost) if lost else ():
+            variables.setdefault(name, {"at": at})
+        yield {**content, "variables": dict(sorted(variables.items()))}
+
+
+def _standing(folder: pathlib.Path, files: str, names: set[str]) -> Iterator[tuple[str, str]]:
+    pattern = re.compile(rf"[\"']({'|'.join(sorted(map(re.escape, names)))})[\"']")
+    for path in sorted(folder.rglob(files)):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for match in pattern.finditer(text):
+            yield match[1], f"{path.relative_to(folder)}:{text.count(chr(10), 0, match.start()) + 1}"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -57,6 +57,8 @@ _LONGEST_NAME = 256
 _NOT_SECRET = _Pattern(
     r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT"
     r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$"
+    # The path of a file, and not what is in it. https://cloud.google.com/docs/authentication/application-default-credentials
+    r"|^GOOGLE_APPLICATION_CREDENTIALS$"
     r"|(?:^|[_.-])DISABLE[_.-](?:[A-Z]+[_.-]){0,4}(?:AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )

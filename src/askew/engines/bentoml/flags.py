@@ -142,7 +142,6 @@ _CAME: Mapping[str, str] = {
 _WENT: Mapping[str, str] = {
     "1.0.16": "api_server.http.cors.access_control_allow_origin",
     "1.2.0": "--remote-runner",
-    "1.4.8": "--bind --runner-map --service-name",
 }  # fmt: skip
 
 
@@ -200,7 +199,7 @@ _ARGUMENTS: tuple[Flag, ...] = (
     Flag(names=("--arg-file",), fact=OTHER, key="--arg-file"),
     Flag(names=("--bind",), irrelevant=_PROCESS),
     Flag(names=("--remote-runner",), takes="append", irrelevant=_PROCESS),
-    Flag(names=("--depends",), takes="append", irrelevant=_PROCESS, since="1.2.0", until="1.4.8"),
+    Flag(names=("--depends",), takes="append", irrelevant=_PROCESS, since="1.2.0"),
     Flag(names=("--runner-map",), irrelevant=_PROCESS),
     Flag(names=("--service-name",), fact=OTHER, key="--service-name"),
     Flag(names=("--verbose", "--debug", "--quiet", "-q", "--do-not-track"), takes="switch", irrelevant=_LOG),
