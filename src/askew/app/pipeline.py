@@ -13,6 +13,7 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
@@ -215,6 +216,8 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
+    if mode == "peers":
+        reference, target = with_defaults(reference, target), with_defaults(target, reference)
     comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
