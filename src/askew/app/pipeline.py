@@ -216,8 +216,10 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
-    filled = with_defaults(reference, target) if mode == "peers" else reference
-    comparison: Comparison = compare(filled, with_defaults(target, reference), mode)
+    target = with_defaults(target, reference)
+    if mode == "peers":
+        reference = with_defaults(reference, target)
+    comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
     unknown = [
