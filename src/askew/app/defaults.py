@@ -30,13 +30,21 @@ from askew.resolve.observation import Observation
 from askew.resolve.resolve import GPU_MODEL, resolve
 from askew.resolve.workload import Resolved, Snapshot
 
+_CONTAINER = "container"  # NVIDIA's number of the image that holds a release: another name of the release
 _OTHER, _ENV, _PACKAGES = "runtime.arguments.unmapped", "runtime.env", "runtime.packages"
 # Engines whose sizes depend on the GPU draw the lines at 70 and 160 GiB and at the name (H100, H200, MI300X), and an
 # A100 of 80 GB falls on either side, by release; older than compute capability 8.0 is a class of its own.
 _GPUS = ("a100-80gb-sxm", "b200", "h100-80gb-sxm", "t4")
 
 # These say which release runs, which is what was asked.
-_IDENTITY = ("runtime.engine.", "runtime.image", "model.id", "model.source", "model.served_names")
+_IDENTITY = (
+    "runtime.engine.",
+    "runtime.image",
+    "model.id",
+    "model.source",
+    "model.served_names",
+    "model.tokenizer.source",
+)
 
 # What a fact acts on. Only what follows from its meaning is said; a fact that is not here has no effects listed.
 _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
@@ -62,6 +70,8 @@ _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "runtime.structured_output_backend": ("quality", "latency", "compatibility"),
     "runtime.packages": ("compatibility",),
     "serving.": ("compatibility",),
+    "serving.max_concurrency": ("throughput", "latency"),
+    "serving.queue": ("throughput", "latency"),
 }
 
 
@@ -353,10 +363,18 @@ def _changed(was: Default, now: Default) -> bool:
 
 def _same_word(was: JsonData, now: JsonData) -> bool:
     """Whether two defaults of a variable are one: some releases write the text, others what it is read as."""
-    return _WORDS.get(str(was).lower(), was) == _WORDS.get(str(now).lower(), now)
+    return _word(was) == _word(now)
 
 
-_WORDS = {"0": "0", "false": "0", "1": "1", "true": "1"}
+def _word(value: JsonData) -> JsonData:
+    text = str(value).strip().lower()
+    try:
+        return float(text)
+    except ValueError:
+        return _WORDS.get(text, value)
+
+
+_WORDS: Mapping[str, JsonData] = {"false": 0.0, "true": 1.0}
 
 
 def _nothing(value: JsonData) -> bool:
@@ -496,6 +514,7 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
         now = after.packages.get(name)
         if (
             now is None
+            or name == _CONTAINER
             or was.value == now.value
             or (exposed is not None and (f"{_PACKAGES}[{name}]" in exposed.stated))
         ):
