@@ -94,6 +94,7 @@ def test_a_metric_that_went_names_its_heir_and_who_asks_for_it():
 
 def test_public_queries_are_of_metrics_that_some_release_has():
     past = versions.history("vllm")
+    assert past is not None
     known = {name.removesuffix("_total") for name in past.metrics}
     for query in versions.queries("vllm"):
         assert query.what and query.address.startswith("https://")
@@ -242,6 +243,12 @@ KNOWN = {
 }
 
 
+def test_every_known_silent_change_has_its_case(shared):
+    entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())
+    told = {one["id"] for one in entries if one["engine"] in ("vllm", "llama.cpp", "ollama")}
+    assert told <= KNOWN.keys()
+
+
 @pytest.mark.parametrize("case", sorted(KNOWN))
 def test_known_silent_changes(case, shared):
     entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())
@@ -287,3 +294,95 @@ def test_what_only_moved_is_not_gone() -> None:
     assert (found["--model-name-or-path"].kind, found["--model-name-or-path"].severity) == ("renamed", "info")
     found = {one.name: one for one in defaults("bentoml", "1.0.20", "1.0.21").changes}
     assert found["api_server.timeout"].kind == "renamed"
+
+
+def test_a_container_of_triton_names_the_server_in_it() -> None:
+    found = defaults("triton", "24.05", "24.06")
+    assert (found.old, found.new) == ("2.46.0", "2.47.0")
+
+
+@pytest.mark.parametrize(
+    ("engine", "old", "new", "name"),
+    [
+        ("ollama", "0.5.12", "0.5.13", "num_ctx"),  # still an option; its default moved into a function
+        ("ollama", "0.1.32", "0.1.33", "OLLAMA_NUM_PARALLEL"),  # one request at a time in both
+        ("ollama", "0.5.7", "0.5.8", "image OLLAMA_HOST"),  # the same port, spelled out
+        ("vllm", "0.10.0", "0.10.1", "--disable-log-requests"),  # told as --enable-log-requests
+        ("llama.cpp", "10068", "10229", "--mmap"),  # its word is that of --load-mode
+        ("tgi", "0.9.4", "1.0.0", "--dtype"),  # nobody read what 0.9.4 does
+        ("tgi", "0.9.4", "1.0.0", "runtime.kv_cache.dtype"),
+        ("tgi", "0.5.0", "0.6.0", "cuda"),  # 11.8.0 and 11.8
+        ("tgi", "1.0.0", "1.0.1", "torch"),  # 2.0.1 and 2.0.1+cu118
+        ("tgi", "2.0.4", "2.1.0", "ROCM_USE_FLASH_ATTN_V2_TRITON"),  # "0" and "" are off
+    ],
+)
+def test_another_spelling_is_no_change(engine, old, new, name):
+    assert not named(engine, old, new, name)
+
+
+def test_a_name_that_changes_its_spelling_is_not_gone():
+    (one,) = named("vllm", "0.5.0.post1", "0.5.1", "--preemption_mode")
+    assert (one.kind, one.new, one.severity) == ("renamed", "--preemption-mode", "info")
+    assert not named("vllm", "0.5.0.post1", "0.5.1", "--preemption-mode")
+
+
+def test_the_language_triton_is_not_the_server():
+    (one,) = named("lmdeploy", "0.6.1", "0.6.2", "triton")
+    assert one.severity == "low" and "askew defaults" not in one.summary and "asked for" in one.summary
+
+
+@pytest.mark.parametrize(
+    ("engine", "old", "new", "name", "where", "before", "after"),
+    [
+        ("sglang", "0.5.4", "0.5.5", "--cuda-graph-max-bs-decode", "l4", "16", "24"),
+        ("sglang", "0.5.2", "0.5.3", "--chunked-prefill-size", "l40s", 8192, 4096),
+        ("vllm", "0.8.3", "0.8.5", "--max-num-seqs", "l40s", 1024, 256),
+        ("lmdeploy", "0.7.3", "0.10.0", "--max-batch-size", "h200-sxm", 128, 1024),
+    ],
+)
+def test_classes_of_gpu_are_those_of_the_engine(engine, old, new, name, where, before, after):
+    found = [one for one in named(engine, old, new, name) if where in str(one.condition)]
+    assert [(one.old, one.new) for one in found] == [(before, after)]
+    text = render_defaults(defaults(engine, old, new), "text")
+    assert text.count(f"  {name}\n") == 1
+
+
+def test_what_is_left_to_the_engine_is_told_without_alarm():
+    (one,) = named("vllm", "0.32.0", "0.33.0", "chat/completions.skip_special_tokens")
+    assert one.severity == "low" and "not fixed any more" in one.summary
+    (one,) = named("vllm", "0.29.0", "0.30.0", "--mm-hasher-algorithm")
+    assert one.severity == "info"
+
+
+def test_what_depends_on_the_model_is_told_for_the_models_that_it_changes():
+    (one,) = named("vllm", "0.9.0.1", "0.9.1", "--dtype")
+    assert (one.old, one.new, one.severity) == ("float16", "bfloat16", "high")
+    assert one.condition is not None and one.condition.startswith("for a model stored in float32 on a100-80gb-sxm")
+    assert "t4" not in one.condition
+    (one,) = named("vllm", "0.6.4.post1", "0.6.5", "--max-num-batched-tokens")
+    assert (one.old, one.new) == (512, 2048)
+    assert one.condition == "for a model with a context of 131072, where it is not set"
+
+
+def test_an_argument_that_says_the_opposite_of_a_fact_does_not_name_it():
+    (one,) = named("sglang", "0.3.5.post2", "0.3.6", "runtime.async_scheduling")
+    assert (one.old, one.new) == (False, True)
+    assert one.aliases == ("--disable-overlap-schedule",)
+    assert not [c for c in named("sglang", "0.3.5.post2", "0.3.6", "--disable-overlap-schedule") if c.kind != "added"]
+    assert named("tgi", "1.4.5", "2.0.0", "runtime.enforce_eager")
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "stands", "says"),
+    [
+        ("sglang", "v0.5.0rc0", "0.4.10.post2", "the release before it"),
+        ("sglang", "0.5.3rc1", "0.5.3", "0.5.3 stands for it"),
+        ("tensorrt-llm", "0.17.0", "0.17.0.post1", "0.17.0.post1 stands for it"),
+        ("tensorrt-llm", "1.0.0rc3", "1.0.0", "1.0.0 stands for it"),
+    ],
+)
+def test_another_release_stands_for_a_candidate_and_that_is_said(engine, asked, stands, says):
+    found = defaults(engine, asked, versions.releases(engine)[-1])
+    assert found.old == stands
+    assert len(found.notes) == 1 and says in found.notes[0]
+    assert says in " ".join(render_defaults(found, "text").split())

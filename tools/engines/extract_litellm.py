@@ -30,6 +30,12 @@ _RULES = {
 }
 # The files whose variables change what the proxy does; those of the integrations are theirs.
 _WITH_VARIABLES = ("__init__.py", "constants.py", "router.py", "proxy/proxy_cli.py", "proxy/proxy_server.py")
+_REQUEST_FIELDS = (
+    *("all_litellm_params", "OPENAI_CHAT_COMPLETION_PARAMS", "DEFAULT_CHAT_COMPLETION_PARAM_VALUES"),
+    *("openai_params", "default_params"),
+)
+# What the package knows of providers and their models: no settings.
+_CATALOGUES = ("_models", "_model_list", "_model_cost", "_endpoints", "_providers")
 _WITH_CONSTANTS = ("constants.py", "__init__.py", "router_utils/cooldown_handlers.py")
 # Tables of models and providers that the package fills itself, and what a request costs: no settings of the proxy.
 _TABLE = re.compile(r"\w+_(?:models|providers|endpoints)|models|provider_list|model_cost\w*")
@@ -47,9 +53,12 @@ def read(root: pathlib.Path) -> Content:
     for path, kind, section in (
         ("proxy/_types.py", "ConfigGeneralSettings", "general_settings"),
         ("types/router.py", "LiteLLM_Params", "litellm_params"),
+        ("types/router.py", "LiteLLMParamsTypedDict", "litellm_params"),
     ):
         for name, entry in _fields(home, path, kind, section):
             arguments.setdefault(name, entry)
+    for name, at in (*_request_fields(home), *_looked_up(home)):
+        arguments.setdefault(name, {"at": at, "kind": "rule"})
     return {"arguments": arguments, "variables": dict(sorted(_variables(home).items())), "rules": _rules(home)}
 
 
@@ -208,7 +217,7 @@ def _package(home: pathlib.Path, constants: dict[str, object]) -> Iterator[tuple
                 continue
             if assigned is None or not assigned[0].islower() or assigned[0].startswith("_"):
                 continue
-            if _TABLE.fullmatch(assigned[0]):
+            if assigned[0].endswith(_CATALOGUES) or _TABLE.fullmatch(assigned[0]):
                 continue
             if path == "constants.py" and assigned[0] not in ("request_timeout",):
                 continue
@@ -239,6 +248,34 @@ def _fields(home: pathlib.Path, path: str, kind: str, section: str) -> Iterator[
             ):
                 value = _value(node.value, {}) if node.value is not None else None
                 yield f"{section}.{node.target.id}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
+
+
+def _request_fields(home: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Parameters of a request that a deployment may set: what the package takes besides, and those of the API."""
+    for path in ("types/utils.py", "constants.py", "utils.py"):
+        for node in _body(home / path):
+            assigned = _assigned(node)
+            if assigned is not None and assigned[0] in _REQUEST_FIELDS:
+                for one in ast.walk(assigned[1]):
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value.isidentifier():
+                        yield f"litellm_params.{one.value}", f"{_ROOT}/{path}:{one.lineno}"
+
+
+def _looked_up(home: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Settings that no model declares and that the proxy looks up by name."""
+    for path in ("proxy/proxy_server.py", "proxy/utils.py", "proxy/litellm_pre_call_utils.py"):
+        tree = _tree(home / path)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+                section = ast.unparse(node.func.value).rpartition(".")[2]
+                if section in ("general_settings", "litellm_settings") and node.args and _text(node.args[0]):
+                    yield f"{section}.{_text(node.args[0])}", f"{_ROOT}/{path}:{node.lineno}"
+            elif isinstance(node, ast.Compare) and ast.unparse(node.left) == "key" and path == "proxy/proxy_server.py":
+                name = _text(node.comparators[0])  # of the loop over litellm_settings
+                if name.isidentifier():
+                    yield f"litellm_settings.{name}", f"{_ROOT}/{path}:{node.lineno}"
+            elif isinstance(node, ast.Constant) and node.value == "cache_params" and path == "proxy/proxy_server.py":
+                yield "litellm_settings.cache_params", f"{_ROOT}/{path}:{node.lineno}"
 
 
 def _variables(home: pathlib.Path) -> Things:

@@ -161,25 +161,24 @@ def _unreadable(found: Sequence[Snapshot]) -> Iterator[InputError]:
 def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformReading:
     """Give every document to the platform it belongs to. Platforms are imported only when something is theirs."""
     kubernetes: list[Document] = []
-    compose: list[Document] = []
     files: list[tuple[str, str, str, int]] = []
     models: list[Document] = []
-    for document in documents:
-        root = document.root
-        if (engine := _configures(document)) is not None:
-            at = root.location
-            files.append((engine, at.source, "\n".join(document.lines), 1))
+    units: list[Text] = []
+    compose = [one for one in documents if one.root["services"].is_mapping and not one.root["kind"].exists]
+    mounted = _mounted(compose)
+    for document in (one for one in documents if one not in compose):
+        if document.source.startswith(mounted) and not document.root["kind"].exists:
+            units.append(Text(source=document.source, text="\n".join(document.lines)))
+        elif (engine := _configures(document)) is not None:
+            files.append((engine, document.root.location.source, "\n".join(document.lines), 1))
         elif document.source.endswith(".json") and _describes_a_model(document):
             models.append(document)
-        elif root["services"].is_mapping and not root["kind"].exists:
-            compose.append(document)
         elif not _is_contract(document):
             kubernetes.append(document)
-    units: list[Text] = []
     lists = [text for text in texts if text.source.endswith(("/", "#tensors"))]  # of a model's directory
     for text in (text for text in texts if text not in lists):
         named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None
-        if named is not None:
+        if named is not None and not text.source.startswith(mounted):
             files.append((named, text.source, text.text, 1))
         else:
             units.append(text)
@@ -204,7 +203,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     if compose or units:
         for name, share in (
             ("compose", compose),
-            ("systemd", [t for t in units if not t.source.startswith("cmd:")]),
+            ("systemd", [t for t in units if not t.source.startswith(("cmd:", *mounted))]),
             ("command", [t for t in units if t.source.startswith("cmd:")]),
         ):
             if share:
@@ -213,6 +212,16 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
                 workloads.extend(part.workloads)
                 unread.extend(part.unread)
     return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
+
+
+def _mounted(compose: Sequence[Document]) -> tuple[str, ...]:
+    """Where files lie that compose files mount into their services: they belong to these, and are no sources."""
+    if not compose:
+        return ()
+    from askew.platforms.compose.read import mounted_files
+    from askew.platforms.interface import sibling
+
+    return tuple(sorted({sibling(one.source, name) for one in compose for name in mounted_files(one)} - {".", ""}))
 
 
 def _describes_a_model(document: Document) -> bool:

@@ -13,6 +13,7 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
@@ -215,7 +216,8 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
-    comparison: Comparison = compare(reference, target, mode)
+    filled = with_defaults(reference, target) if mode == "peers" else reference
+    comparison: Comparison = compare(filled, with_defaults(target, reference), mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
     unknown = [
@@ -293,7 +295,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=fact.severity,
+            severity=_severity(difference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
             impact=fact.why,
@@ -304,6 +306,19 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             playbook=fact.playbook,
         )
     )
+
+
+def _severity(difference: Difference, target: Snapshot) -> Severity:
+    """That of the fact; of an entry of a map that the engine's maintainers know to matter more, what they say."""
+    fact, engine = difference.fact, target.engine
+    if fact.key == "runtime.packages" and difference.key in registry.engine_names():
+        return "medium"  # an engine inside another brings its own defaults
+    if fact.key not in ("runtime.env", "runtime.arguments.unmapped") or engine is None:
+        return fact.severity
+    from askew.engines.versions import effects
+
+    known = effects(engine.name).get(difference.key)
+    return min(fact.severity, known.severity, key=SEVERITIES.index) if known is not None else fact.severity
 
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:

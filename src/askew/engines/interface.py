@@ -30,6 +30,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     texts one of which stands in everything that ``programs`` and ``images`` can match: the cheap look before them.
     ``starts`` are command lines that start it, up to where its arguments begin. ``image`` is its published image with
     ``{}`` for the release, and ``words`` the least that this image must be given: how `askew defaults` starts it.
+    ``gpus`` are the GPUs on which it does so, one of each class between which the engine's defaults differ.
 
     Some engines are libraries that a program of the user's own starts. ``imports`` are their modules: a Python program
     that a source shows, and that imports one of them, is this engine.
@@ -51,6 +52,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     family: Family = "language models"
     image: str = ""
     words: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()

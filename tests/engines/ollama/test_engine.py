@@ -346,7 +346,7 @@ def test_every_variable_and_option_of_every_release_is_known() -> None:
     assert len(past.releases) > 180
     expressed = {flag.names[0] for flag in VARIABLES}
     assert set(past.variables) == (set(past.variables) & (expressed | set(INERT) | OTHERS))
-    assert set(past.arguments) - {flag.names[0] for flag in PARAMETERS} == {"image OLLAMA_HOST"}
+    assert set(past.arguments) - {flag.names[0] for flag in PARAMETERS} == {"image OLLAMA_HOST", "stop"}
     for flag in VARIABLES:
         first = past.releases[past.variables[flag.names[0]][0][0]]
         assert flag.since == ("" if first == past.releases[0] else first), flag.names

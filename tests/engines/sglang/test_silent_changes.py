@@ -282,6 +282,7 @@ def test_a_slice_of_a_gpu_has_a_memory_of_its_own() -> None:
                 ("removed", "--enable-beta-spec", None),
                 ("renamed", "--oltp-traces-endpoint", "--otlp-traces-endpoint"),
                 ("default", "--lora-backend", "csgmv"),
+                ("rule", "--cuda-graph-max-bs-decode", "24"),
             },
         ),
         (
@@ -289,8 +290,6 @@ def test_a_slice_of_a_gpu_has_a_memory_of_its_own() -> None:
             "0.4.5",
             {
                 ("rule", "--grammar-backend", "xgrammar"),
-                ("rule", "--device", None),
-                ("rule", "--speculative-eagle-topk", None),
                 ("metric", "sglang:time_per_output_token_seconds", "sglang:inter_token_latency_seconds"),
             },
         ),
