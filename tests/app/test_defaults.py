@@ -270,6 +270,38 @@ def test_known_silent_changes(case, shared):
     assert any(old in (..., one.old) and new in (..., one.new) for one in found), found
 
 
+def test_the_text_of_a_number_is_the_number() -> None:
+    names = {one.name for one in defaults("ray-serve", "2.44.1", "2.60.0").changes if one.kind == "default"}
+    assert names and not {"RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS"} & names
+
+
+def test_what_came_with_a_release_decides_nothing_before_it() -> None:
+    """ray[llm] and huggingfaceserver's vLLM are younger than Ray Serve and KServe: there is no vLLM to compare with."""
+    for engine, old, new in (("ray-serve", "2.42.1", "2.43.0"), ("kserve", "0.11.2", "0.12.0")):
+        assert not [one for one in defaults(engine, old, new).changes if "vLLM" in f"{one.summary}{one.old_depends}"]
+
+
+def test_what_only_moved_is_not_gone() -> None:
+    gone = {
+        ("litellm", "1.79.3", "1.81.16"): {"UI_PASSWORD", "SERVER_ROOT_PATH", "PROXY_ADMIN_ID"},
+        ("litellm", "1.98.1", "1.99.4"): {"DATABASE_HOST", "DATABASE_USER", "IAM_TOKEN_DB_AUTH"},
+        ("litellm", "1.101.6", "1.102.4"): {"LITELLM_DROP_PARAMS", "litellm_settings.drop_params"},
+        ("bentoml", "1.4.7", "1.4.8"): {"--bind", "--service-name"},
+        ("ray-serve", "2.9.3", "2.10.0"): {"max_concurrent_queries"},
+        ("infinity", "0.0.59", "0.0.60"): {"/embeddings input"},
+    }
+    for (engine, old, new), names in gone.items():
+        told = {one.name for one in defaults(engine, old, new).changes}
+        assert not told & names, (engine, told & names)
+    found = {one.name: one for one in defaults("ray-serve", "2.49.2", "2.50.0").changes}
+    replicas = found["llm.autoscaling_config.max_replicas"]
+    assert (replicas.kind, replicas.old, replicas.new, replicas.severity) == ("default", 10, 1, "medium")
+    found = {one.name: one for one in defaults("infinity", "0.0.33", "0.0.34").changes}
+    assert (found["--model-name-or-path"].kind, found["--model-name-or-path"].severity) == ("renamed", "info")
+    found = {one.name: one for one in defaults("bentoml", "1.0.20", "1.0.21").changes}
+    assert found["api_server.timeout"].kind == "renamed"
+
+
 def test_a_container_of_triton_names_the_server_in_it() -> None:
     found = defaults("triton", "24.05", "24.06")
     assert (found.old, found.new) == ("2.46.0", "2.47.0")

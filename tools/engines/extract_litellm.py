@@ -222,7 +222,9 @@ def _package(home: pathlib.Path, constants: dict[str, object]) -> Iterator[tuple
             if path == "constants.py" and assigned[0] not in ("request_timeout",):
                 continue
             value = _value(assigned[1], constants)
-            if isinstance(node, ast.AnnAssign) or isinstance(value, _SCALARS) or "environ" in ast.unparse(assigned[1]):
+            if value is _UNKNOWN and "environ" in ast.unparse(assigned[1]):  # by a variable; otherwise as ever
+                yield f"litellm_settings.{assigned[0]}", {"at": f"{_ROOT}/{path}:{node.lineno}"}
+            elif isinstance(node, ast.AnnAssign) or isinstance(value, _SCALARS):
                 yield f"litellm_settings.{assigned[0]}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
 
 

@@ -109,10 +109,10 @@ def read(folder: pathlib.Path) -> Content:
     for name in ("GUNICORN_CMD_ARGS",):
         if name in server:
             declared[name] = {"at": f"{_SERVER}:{_line(server, server.find(name))}"}
-    for module in sorted((folder / "mlflow").rglob("*.py")):
-        source = module.read_text(encoding="utf-8", errors="replace")
+    for file in sorted((folder / "mlflow").rglob("*.py")):
+        source = file.read_text(encoding="utf-8", errors="replace")
         for match in _READ.finditer(source) if "MLFLOW_" in source else ():
-            at = f"{module.relative_to(folder)}:{_line(source, match.start())}"
+            at = f"{file.relative_to(folder)}:{_line(source, match.start())}"
             declared.setdefault(match[1], {"at": at})
     if "DISABLE_NGINX" in container:
         declared["DISABLE_NGINX"] = {"at": f"{_CONTAINER}:{_line(container, container.find('DISABLE_NGINX'))}"}

@@ -45,7 +45,14 @@ _MODELS: Mapping[str, Mapping[str, Value]] = {
 }
 
 # These say which release runs, which is what was asked.
-_IDENTITY = ("runtime.engine.", "runtime.image", "model.id", "model.source", "model.served_names")
+_IDENTITY = (
+    "runtime.engine.",
+    "runtime.image",
+    "model.id",
+    "model.source",
+    "model.served_names",
+    "model.tokenizer.source",
+)
 
 # What a fact acts on. Only what follows from its meaning is said; a fact that is not here has no effects listed.
 _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
@@ -71,6 +78,8 @@ _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "runtime.structured_output_backend": ("quality", "latency", "compatibility"),
     "runtime.packages": ("compatibility",),
     "serving.": ("compatibility",),
+    "serving.max_concurrency": ("throughput", "latency"),
+    "serving.queue": ("throughput", "latency"),
 }
 
 
@@ -459,10 +468,18 @@ def _switch(state: Default) -> bool:
 
 def _same_word(was: JsonData, now: JsonData) -> bool:
     """Whether two defaults of a variable are one: some releases write the text, others what it is read as."""
-    return _WORDS.get(str(was).lower(), was) == _WORDS.get(str(now).lower(), now)
+    return _word(was) == _word(now)
 
 
-_WORDS = {"": "0", "0": "0", "false": "0", "1": "1", "true": "1"}
+def _word(value: JsonData) -> JsonData:
+    text = str(value).strip().lower()
+    try:
+        return float(text)
+    except ValueError:
+        return _WORDS.get(text, value)
+
+
+_WORDS: Mapping[str, JsonData] = {"": 0.0, "false": 0.0, "true": 1.0}
 
 
 def _nothing(value: JsonData) -> bool:
