@@ -157,7 +157,7 @@ class Reader:
             if at >= 0 and (clean := self._redactor.text(line[at:])) != line[at:]:
                 lines[row] = line[:at] + masked(line[at:], clean)
 
-    def evidence(self, uri: str, nothing: str, hint: str) -> Evidence:
+    def evidence(self, uri: str, nothing: str, hint: str, platform: str = "") -> Evidence:
         """How it ended. ``nothing`` and ``hint`` are said when nothing was found and nothing was wrong either."""
         found = bool(self.documents or self.texts)
         if not found and not self.errors:
@@ -182,6 +182,7 @@ class Reader:
             reason="; ".join(reasons),
             errors=tuple(self.errors),
             files=self.files,
+            platform=platform,
         )
 
 
