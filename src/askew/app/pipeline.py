@@ -13,6 +13,7 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.severity import severity, skew_of_records
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
@@ -237,6 +238,8 @@ def _compared(
         failed, needs = _check_findings(target, None)
         findings.extend(f for f in failed if (f.rule, f.key, f.facts) not in known)
         unknown.extend(n for n in needs if _selected((n.fact,), options))
+    if mode == "peers":
+        findings.extend(skew_of_records(reference, target))
     return WorkloadReport(
         id=target.id,
         reference_id=reference.id,
@@ -293,7 +296,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=fact.severity,
+            severity=severity(difference, reference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
             impact=fact.why,
