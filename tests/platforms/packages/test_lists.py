@@ -80,7 +80,8 @@ def test_what_pip_freeze_and_requirements_files_say(tmp_path):
     "text",
     [
         "Package    Version\n---------- -------\nnumpy      1.26.4\ntorch      2.6.0+cu124\n",
-        "Package    Version   Editable project location\n------- ------- ------\nnumpy 1.26.4\ntorch 2.6.0+cu124 /src/x\n",
+        "Package    Version   Editable project location\n------- ------- ------\n"
+        "numpy 1.26.4\ntorch 2.6.0+cu124 /src/x\n",
         "# packages in environment at /opt/conda:\n# Name  Version  Build  Channel\n"
         "numpy   1.26.4  py311h64a7726_0  conda-forge\npytorch  2.6.0+cu124  py3.11_cuda  pytorch\n",
         "@EXPLICIT\nhttps://conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py311h64a7726_0.conda\n"
