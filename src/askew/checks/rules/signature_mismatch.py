@@ -25,8 +25,9 @@ that is served.
 
 ## When it is fine
 
-When a step in front of the model converts what clients send (an ensemble, a transformer, a feature store). Only the
-width of floating-point numbers differing is reported as low: the model then sees rounded values.
+When a step in front of the model converts what clients send (an ensemble, a transformer, a feature store). Whole
+numbers that arrive as floating-point ones are reported as medium, since that is how missing values get in; fewer bits
+of floating-point numbers as low, as the model then sees rounded values.
 
 ## References
 
@@ -64,7 +65,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
     )
     if not differing or not lines((served, reference)):
         return
-    severity: Severity = "high" if differing[0].weighty else "low"
+    kinds = {one.kind for one in differing if one.weighty}
+    severity: Severity = "low" if not kinds else "medium" if kinds == {"converted"} else "high"
     spots = places(subject, served, reference)
     yield found(
         CHECK,
@@ -133,6 +135,7 @@ CHECK = Check(
     cases=(
         _case("an input of another name", visits=_VISITS.replace("visits", "visit_count"), line=3),
         _case("a number read as text", age=_AGE.replace("FP64", "STRING"), line=3),
+        _case("whole numbers that arrive as floating-point ones", visits=_VISITS.replace("INT64", "FP64"), line=3),
         _case("fewer bits than the model was trained with", age=_AGE.replace("FP64", "FP32"), line=3),
         _case("as recorded"),
         _case("inputs of one tensor each, in another order", age=_VISITS + ",", visits=_AGE[:-1]),

@@ -6,7 +6,8 @@ A library of which the image that serves the model has another release than the 
 validated with (`runtime.packages` against `model.training.packages`), where the difference is known to matter: the
 project's own documentation says so. scikit-learn counts by its minor release for pickled models, Python where
 `cloudpickle` saved the model, NumPy by its major release, XGBoost by whether the model is a pickle or its own format,
-tokenizers and transformers for tokenization, PyTorch, TensorFlow and Keras by what they promise.
+tokenizers and transformers for tokenization, PyTorch, TensorFlow and Keras by what they promise. Where no list of
+packages is joined, what the release of the engine pins counts.
 
 ## Why it matters
 
@@ -41,6 +42,7 @@ resolve to is unknown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Needs, Outcome, Subject, found
@@ -50,6 +52,7 @@ from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved
 
 _SERVING, _TRAINING, _FORMAT = "runtime.packages", "model.training.packages", "model.weights.format"
+_RELEASE = "runtime.engine.version"
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -63,13 +66,13 @@ def run(subject: Subject) -> Iterator[Outcome]:
     from askew.knowledge.packages import applying, concern, names
 
     kind = str(weights.value) if weights is not None and weights.value else None
-    installed = _entries(subject.snapshot.facts.get(_SERVING))
+    installed, pinned = _entries(subject.snapshot.facts.get(_SERVING)), _of_release(subject)
     open_: list[str] = []
     for name in sorted(names() & trained.keys()):
         before = trained[name]
         if before.state != "known" or not isinstance(before.value, str):
             continue
-        now = installed.get(name)
+        now = installed.get(name) or pinned.get(name)
         if now is None or now.state != "known" or not isinstance(now.value, str):
             weighty = applying(name, kind, trained) if kind is not None else ()
             if weighty and SEVERITIES.index(weighty[0].severity) <= SEVERITIES.index("high"):
@@ -78,6 +81,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         risk = concern(name, before.value, now.value, kind, trained)
         if risk is None or not lines((now, before)):
             continue
+        if now.origin == "engine-default" and SEVERITIES.index(risk.severity) > SEVERITIES.index("medium"):
+            continue  # no model is served with the very releases of its training by an engine that brings its own
         depends = bool(risk.formats) and kind is None
         spots = places(subject, now, before)
         yield found(
@@ -106,6 +111,32 @@ def run(subject: Subject) -> Iterator[Outcome]:
         )
     if open_:
         yield Needs(fact=_SERVING, reason=f"no source shows what stands in the image for {', '.join(open_)}")
+
+
+def _of_release(subject: Subject) -> dict[str, Resolved]:
+    """What the engine's release pins to one version, where that release is known: its images have nothing else."""
+    identity, side = subject.snapshot.engine, subject.known(_RELEASE)
+    if identity is None or not identity.version or side is None:
+        return {}
+    from askew.engines import versions
+
+    release = versions.load(identity.name, identity.version)
+    if release is None:
+        return {}
+    return {
+        name: Resolved(
+            fact=_SERVING,
+            key=name,
+            state="known",
+            value=pin.value,
+            origin="engine-default",
+            confidence="likely",
+            locations=side.locations,
+            because=(f"pinned by the release: {release.where(pin)}",),
+        )
+        for name, pin in release.packages.items()
+        if isinstance(pin.value, str) and re.fullmatch(r"\d+(?:\.\d+){2,}\S*", pin.value)
+    }
 
 
 def _sentence(why: str, name: str) -> str:
@@ -139,6 +170,26 @@ _SKLEARN = "pickled_model: model.pkl, serialization_format: cloudpickle, sklearn
 _BOOSTER = "data: model.ubj, model_format: ubj, xgb_version: 2.0.3"
 
 
+_VLLM = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: llm}
+spec:
+  template:
+    spec:
+      containers:
+        - name: engine
+          image: vllm/vllm-openai:v0.8.5
+          args: [--model, /models/llm]
+"""
+_TRAINED = "transformers==4.51.3\ntokenizers==0.21.1\ntorch=={torch}\n"
+
+
+def _llm(name: str, torch: str, line: int = 0) -> Case:
+    trained = ("training:trained.txt", "trained.txt", _TRAINED.format(torch=torch))
+    return Case(name=name, source=_VLLM, joined=(trained,), fires=bool(line), line=line)
+
+
 def _case(name: str, packages: str, line: int = 0, flavor: str = "sklearn", fields: str = _SKLEARN) -> Case:
     return Case(
         name=name,
@@ -159,7 +210,7 @@ CHECK = Check(
     category="model",
     severity="high",
     confidence="likely",
-    facts=(_SERVING, _TRAINING, _FORMAT),
+    facts=(_SERVING, _TRAINING, _FORMAT, _RELEASE),
     run=run,
     playbook="model-identity",
     cases=(
@@ -167,6 +218,8 @@ CHECK = Check(
         _case("another Python for what cloudpickle saved", "# image\npython 3.12.3\nscikit-learn==1.2.2\n", line=2),
         _case("NumPy of another major release", "scikit-learn==1.2.2\nnumpy==2.1.0\n", line=2),
         _case("an older XGBoost for its own format", "xgboost==1.7.6\n", line=1, flavor="xgboost", fields=_BOOSTER),
+        _llm("what the release of the engine pins: PyTorch of another major release", torch="1.13.1", line=9),
+        _llm("an engine that brings another minor release of PyTorch", torch="2.5.1"),
         _case("a patch release, and a build tag", "scikit-learn==1.2.1\nnumpy==1.26.4+mkl\n"),
         _case("a range, which tells no release", "scikit-learn>=1.2\nnumpy\n"),
         _case("another spelling of one name", "Scikit_Learn==1.2.2\nNumPy==1.26.0\n"),

@@ -16,7 +16,7 @@ import msgspec
 
 from askew.facts.types import Value
 
-Kind: TypeAlias = Literal["missing", "added", "count", "order", "type", "shape", "narrower", "optional"]
+Kind: TypeAlias = Literal["missing", "added", "count", "order", "type", "converted", "shape", "narrower", "optional"]
 Side: TypeAlias = Literal["inputs", "outputs"]
 Entry: TypeAlias = Mapping[str, Value]
 
@@ -28,6 +28,8 @@ _FAMILIES = {
     **dict.fromkeys(("bool", "boolean"), "bool"),
     **dict.fromkeys(("datetime", "datetime64"), "datetime"),
 }
+# Each can be read as any that follows without a change of its value, mostly.
+_NUMBERS = ("bool", "unsigned integer", "integer", "float")
 _WIDTH = re.compile(r"(\d{1,3})$")
 # Names by which a framework counts what has none (Triton's PyTorch backend).
 _COUNTED = re.compile(r"(?:input|output)(?:__|_)?\d{1,4}", re.IGNORECASE)
@@ -104,6 +106,7 @@ def sentence(found: Sequence[Mismatch]) -> str:
                 "count": f"{one.target} {one.side} instead of {one.reference}",
                 "order": f"the order of the {one.side} differs from {one.name} on",
                 "type": f"{where} is {one.target} instead of {one.reference}",
+                "converted": f"{where} is {one.target} instead of {one.reference}",
                 "narrower": f"{where} is {one.target} instead of {one.reference}",
                 "shape": f"{where} has the shape {one.target} instead of {one.reference}",
                 "optional": f"{where} may be left out and may not in the reference",
@@ -154,7 +157,8 @@ def _entry(side: Side, name: str, a: Entry, b: Entry) -> list[Mismatch]:
     x, y = str(a.get("type") or ""), str(b.get("type") or "")
     family, other = _family(a), _family(b)
     if family is not None and other is not None and family != other:
-        found.append(Mismatch(side=side, kind="type", name=name, reference=x, target=y))
+        upwards = family in _NUMBERS and other in _NUMBERS and _NUMBERS.index(family) < _NUMBERS.index(other)
+        found.append(Mismatch(side=side, kind="converted" if upwards else "type", name=name, reference=x, target=y))
     elif family is not None and other is not None and _width(y) < _width(x):
         kind: Kind = "narrower" if family == "float" else "type"
         found.append(Mismatch(side=side, kind=kind, name=name, reference=x, target=y))

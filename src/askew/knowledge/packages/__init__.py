@@ -24,7 +24,8 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``change``: another major or minor release; ``older-``: only where the serving side has the older one; ``crosses``:
     one side has a release before ``at``, the other has it or a later one; ``crosses-down``: only where serving has the
-    earlier one. ``formats``: only for weights of these formats. ``beside``: only where training had this package, too.
+    earlier one. ``formats``: only for weights of these formats; ``usual`` says that models of this package mostly have
+    one of them. ``beside``: only where training had this package, too.
     """
 
     package: str
@@ -34,6 +35,7 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: str
     at: str = ""
     formats: tuple[str, ...] = ()
+    usual: bool = False
     beside: str = ""
 
 
@@ -52,12 +54,12 @@ def names() -> frozenset[str]:
 
 def applying(package: str, weights: str | None, beside: Collection[str]) -> tuple[Concern, ...]:
     """The concerns about a package, weightiest first, for a model whose weights have this format; with None, as it is
-    not known, also those that depend on the format."""
+    not known, also those of the package's usual formats."""
     found = [
         one
         for one in catalogue()
         if one.package == package
-        and (not one.formats or weights is None or weights in one.formats)
+        and (not one.formats or (one.usual if weights is None else weights in one.formats))
         and (not one.beside or one.beside in beside)
     ]
     return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
