@@ -13,13 +13,14 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.severity import severity, skew_of_records
 from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
-from askew.facts.types import SEVERITIES, Severity
+from askew.facts.types import Severity
 from askew.findings.describe import describe
 from askew.findings.finding import Finding, counts, fingerprint, make, places
 from askew.remedy.differences import remedies
@@ -241,6 +242,8 @@ def _compared(
         failed, needs = _check_findings(target, None)
         findings.extend(f for f in failed if (f.rule, f.key, f.facts) not in known)
         unknown.extend(n for n in needs if _selected((n.fact,), options))
+    if mode == "peers":
+        findings.extend(skew_of_records(reference, target))
     return WorkloadReport(
         id=target.id,
         reference_id=reference.id,
@@ -297,7 +300,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=_severity(difference, target),
+            severity=severity(difference, reference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
             impact=fact.why,
@@ -308,19 +311,6 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             playbook=fact.playbook,
         )
     )
-
-
-def _severity(difference: Difference, target: Snapshot) -> Severity:
-    """That of the fact; of an entry of a map that the engine's maintainers know to matter more, what they say."""
-    fact, engine = difference.fact, target.engine
-    if fact.key == "runtime.packages" and difference.key in registry.engine_names():
-        return "medium"  # an engine inside another brings its own defaults
-    if fact.key not in ("runtime.env", "runtime.arguments.unmapped") or engine is None:
-        return fact.severity
-    from askew.engines.versions import effects
-
-    known = effects(engine.name).get(difference.key)
-    return min(fact.severity, known.severity, key=SEVERITIES.index) if known is not None else fact.severity
 
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:

@@ -46,7 +46,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An input with its verdict. ``source`` is Kubernetes YAML, a compose file, or ``cmd:…``, written as users
     write it.
 
-    ``line`` is where the finding must point (1-based, in ``source``), 0 when the case is clean.
+    ``line`` is where the finding must point (1-based, in ``source`` or a joined file), 0 when the case is clean.
+    ``file`` is the path of the source's file where its name matters; ``joined`` are sources that are joined to it: the
+    URI, the path of a file, and its content.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     fires: bool
     line: int = 0
     contract: str = ""
+    file: str = ""
+    joined: tuple[tuple[str, str, str], ...] = ()
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
