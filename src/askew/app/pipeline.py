@@ -15,6 +15,7 @@ from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
+from askew.compare.telling import told
 from askew.contract.interface import Contract
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
@@ -285,7 +286,8 @@ def _check_findings(snapshot: Snapshot, contract: Snapshot | None) -> tuple[list
 
 def _difference(difference: Difference, reference: Snapshot, target: Snapshot, flag_for: FlagFor) -> Finding:
     fact = difference.fact
-    left, right = _placed(difference.reference, reference), _placed(difference.target, target)
+    left, right, apart = told(fact, difference.reference, difference.target)
+    left, right = _placed(left, reference), _placed(right, target)
     return make(
         Finding(
             kind="difference",
@@ -296,7 +298,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             severity=fact.severity,
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=fact.why,
+            impact=f"{fact.why} {apart[:1].upper()}{apart[1:]}".rstrip(),
             workload=target.id,
             reference=left,
             target=right,
