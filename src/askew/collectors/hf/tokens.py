@@ -26,7 +26,7 @@ READ = FILES
 _MOST_BYTES = 128 * 2**20  # the largest vocabularies are some 40 MiB
 _MOST_TEMPLATE = 2**20
 _MOST_TEMPLATES = 20
-_SECONDS = 20.0
+SECONDS = 20.0
 _OUTPUT = 32 * 2**20
 _EXTRA = "pip install 'askew[artifacts]'"
 _HINT = "download the file again, or write it anew with the library that made it"
@@ -186,7 +186,7 @@ def _asked(library: str, asked: dict[str, Any], answer: type[Any]) -> Any:
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     ended = run(
         (sys.executable, "-I", "-B", script),
-        seconds=_SECONDS,
+        seconds=SECONDS,
         env={**kept, "TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
         cwd=gettempdir(),
         given=msgspec.json.encode(asked),
@@ -195,7 +195,7 @@ def _asked(library: str, asked: dict[str, Any], answer: type[Any]) -> Any:
     if ended.fault or ended.status:
         reason = "it takes too long, or more memory than is allowed" if ended.status < 0 else ended.complaint[-300:]
         if "took longer" in ended.fault or ended.status < 0:
-            reason = f"it did not end within {_SECONDS:g} seconds or within the memory allowed"
+            reason = f"it did not end within {SECONDS:g} seconds or within the memory allowed"
         return answer(fault=f"{what}: {reason}", hint="look at the file: nothing sound takes that long")
     try:
         found = msgspec.json.decode(ended.output, type=answer)
