@@ -25,6 +25,8 @@ from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
+# Texts that the collector of a model's directory hands on: what it reduced a file to, behind the file's name.
+_OF_MODELS = ("#tensors", "#tokenizer", "#template", "#probes")
 _ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
@@ -220,7 +222,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             packages.append(document)
         else:
             kubernetes.append(document)
-    lists = [text for text in texts if text.source.endswith(("/", "#tensors"))]  # of a model's directory
+    lists = [text for text in texts if text.source.endswith(("/", *_OF_MODELS))]
     beside = [text for text in texts if text.source.endswith("#record")]
     for text in (text for text in texts if text not in lists and text not in beside):
         named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None
@@ -238,7 +240,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
         unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
     described: tuple[Workload, ...] = ()
-    if models:
+    if models or lists:
         from askew.platforms.huggingface.read import read as read_model
 
         described = read_model(models, lists).workloads

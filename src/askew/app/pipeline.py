@@ -17,10 +17,11 @@ from askew.app.severity import severity, skew_of_records
 from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
+from askew.compare.telling import told
 from askew.contract.interface import Contract
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
-from askew.facts.types import Severity
+from askew.facts.types import SEVERITIES, Severity
 from askew.findings.describe import describe
 from askew.findings.finding import Finding, counts, fingerprint, make, places
 from askew.remedy.differences import remedies
@@ -292,7 +293,8 @@ def _check_findings(snapshot: Snapshot, contract: Snapshot | None) -> tuple[list
 
 def _difference(difference: Difference, reference: Snapshot, target: Snapshot, flag_for: FlagFor) -> Finding:
     fact = difference.fact
-    left, right = _placed(difference.reference, reference), _placed(difference.target, target)
+    left, right, apart = told(fact, difference.reference, difference.target)
+    left, right = _placed(left, reference), _placed(right, target)
     return make(
         Finding(
             kind="difference",
@@ -303,7 +305,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             severity=severity(difference, reference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=fact.why,
+            impact=f"{fact.why} {apart[:1].upper()}{apart[1:]}".rstrip(),
             workload=target.id,
             reference=left,
             target=right,

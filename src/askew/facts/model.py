@@ -424,7 +424,7 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
     ),
     (
         "tokenizer.added_tokens",
-        k.mapping(k.text),
+        k.mapping(k.verbatim),
         "medium",
         f"{_TOKENIZER}; added_tokens_decoder",
         ({"151643": "<|endoftext|>"},),
@@ -477,6 +477,15 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
         "Prompts differ, whichever file or flag is the reason.",
     ),
     (
+        "chat_template.generation_prompt",
+        k.verbatim,
+        "medium",
+        f"{_TOKENIZER}; chat_template, where add_generation_prompt is true",
+        ("<|im_start|>assistant\n",),
+        "What the template puts behind the last message, for the model to go on from.",
+        "Without it, or with another one, the model may go on with the user's message, or in another mode.",
+    ),
+    (
         "chat_template.emits_bos",
         k.boolean,
         "medium",
@@ -504,6 +513,9 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
         "A reasoning parser that waits for the opening marker never sees it, and reasoning leaks into the answer.",
     ),
 )
+
+# Where both sides are told to take the same other template, what the model's own one says decides nothing.
+_OF_TEMPLATE = {row[0]: "model.chat_template.source" for row in _LATER_TOKENIZER if row[0].startswith("chat_template.")}
 
 FACTS: tuple[Fact, ...] = (
     Fact(
@@ -628,5 +640,5 @@ FACTS: tuple[Fact, ...] = (
         playbook="tokenizer",
     ),
     *later("model", _LATER, "model-identity"),
-    *later("model", _LATER_TOKENIZER, "tokenizer"),
+    *later("model", _LATER_TOKENIZER, "tokenizer", settled_by=_OF_TEMPLATE),
 )

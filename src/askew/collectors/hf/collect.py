@@ -19,6 +19,7 @@ import msgspec
 
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
+from askew.collectors.hf import tokens
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
@@ -26,7 +27,7 @@ from askew.evidence.redaction import Redactor
 # Files that describe a model, as transformers, the quantizers and the engines read them.
 READ = (
     "config.json", "generation_config.json", "hf_quant_config.json", "quantize_config.json",
-    "model.safetensors.index.json", "pytorch_model.bin.index.json",
+    "model.safetensors.index.json", "pytorch_model.bin.index.json", *tokens.READ,
 )  # fmt: skip
 _MOST_NAMES = 10_000
 _MOST_SHARDS = 1_000
@@ -79,7 +80,8 @@ class HuggingFaceCollector:
         records.add(
             reader, beside, shown, lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
         )
-        if reader.documents:
+        tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
+        if reader.documents or reader.texts:
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
         return reader.evidence(request.uri, "no config.json lies in this directory", _HINT)
 
