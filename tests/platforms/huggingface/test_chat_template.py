@@ -245,7 +245,8 @@ def test_a_long_template_is_read_in_time():
 @pytest.mark.parametrize(
     "text",
     [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(9) %}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(9) %}{% endfor %}{% endfor %}"
+        "{% endfor %}",
         "{{ 'a' * 10 ** 11 }}",
         "{% set ns = namespace(t='a') %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}",
         "{{ 9 ** (9 ** 9) }}",
