@@ -19,7 +19,7 @@ from askew.evidence.location import Location
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
-from askew.platforms.interface import PlatformReading, Unread
+from askew.platforms.interface import MODEL_PARTS, PlatformReading, Unread
 from askew.report.model import Assumption, InputError, Role, SourceStatus
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
@@ -54,6 +54,7 @@ def load(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
+            request = msgspec.structs.replace(request, progress=progress)
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     texts = tuple(text for part in evidence for text in part.texts)
@@ -176,7 +177,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         elif not _is_contract(document):
             kubernetes.append(document)
     units: list[Text] = []
-    lists = [text for text in texts if text.source.endswith(("/", "#tensors"))]  # of a model's directory
+    lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
     for text in (text for text in texts if text not in lists):
         named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None
         if named is not None:
@@ -192,7 +193,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         workloads.extend(objects.workloads)
         unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
         unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
-    if models:
+    if models or lists:
         from askew.platforms.huggingface.read import read as read_model
 
         workloads.extend(read_model(models, lists).workloads)

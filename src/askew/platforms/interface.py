@@ -13,6 +13,10 @@ import msgspec
 from askew.evidence.location import Location
 from askew.resolve.workload import Workload
 
+# How the names of texts end that tell of a model: the list of a directory's files, and what stands in a file of weights
+# or was worked out of it, after the name of that file.
+MODEL_PARTS = ("/", "#tensors", "#weights")
+
 
 class Unread(msgspec.Struct, frozen=True):
     """Something that should have described a workload and could not be read as one."""

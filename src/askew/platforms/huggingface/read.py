@@ -15,6 +15,7 @@ from askew.evidence.location import Location
 from askew.platforms.huggingface.config import of_config
 from askew.platforms.huggingface.generation import of_generation
 from askew.platforms.huggingface.tensors import of_tensors
+from askew.platforms.huggingface.weights import of_weights
 from askew.platforms.interface import PlatformReading, SourceText
 from askew.platforms.kubernetes.observe import observed
 from askew.resolve.observation import Observation
@@ -48,28 +49,30 @@ def describes_a_model(document: Document) -> bool:
 
 def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> PlatformReading:
     """One workload for each directory. ``texts`` are lists: of a directory, whose source is ``dir/``, a name a line; of
-    the tensors of a file, ``dir/file#tensors``, as its header has them."""
+    what stands in a file, ``dir/file#tensors``; of digests, ``dir/#weights``."""
     folders: dict[str, dict[str, Document]] = {}
     for document in documents:
         folder, name = os.path.split(document.source)
         key = name if name in _OTHERS else "config.json"
         folders.setdefault(folder, {}).setdefault(key, document)
     names = {text.source[:-1]: frozenset(text.text.splitlines()) for text in texts if text.source.endswith("/")}
-    tensors: dict[str, list[SourceText]] = {}
+    parts: dict[str, list[SourceText]] = {}
     for text in texts:
-        if text.source.endswith(_TENSORS):
-            tensors.setdefault(os.path.dirname(text.source), []).append(text)
+        if not text.source.endswith("/"):
+            folder = os.path.dirname(text.source)
+            folders.setdefault(folder, {})
+            parts.setdefault(folder, []).append(text)
     workloads = (
-        _workload(folder, files, names.get(folder), tensors.get(folder, ())) for folder, files in folders.items()
+        _workload(folder, files, names.get(folder), parts.get(folder, ())) for folder, files in folders.items()
     )
     return PlatformReading(workloads=tuple(workloads))
 
 
 def _workload(
-    folder: str, files: Mapping[str, Document], listed: frozenset[str] | None, tensors: Sequence[SourceText]
+    folder: str, files: Mapping[str, Document], listed: frozenset[str] | None, parts: Sequence[SourceText]
 ) -> Workload:
-    first = next(iter(files.values()))
-    place = Location(first.source, line=1, column=1)
+    first = next((document.source for document in files.values()), "") or parts[0].source.partition("#")[0]
+    place = Location(first, line=1, column=1) if files else Location(first)
     found: list[Observation] = []
     config = files.get("config.json")
     if config is not None:
@@ -81,18 +84,20 @@ def _workload(
     elif listed is not None and "generation_config.json" not in listed:
         because = ("the directory has no generation_config.json",)
         found.append(_seen("model.generation.sampling_defaults", {}, place, because))
+    tensors = [part for part in parts if part.source.endswith(_TENSORS)]
     stored = list(of_tensors(tensors)) if tensors else []
     found.extend(stored)
     found.extend(_weights(files if not stored else {}, listed, place))
+    for part in parts:
+        if part.source.endswith("#weights"):
+            found.extend(of_weights(part))
     snapshot = _SNAPSHOT.search(os.path.abspath(folder) if folder else "")
     if snapshot is not None:
         owner, name, commit = snapshot.groups()
         found.append(_seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
         found.append(_seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
-    name = os.path.basename(folder) or os.path.splitext(os.path.basename(first.source))[0]
-    return Workload(
-        namespace="files", kind=KIND, name=name, source=first.source, location=place, observations=tuple(found)
-    )
+    name = os.path.basename(folder) or os.path.splitext(os.path.basename(first))[0]
+    return Workload(namespace="files", kind=KIND, name=name, source=first, location=place, observations=tuple(found))
 
 
 def _weights(files: Mapping[str, Document], listed: frozenset[str] | None, place: Location) -> list[Observation]:

@@ -1,0 +1,59 @@
+"""Which files of a directory are a model's weights, and what is handed on of each: the list of its tensors, never the
+tensors. A format is read by the module that knows it, imported when such a file lies there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+from askew.collectors.hf.tensors import Tensor, read_safetensors
+
+# Names of files of weights, in the order in which loaders prefer their formats where several lie side by side.
+_FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("safetensors", (".safetensors",)),
+    ("gguf", (".gguf",)),
+    ("pickle", (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".skops")),
+    ("onnx", (".onnx", ".onnx_data")),
+    ("savedmodel", ("saved_model.pb", ".h5", ".keras", ".tflite")),
+    ("tensorrt-plan", (".plan", ".engine")),
+    ("trees", (".ubj", ".cbm", ".xgb", ".lgb")),
+)
+# What a trainer leaves beside the weights, and copies of them: other names of the tensors, or no model by themselves.
+_BESIDE = re.compile(
+    r"(?:training_args|optimizer|scheduler|scaler|rng_state.*|trainer_state)\.(?:bin|pt|pth|pkl)|.*\.index\.json"
+)
+_COPIES = re.compile(r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)")
+_SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
+
+
+def format_of(name: str) -> str:
+    """The format that a file's name promises; empty where it is no file of weights."""
+    if _BESIDE.fullmatch(name):
+        return ""
+    return next((kind for kind, endings in _FORMATS if name.endswith(endings)), "")
+
+
+def weights_of(names: Sequence[str], indexed: Iterable[str]) -> list[str]:
+    """The files that hold the weights: those that an index names, else those of the format that loaders prefer."""
+    wanted = sorted(set(indexed).intersection(names))
+    if wanted:
+        return wanted
+    for kind, _ in _FORMATS:
+        found = [name for name in names if format_of(name) == kind]
+        if found:
+            return [name for name in found if not _COPIES.fullmatch(name)] or found
+    return []
+
+
+def models_of(names: Iterable[str]) -> list[str]:
+    """Names of the models that lie side by side: GGUF files are whole models, unless they are parts of one."""
+    return sorted({_SPLIT.sub("", name) for name in names if name.endswith(".gguf")})
+
+
+def read_artifact(name: str, file: BinaryIO, size: int) -> tuple[str, str, tuple[Tensor, ...]]:
+    """What one file says: the kind of its text, the text, its tensors. A format without a list of tensors gives no text
+    and the file as one tensor. Raises MalformedError, OSError."""
+    if name.endswith(".safetensors"):
+        return "tensors", *read_safetensors(file, size)
+    return "", "", (Tensor("", "bytes", (), 0, size),)
