@@ -502,6 +502,11 @@ text = _type("text", _text, {"type": "string"})
 source = ValueType(
     name="text", parse=_text, same=same_data, show=show_data, schema={"type": "string"}, satisfies=_sources_satisfy
 )
+# The class that config.json names; a GGUF file has its own, lower-case names, one for several classes.
+architecture = ValueType(
+    name="text", parse=_text, same=same_data, show=show_data, schema={"type": "string"},
+    comparable=lambda a, b: str(a).islower() == str(b).islower(),
+)  # fmt: skip
 verbatim = _type("text", _verbatim, {"type": "string"})  # blanks and emptiness matter: environment variables
 boolean = _type("bool", _boolean, {"type": "boolean"})
 count = _type("count", _count, _WHOLE)

@@ -70,7 +70,7 @@ _LATER: tuple[Row, ...] = (
     ),
     (
         "architecture",
-        k.text,
+        k.architecture,
         "high",
         f"{_CONFIG}; field architectures",
         ("Qwen2ForCausalLM",),

@@ -4,7 +4,7 @@ tensors. A format is read by the module that knows it, imported when such a file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
 from askew.collectors.hf.tensors import Tensor, read_safetensors
@@ -51,9 +51,15 @@ def models_of(names: Iterable[str]) -> list[str]:
     return sorted({_SPLIT.sub("", name) for name in names if name.endswith(".gguf")})
 
 
-def read_artifact(name: str, file: BinaryIO, size: int) -> tuple[str, str, tuple[Tensor, ...]]:
+def read_artifact(
+    name: str, file: BinaryIO, size: int, clean: Callable[[str], str]
+) -> tuple[str, str, tuple[Tensor, ...]]:
     """What one file says: the kind of its text, the text, its tensors. A format without a list of tensors gives no text
-    and the file as one tensor. Raises MalformedError, OSError."""
+    and the file as one tensor. ``clean`` takes secrets out of a text. Raises MalformedError, OSError."""
     if name.endswith(".safetensors"):
         return "tensors", *read_safetensors(file, size)
+    if name.endswith(".gguf"):
+        from askew.collectors.hf.gguf import read_gguf
+
+        return "gguf", *read_gguf(file, size, clean)
     return "", "", (Tensor("", "bytes", (), 0, size),)

@@ -79,7 +79,7 @@ class HuggingFaceCollector:
             if name in names:
                 _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
         indexed = _indexed(reader, names, shown)
-        _add_weights(reader, path, shown, home, names, indexed, request)
+        _add_weights(reader, path, shown, home, names, indexed, request, redactor)
         if not file and (reader.documents or reader.texts):
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
         return reader.evidence(request.uri, "no config.json and no weights lie in this directory", _HINT)
@@ -137,7 +137,14 @@ def _indexed(reader: Reader, names: Sequence[str], shown: str) -> set[str]:
 
 
 def _add_weights(
-    reader: Reader, path: str, shown: str, home: str, names: Sequence[str], indexed: set[str], request: Request
+    reader: Reader,
+    path: str,
+    shown: str,
+    home: str,
+    names: Sequence[str],
+    indexed: set[str],
+    request: Request,
+    redactor: Redactor,
 ) -> None:
     """What the files of weights list and, where it was asked for, the digests of what they hold."""
     chosen = weights_of(names, indexed)
@@ -160,7 +167,7 @@ def _add_weights(
         reader.files += 1
         try:
             with opened(real) as (file, status):
-                kind, text, tensors = read_artifact(name, file, status.st_size)
+                kind, text, tensors = read_artifact(name, file, status.st_size, redactor.text)
         except (MalformedError, OSError) as error:
             message, hint = why(error)
             reader.fail(f"{shown}/{name}", message, hint)

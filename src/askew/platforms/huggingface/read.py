@@ -14,6 +14,7 @@ from askew.evidence.document import Document
 from askew.evidence.location import Location
 from askew.platforms.huggingface.config import of_config
 from askew.platforms.huggingface.generation import of_generation
+from askew.platforms.huggingface.gguf import of_gguf
 from askew.platforms.huggingface.tensors import of_tensors
 from askew.platforms.huggingface.weights import of_weights
 from askew.platforms.interface import PlatformReading, SourceText
@@ -88,6 +89,8 @@ def _workload(
     stored = list(of_tensors(tensors)) if tensors else []
     found.extend(stored)
     found.extend(_weights(files if not stored else {}, listed, place))
+    if metadata := [part for part in parts if part.source.endswith("#gguf")]:
+        found.extend(of_gguf(metadata))
     for part in parts:
         if part.source.endswith("#weights"):
             found.extend(of_weights(part))
@@ -96,7 +99,9 @@ def _workload(
         owner, name, commit = snapshot.groups()
         found.append(_seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
         found.append(_seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
-    name = os.path.basename(folder) or os.path.splitext(os.path.basename(first))[0]
+    alone = listed is None and not files  # one file of weights
+    name = "" if alone else os.path.basename(folder)
+    name = name or os.path.splitext(os.path.basename(first))[0]
     return Workload(namespace="files", kind=KIND, name=name, source=first, location=place, observations=tuple(found))
 
 
