@@ -26,10 +26,14 @@ from askew.evidence.redaction import Redactor
 # Files that describe a model, as transformers, the quantizers and the engines read them.
 READ = (
     "config.json", "generation_config.json", "hf_quant_config.json", "quantize_config.json",
-    "model.safetensors.index.json", "pytorch_model.bin.index.json",
+    "model.safetensors.index.json", "pytorch_model.bin.index.json", "adapter_config.json", "modules.json",
+    "config_sentence_transformers.json", "sentence_bert_config.json", "preprocessor_config.json",
+    "processor_config.json",
 )  # fmt: skip
 _MOST_NAMES = 10_000
 _MOST_SHARDS = 1_000
+_MOST_MODULES = 32
+_FOLDER = re.compile(r"\w[\w-]*")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "name the directory that holds the model's config.json"
 _MODES: dict[str, Mode] = {"sample": "sample", "full": "full"}
@@ -78,6 +82,9 @@ class HuggingFaceCollector:
         for name in READ:
             if name in names:
                 _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        for folder in _modules(reader):
+            if os.path.isfile(os.path.join(path, folder, "config.json")):
+                _add(reader, os.path.join(path, folder, "config.json"), f"{shown}/{folder}/config.json", home)
         indexed = _indexed(reader, names, shown)
         _add_weights(reader, path, shown, home, names, indexed, request, redactor)
         if not file and (reader.documents or reader.texts):
@@ -119,6 +126,15 @@ def _real(reader: Reader, path: str, shown: str, home: str) -> str:
         return real
     reader.fail(shown, "the link leads outside the model's directory", "name the directory that it leads to")
     return ""
+
+
+def _modules(reader: Reader) -> list[str]:
+    """The folders of the parts that a modules.json of sentence-transformers names."""
+    listed = next((one for one in reader.documents if os.path.basename(one.source) == "modules.json"), None)
+    if listed is None or not listed.root.is_sequence:
+        return []
+    folders = (str(module["path"].value) for module, _ in zip(listed.root.each(), range(_MOST_MODULES), strict=False))
+    return [folder for folder in folders if _FOLDER.fullmatch(folder)]
 
 
 def _indexed(reader: Reader, names: Sequence[str], shown: str) -> set[str]:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from askew.evidence.document import Document
 from askew.evidence.location import Location
+from askew.platforms.huggingface.adapters import of_adapter
 from askew.platforms.huggingface.config import of_config
+from askew.platforms.huggingface.embeddings import (
+    configures_a_module,
+    lists_modules,
+    of_length,
+    of_modules,
+    of_settings,
+)
 from askew.platforms.huggingface.generation import of_generation
 from askew.platforms.huggingface.gguf import of_gguf
+from askew.platforms.huggingface.processors import of_processor
 from askew.platforms.huggingface.tensors import of_tensors
 from askew.platforms.huggingface.weights import of_weights
 from askew.platforms.interface import PlatformReading, SourceText
@@ -25,7 +34,11 @@ from askew.resolve.workload import Workload
 KIND = "ModelFiles"
 _TENSORS = "#tensors"
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_OTHERS = frozenset(("generation_config.json", "hf_quant_config.json", "quantize_config.json", *_INDEXES))
+_OTHERS = frozenset(
+    ("generation_config.json", "hf_quant_config.json", "quantize_config.json", "adapter_config.json", "modules.json",
+     "config_sentence_transformers.json", "sentence_bert_config.json", "preprocessor_config.json",
+     "processor_config.json", *_INDEXES)
+)  # fmt: skip
 _SNAPSHOT = re.compile(r"(?:^|/)models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(?:/|$)")
 _FORMATS = (
     (".safetensors", "safetensors"),
@@ -39,9 +52,11 @@ _FORMATS = (
 def describes_a_model(document: Document) -> bool:
     """Whether a JSON document is one of the files that describe a model."""
     root, name = document.root, os.path.basename(document.source)
+    if name == "modules.json":
+        return lists_modules(root)
     if not root.is_mapping or not name.endswith(".json") or root["kind"].exists:
         return False
-    if name in _OTHERS:
+    if name in _OTHERS or (name == "config.json" and configures_a_module(root)):
         return True
     named = isinstance(root["model_type"].value, str) or root["architectures"].is_sequence
     sized = any(root[key].exists for key in ("hidden_size", "text_config", "num_hidden_layers", "d_model", "n_embd"))
@@ -55,6 +70,9 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
     for document in documents:
         folder, name = os.path.split(document.source)
         key = name if name in _OTHERS else "config.json"
+        if key == "config.json" and configures_a_module(document.root):
+            folder, part = os.path.split(folder)
+            key = f"{part}/{name}"
         folders.setdefault(folder, {}).setdefault(key, document)
     names = {text.source[:-1]: frozenset(text.text.splitlines()) for text in texts if text.source.endswith("/")}
     parts: dict[str, list[SourceText]] = {}
@@ -85,6 +103,7 @@ def _workload(
     elif listed is not None and "generation_config.json" not in listed:
         because = ("the directory has no generation_config.json",)
         found.append(_seen("model.generation.sampling_defaults", {}, place, because))
+    found.extend(_of_parts(files))
     tensors = [part for part in parts if part.source.endswith(_TENSORS)]
     stored = list(of_tensors(tensors)) if tensors else []
     found.extend(stored)
@@ -103,6 +122,21 @@ def _workload(
     name = "" if alone else os.path.basename(folder)
     name = name or os.path.splitext(os.path.basename(first))[0]
     return Workload(namespace="files", kind=KIND, name=name, source=first, location=place, observations=tuple(found))
+
+
+def _of_parts(files: Mapping[str, Document]) -> Iterator[Observation]:
+    """Adapters, embeddings and processors."""
+    for name, read in (
+        ("adapter_config.json", of_adapter), ("config_sentence_transformers.json", of_settings),
+        ("sentence_bert_config.json", of_length),
+    ):  # fmt: skip
+        if name in files:
+            yield from read(files[name].root)
+    if "modules.json" in files:
+        yield from of_modules(files["modules.json"].root, files)
+    processor = files.get("preprocessor_config.json") or files.get("processor_config.json")
+    if processor is not None:
+        yield from of_processor(processor.root)
 
 
 def _weights(files: Mapping[str, Document], listed: frozenset[str] | None, place: Location) -> list[Observation]:
