@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
-from askew.collectors.hf.tensors import Tensor, read_safetensors
+import msgspec
+
+from askew.collectors.hf.tensors import Tensor, as_header, read_safetensors
 
 # Names of files of weights, in the order in which loaders prefer their formats where several lie side by side.
 _FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -24,6 +26,8 @@ _BESIDE = re.compile(
     r"(?:training_args|optimizer|scheduler|scaler|rng_state.*|trainer_state)\.(?:bin|pt|pth|pkl)|.*\.index\.json"
 )
 _COPIES = re.compile(r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)")
+# Files of these names hold nothing but pickles; other programs, too, write files called .bin.
+_PICKLED = re.compile(r"pytorch_model.*\.bin|.*\.(?:pkl|pickle|joblib|pt|pth)")
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
 
 
@@ -51,15 +55,50 @@ def models_of(names: Iterable[str]) -> list[str]:
     return sorted({_SPLIT.sub("", name) for name in names if name.endswith(".gguf")})
 
 
-def read_artifact(
-    name: str, file: BinaryIO, size: int, clean: Callable[[str], str]
-) -> tuple[str, str, tuple[Tensor, ...]]:
-    """What one file says: the kind of its text, the text, its tensors. A format without a list of tensors gives no text
-    and the file as one tensor. ``clean`` takes secrets out of a text. Raises MalformedError, OSError."""
-    if name.endswith(".safetensors"):
-        return "tensors", *read_safetensors(file, size)
-    if name.endswith(".gguf"):
+class Artifact(msgspec.Struct, frozen=True):
+    """What one file says: texts by their kind, its tensors, and what is wrong with it although it can be read."""
+
+    texts: tuple[tuple[str, str], ...]
+    tensors: tuple[Tensor, ...]
+    warning: str = ""
+    hint: str = ""
+
+
+def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], str]) -> Artifact:
+    """Read what lists the tensors of a file. A format that lists none gives the file as one tensor. ``clean`` takes
+    secrets out of a text. Raises MalformedError, OSError."""
+    kind = format_of(name)
+    if kind == "safetensors":
+        text, tensors = read_safetensors(file, size)
+        return Artifact((("tensors", text),), tensors)
+    if kind == "gguf":
         from askew.collectors.hf.gguf import read_gguf
 
-        return "gguf", *read_gguf(file, size, clean)
-    return "", "", (Tensor("", "bytes", (), 0, size),)
+        text, tensors = read_gguf(file, size, clean)
+        return Artifact((("gguf", text),), tensors)
+    whole = (Tensor("", "bytes", (), 0, size),)
+    if kind == "pickle":
+        return _of_pickle(name, file, size, whole)
+    return Artifact((), whole)
+
+
+def _of_pickle(name: str, file: BinaryIO, size: int, whole: tuple[Tensor, ...]) -> Artifact:
+    from askew.collectors.hf.pickles import NoPickleError, read_pickle
+
+    try:
+        scan, tensors = read_pickle(file, size)
+    except NoPickleError:
+        if _PICKLED.fullmatch(name):
+            raise
+        return Artifact((), whole)
+    texts = [("pickle", msgspec.json.encode(scan).decode())]
+    if tensors:
+        texts.append(("tensors", as_header(tensors)))
+    warning = hint = ""
+    if scan.dangerous:
+        warning = f"whoever loads this pickle lets it call {', '.join(scan.dangerous[:3])}"
+        hint = "do not load it; take the model as safetensors, from a source that you trust"
+    elif scan.unread:
+        warning = f"the pickle could not be followed to its end: {scan.unread}"
+        hint = "ask whoever saved the model whether the file is whole"
+    return Artifact(tuple(texts), tensors or whole, warning, hint)

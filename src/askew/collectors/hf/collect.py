@@ -183,15 +183,16 @@ def _add_weights(
         reader.files += 1
         try:
             with opened(real) as (file, status):
-                kind, text, tensors = read_artifact(name, file, status.st_size, redactor.text)
+                artifact = read_artifact(name, file, status.st_size, redactor.text)
         except (MalformedError, OSError) as error:
             message, hint = why(error)
             reader.fail(f"{shown}/{name}", message, hint)
             broken[name] = message
             continue
-        if kind:
-            reader.texts.append(Text(source=f"{shown}/{name}#{kind}", text=text))
-        files.append(WeightFile(name, real, tensors, status))
+        if artifact.warning:
+            reader.fail(f"{shown}/{name}", artifact.warning, artifact.hint)
+        reader.texts.extend(Text(source=f"{shown}/{name}#{kind}", text=text) for kind, text in artifact.texts)
+        files.append(WeightFile(name, real, artifact.tensors, status))
     options = dict(request.options)
     mode: Mode | None = _MODES.get(options.get("digest", ""))
     if mode is not None:

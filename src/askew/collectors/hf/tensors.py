@@ -19,6 +19,7 @@ import msgspec
 Mode: TypeAlias = Literal["full", "sample"]  # how much of the weights a digest reads
 
 LONGEST_HEADER = 100_000_000  # bytes; safetensors itself refuses longer ones
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_DIMENSIONS = 64
 _BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4, "F6_E2M3": 6,
@@ -73,12 +74,15 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, os.stat_result]]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise MalformedError("expected a file of weights, found something else")
+        if status.st_size < 1024 and file.read(64).startswith(_POINTER):
+            raise MalformedError("a pointer of Git LFS lies in the place of the file")
+        file.seek(0)
         yield file, status
 
 
 def why(error: MalformedError | OSError) -> tuple[str, str]:
     """What to say of a file of a model that cannot be read, and what to do."""
-    hint = "download the file again; `sha256sum` tells whether it is whole"
+    hint = "download the file again (git lfs pull, hf download); `sha256sum` tells whether it is whole"
     return (str(error) if isinstance(error, MalformedError) else (error.strerror or "it cannot be read").lower()), hint
 
 
@@ -121,6 +125,15 @@ def read_safetensors(file: BinaryIO, size: int) -> tuple[str, tuple[Tensor, ...]
         tensors.append(Tensor(name, entry.dtype, tuple(entry.shape), data + begin, end - begin))
     in_order(tensors)
     return text, tuple(tensors)
+
+
+def as_header(tensors: Iterable[Tensor]) -> str:
+    """Tensors as a safetensors header lists them; places count from the begin of the file."""
+    listed = {
+        one.name: {"dtype": one.dtype, "shape": one.shape, "data_offsets": (one.begin, one.begin + one.size)}
+        for one in tensors
+    }
+    return msgspec.json.encode(listed).decode()
 
 
 def in_order(tensors: Iterable[Tensor]) -> Sequence[Tensor]:

@@ -23,6 +23,7 @@ from askew.platforms.huggingface.embeddings import (
 )
 from askew.platforms.huggingface.generation import of_generation
 from askew.platforms.huggingface.gguf import of_gguf
+from askew.platforms.huggingface.pickles import of_pickles
 from askew.platforms.huggingface.processors import of_processor
 from askew.platforms.huggingface.tensors import of_tensors
 from askew.platforms.huggingface.weights import of_weights
@@ -107,12 +108,10 @@ def _workload(
     tensors = [part for part in parts if part.source.endswith(_TENSORS)]
     stored = list(of_tensors(tensors)) if tensors else []
     found.extend(stored)
-    found.extend(_weights(files if not stored else {}, listed, place))
-    if metadata := [part for part in parts if part.source.endswith("#gguf")]:
-        found.extend(of_gguf(metadata))
-    for part in parts:
-        if part.source.endswith("#weights"):
-            found.extend(of_weights(part))
+    described = list(_described(parts))
+    found.extend(described)
+    named = any(one.fact == "model.weights.format" for one in described)
+    found.extend(_weights(files if not stored else {}, listed if not named else None, place))
     snapshot = _SNAPSHOT.search(os.path.abspath(folder) if folder else "")
     if snapshot is not None:
         owner, name, commit = snapshot.groups()
@@ -122,6 +121,17 @@ def _workload(
     name = "" if alone else os.path.basename(folder)
     name = name or os.path.splitext(os.path.basename(first))[0]
     return Workload(namespace="files", kind=KIND, name=name, source=first, location=place, observations=tuple(found))
+
+
+def _described(parts: Sequence[SourceText]) -> Iterator[Observation]:
+    """What stands in the files of weights themselves."""
+    kinds: dict[str, list[SourceText]] = {}
+    for part in parts:
+        kinds.setdefault(part.source.rpartition("#")[2], []).append(part)
+    yield from of_gguf(kinds.get("gguf", ()))
+    yield from of_pickles(kinds.get("pickle", ()))
+    for part in kinds.get("weights", ()):
+        yield from of_weights(part)
 
 
 def _of_parts(files: Mapping[str, Document]) -> Iterator[Observation]:
