@@ -19,14 +19,12 @@ from askew.evidence.location import Location
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
-from askew.platforms.interface import PlatformReading, Unread
+from askew.platforms.interface import MODEL_PARTS, PlatformReading, Unread
 from askew.report.model import Assumption, InputError, Role, SourceStatus
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
-# Texts that the collector of a model's directory hands on: what it reduced a file to, behind the file's name.
-_OF_MODELS = ("#tensors", "#tokenizer", "#template", "#probes")
 _ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
@@ -56,6 +54,7 @@ def load(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
+            request = msgspec.structs.replace(request, progress=progress)
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     reading, refused = _readings(evidence)
@@ -214,6 +213,8 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             files.append((engine, document.root.location.source, "\n".join(document.lines), 1))
         elif document.source.endswith(".json") and _describes_a_model(document):
             models.append(document)
+            if _records_training(document):  # an adapter's file says of which model it was trained
+                records.append(document)
         elif _is_contract(document):
             continue
         elif kindless and _records_training(document):
@@ -222,7 +223,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             packages.append(document)
         else:
             kubernetes.append(document)
-    lists = [text for text in texts if text.source.endswith(("/", *_OF_MODELS))]
+    lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
     beside = [text for text in texts if text.source.endswith("#record")]
     for text in (text for text in texts if text not in lists and text not in beside):
         named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None

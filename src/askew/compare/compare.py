@@ -83,7 +83,8 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         settled = bool(fact.settled_by) and _agree(
             reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by)
         )
-        for part, a, b in _parts(fact, left, right, mode):
+        for part, a, other in _parts(fact, left, right, mode):
+            b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
@@ -106,6 +107,18 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         verified=verified,
         unknown=unknown,
     )
+
+
+def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
+    """The second value, or that it is not known in the terms of the first: digests of two algorithms."""
+    kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
+    if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
+        return b
+    reason = f"{kind.show(b.value)} and {kind.show(a.value)} say nothing about each other"
+    return Resolved(
+        fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
+        observe_with=fact.observe_with,
+    )  # fmt: skip
 
 
 def _unseen(fact: Fact, here: Snapshot, there: Resolved | None) -> Resolved:
