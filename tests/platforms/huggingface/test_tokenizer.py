@@ -291,3 +291,20 @@ def test_a_real_tokenizer_written_anew_by_its_library(tmp_path):
     raw = json.loads(real)
     raw["model"]["merges"][100], raw["model"]["merges"][101] = raw["model"]["merges"][101], raw["model"]["merges"][100]
     assert canonical(json.dumps(raw).encode()).merges != canonical(real).merges
+
+
+def test_what_to_do_names_the_files(tmp_path):
+    files = base()
+    files["tokenizer_config.json"]["eos_token"] = "</s>"
+    files["tokenizer.json"]["model"]["merges"].reverse()
+    report = diff(f"hf:{write(tmp_path / 'a', base())}", f"hf:{write(tmp_path / 'b', files)}", Options())
+    told = {finding.rule: finding.remedies[0].action for finding in report.workloads[0].findings}
+    name = "model.tokenizer.special_tokens"
+    config = "tokenizer_config.json"
+    assert told[name] == (
+        f"Set {name}[eos_token] back to <|im_end|> in {tmp_path}/b/{config}, or take {tmp_path}/a/{config} of the reference"
+    )
+    tokenizer = "tokenizer.json"
+    assert told["model.tokenizer.digest"] == (
+        f"Take {tmp_path}/a/{tokenizer} of the reference in place of {tmp_path}/b/{tokenizer}"
+    )

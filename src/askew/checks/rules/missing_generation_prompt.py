@@ -7,9 +7,9 @@ where an answer is yet to come: it does not look at `add_generation_prompt`.
 
 ## Why it matters
 
-Engines ask for the generation prompt with every chat. A template that has none leaves the model at the end of the user's
-message: it may go on with that, write the marker itself, or answer in another role. Fine-tuned models lose most, for
-their training put the marker there.
+Engines ask for the generation prompt with every chat. A template that has none leaves the model at the end of the
+user's message: it may go on with that, write the marker itself, or answer in another role. Fine-tuned models lose
+most, for their training put the marker there.
 
 ## Example
 
