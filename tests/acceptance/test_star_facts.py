@@ -637,9 +637,11 @@ def test_another_protocol(tmp_path: Path) -> None:
 
 
 def test_another_autoscaler(tmp_path: Path) -> None:
-    found = {f["fact"]: f for f in compared(tmp_path, vllm() + HPA, vllm() + SCALED)}
+    findings = compared(tmp_path, vllm() + HPA, vllm() + SCALED)
+    found = {f["fact"]: f for f in findings}
     sides = found.pop("orchestration.autoscaler.kind")
     assert (sides["reference"]["value"], sides["target"]["value"]) == ("hpa", "keda")
+    # What only KEDA has by default (cooldown, polling interval) goes with it and is not told again.
     assert set(found) == {"orchestration.autoscaler.metrics"}
 
 

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from askew.app import registry
 from askew.app.defaults import defaults
 from askew.app.errors import UsageError
 from askew.engines import versions
+from askew.evidence.launch import Launch, Token
+from askew.evidence.location import Location
+from askew.facts.catalogue import FACTS
+from askew.knowledge.rules import RULES
 from askew.report.defaults import render_defaults
+from askew.resolve.resolve import resolve
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -94,6 +100,7 @@ def test_a_metric_that_went_names_its_heir_and_who_asks_for_it():
 
 def test_public_queries_are_of_metrics_that_some_release_has():
     past = versions.history("vllm")
+    assert past is not None
     known = {name.removesuffix("_total") for name in past.metrics}
     for query in versions.queries("vllm"):
         assert query.what and query.address.startswith("https://")
@@ -242,6 +249,12 @@ KNOWN = {
 }
 
 
+def test_every_known_silent_change_has_its_case(shared):
+    entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())
+    told = {one["id"] for one in entries if one["engine"] in ("vllm", "llama.cpp", "ollama")}
+    assert told <= KNOWN.keys()
+
+
 @pytest.mark.parametrize("case", sorted(KNOWN))
 def test_known_silent_changes(case, shared):
     entries = json.loads((shared / "knowledge" / "silent_changes.json").read_text())
@@ -255,3 +268,158 @@ def test_known_silent_changes(case, shared):
 
     found = named(engine, release(entry["from_version"]), release(entry["to_version"]), name)
     assert any(old in (..., one.old) and new in (..., one.new) for one in found), found
+
+
+def test_the_text_of_a_number_is_the_number() -> None:
+    names = {one.name for one in defaults("ray-serve", "2.44.1", "2.60.0").changes if one.kind == "default"}
+    assert names and not {"RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS"} & names
+
+
+def test_what_came_with_a_release_decides_nothing_before_it() -> None:
+    """ray[llm] and huggingfaceserver's vLLM are younger than Ray Serve and KServe: there is no vLLM to compare with."""
+    for engine, old, new in (("ray-serve", "2.42.1", "2.43.0"), ("kserve", "0.11.2", "0.12.0")):
+        assert not [one for one in defaults(engine, old, new).changes if "vLLM" in f"{one.summary}{one.old_depends}"]
+
+
+def test_what_only_moved_is_not_gone() -> None:
+    gone = {
+        ("litellm", "1.79.3", "1.81.16"): {"UI_PASSWORD", "SERVER_ROOT_PATH", "PROXY_ADMIN_ID"},
+        ("litellm", "1.98.1", "1.99.4"): {"DATABASE_HOST", "DATABASE_USER", "IAM_TOKEN_DB_AUTH"},
+        ("litellm", "1.101.6", "1.102.4"): {"LITELLM_DROP_PARAMS", "litellm_settings.drop_params"},
+        ("bentoml", "1.4.7", "1.4.8"): {"--bind", "--service-name"},
+        ("ray-serve", "2.9.3", "2.10.0"): {"max_concurrent_queries"},
+        ("infinity", "0.0.59", "0.0.60"): {"/embeddings input"},
+    }
+    for (engine, old, new), names in gone.items():
+        told = {one.name for one in defaults(engine, old, new).changes}
+        assert not told & names, (engine, told & names)
+    found = {one.name: one for one in defaults("ray-serve", "2.49.2", "2.50.0").changes}
+    replicas = found["llm.autoscaling_config.max_replicas"]
+    assert (replicas.kind, replicas.old, replicas.new, replicas.severity) == ("default", 10, 1, "medium")
+    found = {one.name: one for one in defaults("infinity", "0.0.33", "0.0.34").changes}
+    assert (found["--model-name-or-path"].kind, found["--model-name-or-path"].severity) == ("renamed", "info")
+    found = {one.name: one for one in defaults("bentoml", "1.0.20", "1.0.21").changes}
+    assert found["api_server.timeout"].kind == "renamed"
+
+
+def test_a_container_of_triton_names_the_server_in_it() -> None:
+    found = defaults("triton", "24.05", "24.06")
+    assert (found.old, found.new) == ("2.46.0", "2.47.0")
+
+
+@pytest.mark.parametrize(
+    ("engine", "old", "new", "name"),
+    [
+        ("ollama", "0.5.12", "0.5.13", "num_ctx"),  # still an option; its default moved into a function
+        ("ollama", "0.1.32", "0.1.33", "OLLAMA_NUM_PARALLEL"),  # one request at a time in both
+        ("ollama", "0.5.7", "0.5.8", "image OLLAMA_HOST"),  # the same port, spelled out
+        ("vllm", "0.10.0", "0.10.1", "--disable-log-requests"),  # told as --enable-log-requests
+        ("llama.cpp", "10068", "10229", "--mmap"),  # its word is that of --load-mode
+        ("tgi", "0.9.4", "1.0.0", "--dtype"),  # nobody read what 0.9.4 does
+        ("tgi", "0.9.4", "1.0.0", "runtime.kv_cache.dtype"),
+        ("tgi", "0.5.0", "0.6.0", "cuda"),  # 11.8.0 and 11.8
+        ("tgi", "1.0.0", "1.0.1", "torch"),  # 2.0.1 and 2.0.1+cu118
+        ("tgi", "2.0.4", "2.1.0", "ROCM_USE_FLASH_ATTN_V2_TRITON"),  # "0" and "" are off
+    ],
+)
+def test_another_spelling_is_no_change(engine, old, new, name):
+    assert not named(engine, old, new, name)
+
+
+def test_a_name_that_changes_its_spelling_is_not_gone():
+    (one,) = named("vllm", "0.5.0.post1", "0.5.1", "--preemption_mode")
+    assert (one.kind, one.new, one.severity) == ("renamed", "--preemption-mode", "info")
+    assert not named("vllm", "0.5.0.post1", "0.5.1", "--preemption-mode")
+
+
+def test_the_language_triton_is_not_the_server():
+    (one,) = named("lmdeploy", "0.6.1", "0.6.2", "triton")
+    assert one.severity == "low" and "askew defaults" not in one.summary and "asked for" in one.summary
+
+
+@pytest.mark.parametrize(
+    ("engine", "old", "new", "name", "where", "before", "after"),
+    [
+        ("sglang", "0.5.4", "0.5.5", "--cuda-graph-max-bs-decode", "l4", "16", "24"),
+        ("sglang", "0.5.2", "0.5.3", "--chunked-prefill-size", "l40s", 8192, 4096),
+        ("vllm", "0.8.3", "0.8.5", "--max-num-seqs", "l40s", 1024, 256),
+        ("lmdeploy", "0.7.3", "0.10.0", "--max-batch-size", "h200-sxm", 128, 1024),
+    ],
+)
+def test_classes_of_gpu_are_those_of_the_engine(engine, old, new, name, where, before, after):
+    found = [one for one in named(engine, old, new, name) if where in str(one.condition)]
+    assert [(one.old, one.new) for one in found] == [(before, after)]
+    text = render_defaults(defaults(engine, old, new), "text")
+    assert text.count(f"  {name}\n") == 1
+
+
+def test_what_is_left_to_the_engine_is_told_without_alarm():
+    (one,) = named("vllm", "0.32.0", "0.33.0", "chat/completions.skip_special_tokens")
+    assert one.severity == "low" and "not fixed any more" in one.summary
+    (one,) = named("vllm", "0.29.0", "0.30.0", "--mm-hasher-algorithm")
+    assert one.severity == "info"
+
+
+def test_what_depends_on_the_model_is_told_for_the_models_that_it_changes():
+    (one,) = named("vllm", "0.9.0.1", "0.9.1", "--dtype")
+    assert (one.old, one.new, one.severity) == ("float16", "bfloat16", "high")
+    assert one.condition is not None and one.condition.startswith("for a model stored in float32 on a100-80gb-sxm")
+    assert "t4" not in one.condition
+    (one,) = named("vllm", "0.6.4.post1", "0.6.5", "--max-num-batched-tokens")
+    assert (one.old, one.new) == (512, 2048)
+    assert one.condition == "for a model with a context of 131072, where it is not set"
+
+
+def test_an_argument_that_says_the_opposite_of_a_fact_does_not_name_it():
+    (one,) = named("sglang", "0.3.5.post2", "0.3.6", "runtime.async_scheduling")
+    assert (one.old, one.new) == (False, True)
+    assert one.aliases == ("--disable-overlap-schedule",)
+    assert not [c for c in named("sglang", "0.3.5.post2", "0.3.6", "--disable-overlap-schedule") if c.kind != "added"]
+    assert named("tgi", "1.4.5", "2.0.0", "runtime.enforce_eager")
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "stands", "says"),
+    [
+        ("sglang", "v0.5.0rc0", "0.4.10.post2", "the release before it"),
+        ("sglang", "0.5.3rc1", "0.5.3", "0.5.3 stands for it"),
+        ("tensorrt-llm", "0.17.0", "0.17.0.post1", "0.17.0.post1 stands for it"),
+        ("tensorrt-llm", "1.0.0rc3", "1.0.0", "1.0.0 stands for it"),
+    ],
+)
+def test_another_release_stands_for_a_candidate_and_that_is_said(engine, asked, stands, says):
+    found = defaults(engine, asked, versions.releases(engine)[-1])
+    assert found.old == stands
+    assert len(found.notes) == 1 and says in found.notes[0]
+    assert says in " ".join(render_defaults(found, "text").split())
+
+
+_STATED = {
+    key
+    for key, fact in FACTS.items()
+    if fact.milestone == 1
+    and key.startswith(("runtime.", "model."))
+    # What is written or not, and what nobody sets by default.
+    and key not in ("runtime.arguments.unmapped", "runtime.env", "model.revision", "runtime.image.digest")
+}
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi", "llama.cpp", "ollama"])
+@pytest.mark.parametrize("which", ["no tag", "first", "middle", "last"])
+def test_a_minimal_launch_says_something_of_every_fact(engine, which):
+    """Known, absent or unknown with a reason: a fact that is passed over in silence may differ unseen."""
+    releases = [one for one in versions.releases(engine) if versions.release_key(one) >= (1, 0) or engine != "tgi"]
+    tag = {"no tag": "latest", "first": releases[0], "middle": releases[len(releases) // 2], "last": releases[-1]}[
+        which
+    ]
+    known = registry.recognition(engine)
+    here = Location("a launch")
+    launch = Launch(
+        argv=tuple(Token(word, here) for word in known.words),
+        location=here,
+        image=Token(known.image.format(tag), here),
+        implicit_entrypoint=True,
+    )
+    reading = registry.engine(engine).read(launch)
+    found = resolve(reading.observations, (*RULES, *reading.rules))
+    assert not _STATED - set(found) - set(registry.engine(engine).unsupported)

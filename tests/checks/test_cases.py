@@ -32,9 +32,15 @@ def reported(folder: Path, case: Case) -> Report:
         source = case.source
     else:
         compose = re.search(r"^services:", case.source, re.M) and not re.search(r"^kind:", case.source, re.M)
-        path = folder / ("compose.yaml" if compose else "deploy.yaml")
+        path = folder / (case.file or ("compose.yaml" if compose else "deploy.yaml"))
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(case.source, encoding="utf-8")
         source = str(path)
+    for uri, name, content in case.joined:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+        scheme, _, target = uri.partition(":")
+        source += f"+{scheme}:{folder / target}"
     against = None
     if case.contract:
         against = str(folder / "modelspec.yaml")

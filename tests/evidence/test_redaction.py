@@ -262,3 +262,10 @@ def test_hostile_text_takes_bounded_time(text: str) -> None:
 def test_what_an_anchor_holds_is_redacted_everywhere() -> None:
     levels = "".join(f"b{i}: &a{i + 1} [*a{i}, *a{i}, *a{i}, *a{i}]\n" for i in range(6))
     assert "planted-secret-value" not in document_text("a: &a0 {HF_TOKEN: planted-secret-value}\n" + levels)
+
+
+def test_the_path_of_a_file_with_credentials_is_no_secret() -> None:
+    redactor = Redactor()
+    path = "/etc/secrets/user-gcp-sa.json"
+    assert redactor.variable("GOOGLE_APPLICATION_CREDENTIALS", path) == path
+    assert redactor.variable("MY_CREDENTIALS", path) != path

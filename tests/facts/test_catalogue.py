@@ -136,7 +136,7 @@ def test_a_fact_explains_itself(one: Fact) -> None:
     assert one.observe_with and one.playbook and one.examples
     for other in (one.settled_by, one.follows):
         assert not other or other in FACTS
-    assert one.combine != "smallest" or one.type in (k.seconds, k.bytes_or_unlimited)
+    assert one.combine != "smallest" or one.type in (k.seconds, k.bytes_or_unlimited, k.count_or_unlimited)
 
 
 def test_severities_follow_the_design() -> None:

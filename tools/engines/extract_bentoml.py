@@ -22,9 +22,22 @@ _CONFIG = "bentoml/_internal/configuration/{}/default_configuration.yaml"
 _FIRST = "bentoml/_internal/configuration/default_configuration.yaml"
 _RENAMED = (("api_server.host", "api_server.http.host"), ("api_server.port", "api_server.http.port"),
             ("api_server.cors.", "api_server.http.cors."))  # fmt: skip
+# Later names of the same settings: what `migrate` of each release still takes under the old one
+# (configuration/v1/__init__.py at 1.0.21, where timeouts became part of traffic).
+_LATER = {
+    "api_server.timeout": "api_server.traffic.timeout",
+    "runners.timeout": "runners.traffic.timeout",
+    "api_server.http.cors.access_control_allow_origin": "api_server.http.cors.access_control_allow_origins",
+    "tracing.type": "tracing.exporter_type",
+    "tracing.zipkin.url": "tracing.zipkin.endpoint",
+    "tracing.otlp.url": "tracing.otlp.endpoint",
+    "tracing.jaeger.address": "tracing.jaeger.thrift.agent_host_name",
+    "tracing.jaeger.port": "tracing.jaeger.thrift.agent_port",
+}
 _COMMANDS = {
     "bentoml_cli/serve.py": ("serve", "serve_grpc"),
     "bentoml_cli/start.py": ("start_http_server",),
+    "bentoml_cli/_internal/start.py": ("start_http_server",),
     "bentoml/_internal/cli/serve.py": ("serve",),
     "bentoml/_internal/cli/bento_server.py": ("serve",),
 }
@@ -103,6 +116,9 @@ def read(folder: pathlib.Path) -> Content:
     for name, state in leaves(text(_FIRST), f"{base}{_FIRST}").items():
         now = next((name.replace(old, new) for old, new in _RENAMED if name.startswith(old)), name)
         arguments.setdefault(now, state)
+    for old, later in _LATER.items():
+        if later in arguments:
+            arguments[later]["names"] = [later, old]
     variables: Things = {}
     for name, functions in _COMMANDS.items():
         found, named = options(text(name), f"{base}{name}", functions)

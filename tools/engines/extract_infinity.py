@@ -17,6 +17,9 @@ from tools.engines.reader import Content, Package, Reader, Things
 
 HOME = "infinity_emb"
 COMMANDS = ("v2", "_start_uvicorn", "start_uvicorn")
+OLD_NAME = "--model-name-or-path"
+# Variables of the libraries beneath, which read them whether Infinity does or not.
+BENEATH = frozenset(("SENTENCE_TRANSFORMERS_HOME", "HF_HOME", "HF_TOKEN"))
 RULES = {
     "inference/loading_strategy.py": ("get_loading_strategy_torch", "get_loading_strategy"),
     "args.py": ("__post_init__",),
@@ -24,6 +27,7 @@ RULES = {
 }
 REQUESTS = {
     "_OpenAIEmbeddingInput": "/embeddings",
+    "_OpenAIEmbeddingInput_Text": "/embeddings",
     "OpenAIEmbeddingInput": "/embeddings",
     "RerankInput": "/rerank",
     "ClassifyInput": "/classify",
@@ -125,8 +129,21 @@ def _arguments(source: _Source, root: pathlib.Path) -> Things:
         for path, tree in source.trees.items():
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef) and node.name == name:
-                    return dict(_parameters(source, path, node))
+                    found = dict(_parameters(source, path, node))
+                    if "--model-id" in found and _takes_old_name(tree):
+                        found["--model-id"]["names"] = ["--model-id", OLD_NAME]
+                    return found
     raise SystemExit(f"{root}: no function {' or '.join(COMMANDS)}. Hint: give the unpacked package")
+
+
+def _takes_old_name(tree: ast.Module) -> bool:
+    """Whether the command ``v1``, which a call without a command meant until 0.0.74, stands beside ``v2``."""
+    return any(
+        isinstance(node, ast.FunctionDef)
+        and node.name == "v1"
+        and any(one.arg == "model_name_or_path" for one in node.args.args)
+        for node in ast.walk(tree)
+    )
 
 
 def _parameters(source: _Source, path: str, function: ast.FunctionDef) -> Iterator[tuple[str, dict[str, object]]]:
@@ -158,7 +175,7 @@ def _read_variables(source: _Source) -> Things:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and re.search(r"getenv$|environ\.get$", ast.unparse(node.func)) and node.args:
                 first = node.args[0]
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value not in BENEATH:
                     found.setdefault(first.value, {"at": f"{path}:{node.lineno}"})
     return found
 
@@ -198,4 +215,4 @@ def _rules(source: _Source, root: pathlib.Path) -> Things:
     return found
 
 
-READER = Reader(engine="infinity", source=Package(name="infinity-emb", oldest="0.0.1"), read=release)
+READER = Reader(engine="infinity", source=Package(name="infinity-emb", oldest="0.0.4"), read=release)

@@ -30,7 +30,16 @@ _RULES = {
 }
 # The files whose variables change what the proxy does; those of the integrations are theirs.
 _WITH_VARIABLES = ("__init__.py", "constants.py", "router.py", "proxy/proxy_cli.py", "proxy/proxy_server.py")
+_REQUEST_FIELDS = (
+    *("all_litellm_params", "OPENAI_CHAT_COMPLETION_PARAMS", "DEFAULT_CHAT_COMPLETION_PARAM_VALUES"),
+    *("openai_params", "default_params"),
+)
+# What the package knows of providers and their models: no settings.
+_CATALOGUES = ("_models", "_model_list", "_model_cost", "_endpoints", "_providers")
 _WITH_CONSTANTS = ("constants.py", "__init__.py", "router_utils/cooldown_handlers.py")
+# Tables of models and providers that the package fills itself, and what a request costs: no settings of the proxy.
+_TABLE = re.compile(r"\w+_(?:models|providers|endpoints)|models|provider_list|model_cost\w*")
+_PRICE = re.compile(r"\w*_cost(?:_\w+)?|tiered_pricing|ocr_cost\w*")
 _SCALARS = (bool, int, float, str, type(None))
 
 
@@ -44,9 +53,12 @@ def read(root: pathlib.Path) -> Content:
     for path, kind, section in (
         ("proxy/_types.py", "ConfigGeneralSettings", "general_settings"),
         ("types/router.py", "LiteLLM_Params", "litellm_params"),
+        ("types/router.py", "LiteLLMParamsTypedDict", "litellm_params"),
     ):
         for name, entry in _fields(home, path, kind, section):
             arguments.setdefault(name, entry)
+    for name, at in (*_request_fields(home), *_looked_up(home)):
+        arguments.setdefault(name, {"at": at, "kind": "rule"})
     return {"arguments": arguments, "variables": dict(sorted(_variables(home).items())), "rules": _rules(home)}
 
 
@@ -199,12 +211,20 @@ def _package(home: pathlib.Path, constants: dict[str, object]) -> Iterator[tuple
     for path in ("__init__.py", "constants.py"):
         for node in _body(home / path):
             assigned = _assigned(node)
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is None:
+                if path == "__init__.py" and node.target.id.islower() and not _TABLE.fullmatch(node.target.id):
+                    yield f"litellm_settings.{node.target.id}", {"at": f"{_ROOT}/{path}:{node.lineno}", "kind": "rule"}
+                continue
             if assigned is None or not assigned[0].islower() or assigned[0].startswith("_"):
+                continue
+            if assigned[0].endswith(_CATALOGUES) or _TABLE.fullmatch(assigned[0]):
                 continue
             if path == "constants.py" and assigned[0] not in ("request_timeout",):
                 continue
             value = _value(assigned[1], constants)
-            if isinstance(node, ast.AnnAssign) or isinstance(value, _SCALARS):
+            if value is _UNKNOWN and "environ" in ast.unparse(assigned[1]):  # by a variable; otherwise as ever
+                yield f"litellm_settings.{assigned[0]}", {"at": f"{_ROOT}/{path}:{node.lineno}"}
+            elif isinstance(node, ast.AnnAssign) or isinstance(value, _SCALARS):
                 yield f"litellm_settings.{assigned[0]}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
 
 
@@ -224,9 +244,38 @@ def _fields(home: pathlib.Path, path: str, kind: str, section: str) -> Iterator[
                 isinstance(node, ast.AnnAssign)
                 and isinstance(node.target, ast.Name)
                 and node.target.id != "model_config"
+                and not _PRICE.fullmatch(node.target.id)
             ):
                 value = _value(node.value, {}) if node.value is not None else None
                 yield f"{section}.{node.target.id}", _entry(value, f"{_ROOT}/{path}:{node.lineno}")
+
+
+def _request_fields(home: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Parameters of a request that a deployment may set: what the package takes besides, and those of the API."""
+    for path in ("types/utils.py", "constants.py", "utils.py"):
+        for node in _body(home / path):
+            assigned = _assigned(node)
+            if assigned is not None and assigned[0] in _REQUEST_FIELDS:
+                for one in ast.walk(assigned[1]):
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value.isidentifier():
+                        yield f"litellm_params.{one.value}", f"{_ROOT}/{path}:{one.lineno}"
+
+
+def _looked_up(home: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Settings that no model declares and that the proxy looks up by name."""
+    for path in ("proxy/proxy_server.py", "proxy/utils.py", "proxy/litellm_pre_call_utils.py"):
+        tree = _tree(home / path)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+                section = ast.unparse(node.func.value).rpartition(".")[2]
+                if section in ("general_settings", "litellm_settings") and node.args and _text(node.args[0]):
+                    yield f"{section}.{_text(node.args[0])}", f"{_ROOT}/{path}:{node.lineno}"
+            elif isinstance(node, ast.Compare) and ast.unparse(node.left) == "key" and path == "proxy/proxy_server.py":
+                name = _text(node.comparators[0])  # of the loop over litellm_settings
+                if name.isidentifier():
+                    yield f"litellm_settings.{name}", f"{_ROOT}/{path}:{node.lineno}"
+            elif isinstance(node, ast.Constant) and node.value == "cache_params" and path == "proxy/proxy_server.py":
+                yield "litellm_settings.cache_params", f"{_ROOT}/{path}:{node.lineno}"
 
 
 def _variables(home: pathlib.Path) -> Things:
@@ -273,4 +322,9 @@ def _rules(home: pathlib.Path) -> Things:
     return found
 
 
-READER = Reader(engine="litellm", source=Package(name="litellm", oldest="1.53.0", minors=True), read=read)
+READER = Reader(
+    engine="litellm",
+    source=Package(name="litellm", oldest="1.53.0", minors=True),
+    read=read,
+    elsewhere="litellm/**/*.py",
+)

@@ -1,9 +1,6 @@
 r"""Read the arguments and defaults of llama.cpp's server, and of llama-cpp-python's, from published sources, as text.
 
-Nothing is compiled, imported or run. From a folder that holds unpacked sdists, ``xllamacpp/<release>`` and
-``llama-cpp-python/<release>``, both ``versions/history.json`` and ``versions/stable.json``::
-
-    python -m tools.engines.extract_llama_cpp --sources sdists --out src/askew/engines/llama_cpp/versions
+Nothing is compiled, imported or run; ``tools.engines.releases`` calls this for every release.
 
 Builds of llama.cpp are numbered, and its repository is not on a package index; the sdists of xllamacpp
 (https://pypi.org/project/xllamacpp/) hold llama.cpp at the build that ends their version: 2026.10.11549 holds b11549.
@@ -15,18 +12,13 @@ An argument is a ``common_arg`` of ``common/arg.cpp``; its default is the initia
 
 from __future__ import annotations
 
-import argparse
 import ast
-import json
 import pathlib
 import re
-import sys
+from collections.abc import Sequence
 from typing import Any
 
-from askew.engines.versions import release_key
-from tools.engines.releases import changes
-
-SOURCE = "https://pypi.org/project/xllamacpp/#history, https://pypi.org/project/llama-cpp-python/#history"
+from tools.engines.reader import Content, Package, Reader, Things
 
 _OPTION = re.compile(r"add_opt\((?:common_arg|llama_arg)\(")
 _HEAD = re.compile(r"\s*\{([^{}]*)\}\s*,\s*")
@@ -34,7 +26,9 @@ _SET = re.compile(r"params\.([\w.]+)\s*=\s*([^;]+);")
 _FIELD = re.compile(
     r"^\s*(?:(?:struct|enum|const|std::)\s*)*[\w:<>,\s*]+?[\s*](\w+)(?:\[\d+\])?\s*=\s*([^;]+);", re.MULTILINE
 )
-_MEMBER = re.compile(r"^\s*(?:struct\s+)?(common_params_\w+|common_\w+_params|cpu_params)\s+(\w+);", re.MULTILINE)
+_MEMBER = re.compile(
+    r"^\s*(?:struct\s+)?(common_params_\w+|common_\w+_params|gpt_\w+_params|cpu_params)\s+(\w+);", re.MULTILINE
+)
 # Values that stand for "decide at start": they say what the engine will not use.
 _DECIDED = {
     "n_ctx": (0,), "n_parallel": (-1,), "n_gpu_layers": (-1, -2), "n_threads": (-1,), "n_threads_http": (-1,),
@@ -141,7 +135,7 @@ def options(source: str) -> list[dict[str, Any]]:
                 "variable": variable[1] if variable else "",
                 "line": text.count("\n", 0, match.start()) + 2,
                 "handler": body,
-                "value": re.search(r"common_params\s*&\s*\w*\s*,\s*(?:const\s+)?(bool|int|std::string)", body),
+                "value": re.search(r"(?:common|gpt)_params\s*&\s*\w*\s*,\s*(?:const\s+)?(bool|int|std::string)", body),
             }
         )
     return found
@@ -263,67 +257,38 @@ def release(root: pathlib.Path) -> dict[str, dict[str, Any]]:
     return {"arguments": {**arguments, **own}, "variables": {**variables, **own_variables}}
 
 
-def stable(builds: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
-    """What every release looked at has the same, in the form of ``askew.engines.versions.Stable``.
-
-    Looked at are the builds, and llama.cpp as releases of llama-cpp-python hold it; ``releases`` names the builds.
-    """
-    read = [one["arguments"] for one in builds.values()]
-    for one in older.values():
-        held = {name: entry for name, entry in one["arguments"].items() if entry["at"].startswith("vendor/")}
+def stable(names: Sequence[str], contents: Sequence[Content]) -> dict[str, object]:
+    """The defaults of llama-server that all builds have alike, and so has what llama-cpp-python bundles of it."""
+    read: list[Things] = []
+    for name, content in zip(names, contents, strict=True):
+        held = content.get("arguments", {})
+        if "." in name:  # llama-cpp-python, whose own server has other arguments
+            held = {argument: one for argument, one in held.items() if str(one["at"]).startswith("vendor/")}
         if held:
             read.append(held)
-    equal: dict[str, Any] = {}
-    for name, newest in read[len(builds) - 1].items():
+    equal: dict[str, object] = {}
+    for name, newest in read[-1].items():
         # A negation is another argument: `--no-slots` once stood alone.
-        names = {name, *_positive(newest)}
-        found = [next((one for key, one in each.items() if names & {key, *_positive(one)}), None) for each in read]
+        spelled = {name, *_positive(newest)}
+        found = [next((one for key, one in each.items() if spelled & {key, *_positive(one)}), None) for each in read]
         if all(one is not None and one.get("kind") != "rule" for one in found):
             values = [one.get("value") for one in found if one is not None]
             if all(value == values[0] and type(value) is type(values[0]) for value in values):
                 equal[name] = values[0]
-    return {"engine": "llama.cpp", "source": SOURCE, "releases": list(builds), "defaults": equal}
+    return dict(sorted(equal.items()))
 
 
 def _positive(entry: dict[str, Any]) -> list[str]:
     return [name for name in entry.get("names", ()) if not re.match(r"--?no(-|[a-z])|-n[krd]", name)]
 
 
-def history(engine: str, source: str, read: dict[str, Any]) -> str:
-    """``history.json``: one line for each thing, so that a new release is a small difference."""
-    lines = [
-        f'"engine": {json.dumps(engine)}',
-        f'"source": {json.dumps(source)}',
-        f'"releases": {json.dumps(list(read))}',
-    ]
-    for kind in ("arguments", "variables"):
-        steps = changes([one[kind] for one in read.values()])
-        rows = ",\n".join(
-            f" {json.dumps(name)}: {json.dumps(one, separators=(',', ':'), sort_keys=True)}"
-            for name, one in steps.items()
-        )
-        lines.append(f'"{kind}": {{\n{rows}\n}}')
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+_HEADERS = r"(^|/)common/(arg\.cpp|common\.h)$"
 
-
-def main() -> int:
-    """Write both files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sources", type=pathlib.Path, required=True, help="folder of the unpacked sdists")
-    parser.add_argument("--out", type=pathlib.Path, required=True)
-    given = parser.parse_args()
-    builds = {path.name.split(".")[2]: release(path) for path in (given.sources / "xllamacpp").iterdir()}
-    builds = dict(sorted(builds.items(), key=lambda one: int(one[0])))
-    older = {path.name: release(path) for path in (given.sources / "llama-cpp-python").iterdir()}
-    older = dict(sorted(older.items(), key=lambda one: release_key(one[0])))
-    given.out.mkdir(parents=True, exist_ok=True)
-    everything = {**older, **builds}
-    (given.out / "history.json").write_text(history("llama.cpp", SOURCE, everything), encoding="utf-8")
-    text = json.dumps(stable(builds, older), indent=1, sort_keys=True)
-    (given.out / "stable.json").write_text(text + "\n", encoding="utf-8")
-    print(f"{given.out}: {', '.join(everything)}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+READER = Reader(
+    engine="llama.cpp",
+    source=Package(name="llama-cpp-python", oldest="0.2.56", also=_HEADERS),
+    # The last number of a version is the build of llama.cpp; another release of the same build follows after a dot.
+    further=(Package(name="xllamacpp", oldest="2026.4.8672", also=_HEADERS, release=r"\d{4}\.\d+\.(\d+)"),),
+    read=release,
+    stable=stable,
+)

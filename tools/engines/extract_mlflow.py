@@ -23,6 +23,8 @@ _MAKERS = ("_EnvironmentVariable", "_BooleanEnvironmentVariable")
 _SERVING = re.compile(
     "SCORING_SERVER|MODELS_WORKERS|GATEWAY|DEPLOYMENT|HUGGINGFACE|OPENAI|PREDICTION|PICKLE|CODE_EXECUTION|DISABLE_ENV"
 )
+# A variable that is read where it is used, and not declared.
+_READ = re.compile(r"(?:getenv|environ\.get)\(\s*[\"'](MLFLOW_[A-Z_]+)[\"']")
 _PROGRAM = re.compile(r"f\"(gunicorn|uvicorn) ")
 _DIGESTS = ((_SERVER, "get_cmd"), (_CONTAINER, "_serve_pyfunc"))
 
@@ -107,6 +109,11 @@ def read(folder: pathlib.Path) -> Content:
     for name in ("GUNICORN_CMD_ARGS",):
         if name in server:
             declared[name] = {"at": f"{_SERVER}:{_line(server, server.find(name))}"}
+    for file in sorted((folder / "mlflow").rglob("*.py")):
+        source = file.read_text(encoding="utf-8", errors="replace")
+        for match in _READ.finditer(source) if "MLFLOW_" in source else ():
+            at = f"{file.relative_to(folder)}:{_line(source, match.start())}"
+            declared.setdefault(match[1], {"at": at})
     if "DISABLE_NGINX" in container:
         declared["DISABLE_NGINX"] = {"at": f"{_CONTAINER}:{_line(container, container.find('DISABLE_NGINX'))}"}
     rules: Things = {}

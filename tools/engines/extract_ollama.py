@@ -23,9 +23,13 @@ ASKING = (
 _CALL = re.compile(r'(Uint64|Uint|BoolWithDefault|Bool|String)\("((?:OLLAMA|LLAMA)_[A-Z_]+)"(?:,\s*([\w.]+))?\)')
 _NAME = re.compile(r'"((?:OLLAMA|LLAMA)_[A-Z_]+)"')
 _OPTIONS = re.compile(r"func DefaultOptions\(\) Options \{\n(.*?)\n\}\n", re.DOTALL)
-_OPTION = re.compile(r"^\s*(\w+):\s*(-?[\d.]+|true|false),", re.MULTILINE)
+_OPTION = re.compile(r"^\s*(\w+):\s*([^,\n{]+),", re.MULTILINE)
+_LITERAL = re.compile(r"-?\d+(?:\.\d+)?|true|false")
+_STRUCT = re.compile(r"^type (?:Options|Runner) struct \{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r'^\s*(\w+)\s+\*?[\w\[\]]+\s+`json:"(\w+)', re.MULTILINE)
 _ASKED = re.compile(r'os\.Getenv\("((?:OLLAMA|LLAMA)_[A-Z_]+)"')
+# 0.1.33 asks for it in two places, each with this before it.
+_SLOTS = re.compile(r"^(?:var |\t)numParallel :?= (\d+)", re.MULTILINE)
 # Until 0.3.0 an initialiser sets these before the variables are looked at.
 _INITIAL = re.compile(r"^\t(NumParallel|MaxRunners|MaxQueuedRequests) = (\d+)", re.MULTILINE)
 _INITIALS = {
@@ -66,6 +70,9 @@ def asked(root: pathlib.Path) -> dict[str, dict[str, Any]]:
         for number, line in enumerate(_text(root, path).split("\n"), 1):
             for name in _ASKED.findall(line):
                 found.setdefault(name, {"at": f"{path}:{number}", "kind": "rule"})
+        if (slots := _SLOTS.search(_text(root, path))) is not None and "OLLAMA_NUM_PARALLEL" in found:
+            above = _text(root, path).count("\n", 0, slots.start())
+            found["OLLAMA_NUM_PARALLEL"] = {"at": f"{path}:{above + 1}", "value": int(slots[1])}
     return found
 
 
@@ -79,17 +86,30 @@ def options(text: str) -> dict[str, dict[str, Any]]:
     body = _OPTIONS.search(text)
     if body is None:
         return {}
-    names: dict[str, str] = dict(_FIELD.findall(text))
-    above = text[: body.start(1)].count("\n") + 1
-    found: dict[str, dict[str, Any]] = {}
+    fields = {
+        field[1]: (field[2], _place(text, struct.start(1) + field.start(1)))
+        for struct in _STRUCT.finditer(text)
+        for field in _FIELD.finditer(struct[1])
+    }
+    # A field that nothing sets is decided where it is used.
+    found: dict[str, dict[str, Any]] = {name: {"at": at, "kind": "rule"} for name, at in fields.values()}
     for match in _OPTION.finditer(body[1]):
-        raw = match[2]
-        value: Any = {"true": True, "false": False}.get(raw, raw)
-        if isinstance(value, str):
-            value = float(raw) if "." in raw else int(raw)
-        line = above + body[1][: match.start(1)].count("\n")
-        found[names.get(str(match[1]), str(match[1]))] = {"at": f"{TYPES}:{line}", "value": value}
+        if match[1] not in fields:
+            continue
+        entry: dict[str, Any] = {"at": _place(text, body.start(1) + match.start(1))}
+        raw = match[2].strip()
+        if _LITERAL.fullmatch(raw) is None:
+            entry["kind"] = "rule"
+        elif raw in ("true", "false"):
+            entry["value"] = raw == "true"
+        else:
+            entry["value"] = float(raw) if "." in raw else int(raw)
+        found[fields[match[1]][0]] = entry
     return found
+
+
+def _place(text: str, offset: int) -> str:
+    return f"{TYPES}:{text.count(chr(10), 0, offset) + 1}"
 
 
 def release(root: pathlib.Path) -> Content:
@@ -100,7 +120,9 @@ def release(root: pathlib.Path) -> Content:
     host = list(_HOST.finditer(docker))
     if host:
         line = docker[: host[-1].start()].count("\n") + 1
-        types["image OLLAMA_HOST"] = {"at": f"{DOCKERFILE}:{line}", "value": host[-1][1]}
+        # envconfig gives an address without a port this one.
+        address = host[-1][1] if ":" in host[-1][1] else f"{host[-1][1]}:11434"
+        types["image OLLAMA_HOST"] = {"at": f"{DOCKERFILE}:{line}", "value": address}
     # The file for them held not all of them before it moved to its present place.
     found = asked(root) if path != CONFIGS[0] else {}
     return {"arguments": types, "variables": found | (variables(_text(root, path), path) if path else {})}

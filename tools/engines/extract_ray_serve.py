@@ -26,6 +26,12 @@ _CLASSES: Mapping[str, tuple[str, str]] = {
     "HTTPOptionsSchema": ("ray/serve/schema.py", "http_options."),
     "gRPCOptionsSchema": ("ray/serve/schema.py", "grpc_options."),
 }
+# What a configuration file may have under a name that the deployment's own options no longer have.
+_OLD_NAMES = ("max_concurrent_queries",)
+_OF_MODELS = tuple(
+    f"autoscaling_config.{name}"
+    for name in ("initial_replicas", "max_replicas", "min_replicas", "target_ongoing_requests")
+)
 _INTERNAL = frozenset(
     ("is_cross_language", "deployment_language", "version", "user_configured_option_names", "class_name")
 )
@@ -130,7 +136,18 @@ def _options(modules: Mapping[str, ast.Module], known: Mapping[str, object]) -> 
                     found[before + name] = state
                 if title == "AutoscalingConfig":
                     found.update(_automatic(node, known, path))
+    path = "ray/serve/schema.py"
+    for node in ast.walk(modules.get(path, ast.Module(body=[], type_ignores=[]))):
+        if isinstance(node, ast.ClassDef) and node.name == "DeploymentSchema":
+            for name, state in _fields(node, known, path):
+                if name in _OLD_NAMES:
+                    found.setdefault(name, {"at": state["at"]})
     found.update(_of_models(modules, known))
+    # Ray Serve LLM once set these itself; where it does not, a model has what every deployment has.
+    if any(name.startswith("llm.") for name in found):
+        for name in _OF_MODELS:
+            if name in found:
+                found.setdefault(f"llm.{name}", found[name])
     return found
 
 

@@ -94,6 +94,9 @@ def options(root: pathlib.Path) -> Things:
                 default = cpp.resolved(variable.rpartition(".")[2], sources)
                 if default is not None:
                     break
+            if name in _REPLACED:  # what it sets is off without it, as before
+                default = None
+                entry["value"] = _REPLACED[name]
             if kind == "Option::ArgNone":
                 entry["value"] = False
             elif default is not None:
@@ -106,6 +109,10 @@ def options(root: pathlib.Path) -> Things:
                     entry["kind"], entry["at"] = "rule", at
             found.setdefault("--" + name, entry)
     return found
+
+
+# Options that live on as another's alias: the parser has no default for them any more, and what they set stays off.
+_REPLACED = {"response-cache-byte-size": 0}
 
 
 def packages(root: pathlib.Path) -> Things:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -21,13 +21,15 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     """Releases of a Python package, read from the text of its source distribution or wheel.
 
     ``oldest`` is the first release that is read. ``also`` is a regular expression of names of text files beside
-    Python ones and Dockerfiles. ``minors``: of each minor release only the last patch is read.
+    Python ones and Dockerfiles. ``minors``: of each minor release only the last patch is read. ``release`` is a regular
+    expression that a whole version matches, with the release of the engine as its first group.
     """
 
     name: str
     oldest: str
     also: str = ""
     minors: bool = False
+    release: str = "(.+)"
 
     @property
     def address(self) -> str:
@@ -69,8 +71,21 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True):
-    """How the releases of one engine are read. ``read`` gets the folder with the text of one release."""
+    """How the releases of one engine are read. ``read`` gets the folder with the text of one release.
+
+    Where the engine is published in several places, ``further`` are read after ``source``. ``stable`` finds the
+    defaults that never changed where the names of arguments alone do not tell them. ``elsewhere`` are the files, as
+    ``rglob`` has them, in which a variable may be read that ``read`` no longer finds: one that only moved is not gone.
+    """
 
     engine: str
     source: Package | Repository
     read: Callable[[pathlib.Path], Content]
+    further: tuple[Package | Repository, ...] = ()
+    stable: Callable[[Sequence[str], Sequence[Content]], dict[str, object]] | None = None
+    elsewhere: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where a person finds the releases."""
+        return ", ".join(one.address for one in (self.source, *self.further))

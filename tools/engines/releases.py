@@ -16,13 +16,14 @@ import concurrent.futures
 import importlib
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from askew.engines.versions import release_key
 from tools.engines import stable, tagged
 from tools.engines.published import UnpublishedError, fetch, published
-from tools.engines.reader import KINDS, Content, Package, Reader, Things
+from tools.engines.reader import KINDS, Content, Package, Reader, Repository, Things
 
 ENGINES_FOLDER = pathlib.Path(__file__).resolve().parents[2] / "src/askew/engines"
 
@@ -77,18 +78,25 @@ def _compact(value: object) -> str:
 
 def folders(reader: Reader, cache: pathlib.Path, *, offline: bool) -> Iterator[tuple[str, pathlib.Path | str]]:
     """The releases of an engine, oldest first, each with the folder of its text, or with why there is none."""
-    source = reader.source
+    for source in (reader.source, *reader.further):
+        yield from _folders(source, cache, offline=offline)
+
+
+def _folders(
+    source: Package | Repository, cache: pathlib.Path, *, offline: bool
+) -> Iterator[tuple[str, pathlib.Path | str]]:
     if isinstance(source, Package):
         home = cache / source.name
         names = sorted((path.name for path in home.iterdir()), key=release_key) if offline else published(source.name)
         if source.minors:
             names = list({release_key(name)[:2]: name for name in names}.values())
         for name in names:
-            if release_key(name) >= release_key(source.oldest):
+            release = re.fullmatch(source.release, name)
+            if release is not None and release_key(name) >= release_key(source.oldest):
                 try:
-                    yield name, fetch(source.name, name, cache, source.also)
+                    yield release[1], fetch(source.name, name, cache, source.also)
                 except UnpublishedError as error:
-                    yield name, str(error)
+                    yield release[1], str(error)
         return
     home = tagged.clone(source, cache, offline=offline)
     others = [(other, tagged.clone(other, cache, offline=offline)) for other in source.others]
@@ -110,9 +118,11 @@ def write(reader: Reader, names: Sequence[str], contents: Sequence[Content], hom
     """Write the history and the stable defaults of an engine below ``home``, the folder of all engines."""
     target = home / reader.engine.replace(".", "_").replace("-", "_") / "versions"
     target.mkdir(parents=True, exist_ok=True)
-    address = reader.source.address
+    address = reader.address
     (target / "history.json").write_text(text(reader.engine, address, names, contents), encoding="utf-8")
     record = stable.record(reader.engine, address, names, contents)
+    if reader.stable is not None:
+        record["defaults"] = reader.stable(names, contents)
     (target / "stable.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -132,9 +142,33 @@ def refresh(reader: Reader, cache: pathlib.Path, *, offline: bool) -> None:
         raise UnpublishedError(f"{reader.engine}: no release could be had")
     with concurrent.futures.ProcessPoolExecutor() as pool:
         contents: list[Mapping[str, Things]] = list(pool.map(reader.read, found, chunksize=4))
+    if reader.elsewhere:
+        contents = list(with_moved(contents, found, reader.elsewhere))
     write(reader, names, contents, ENGINES_FOLDER)
     left = ", ".join(missing) or "none"
     print(f"{reader.engine}: {len(names)} releases, {names[0]} to {names[-1]}; left out: {left}")
+
+
+def with_moved(
+    contents: Sequence[Content], found: Sequence[pathlib.Path], files: str
+) -> Iterator[Mapping[str, Things]]:
+    """Each release with the variables of earlier ones that stand in another of its files, as a text of the code."""
+    before: set[str] = set()
+    for content, folder in zip(contents, found, strict=True):
+        variables = dict(content.get("variables", {}))
+        lost = before - variables.keys()
+        before |= variables.keys()
+        for name, at in _standing(folder, files, lost) if lost else ():
+            variables.setdefault(name, {"at": at})
+        yield {**content, "variables": dict(sorted(variables.items()))}
+
+
+def _standing(folder: pathlib.Path, files: str, names: set[str]) -> Iterator[tuple[str, str]]:
+    pattern = re.compile(rf"[\"']({'|'.join(sorted(map(re.escape, names)))})[\"']")
+    for path in sorted(folder.rglob(files)):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for match in pattern.finditer(text):
+            yield match[1], f"{path.relative_to(folder)}:{text.count(chr(10), 0, match.start()) + 1}"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.generate import checks, cli, engines, facts, index, readme, schemas
+from tools.generate import checks, cli, engines, facts, index, platform_defaults, readme, schemas
 
 OUTPUTS: Mapping[Path, Callable[[], str]] = {
     index.PATH: index.render,
@@ -14,6 +14,7 @@ OUTPUTS: Mapping[Path, Callable[[], str]] = {
     **facts.OUTPUTS,
     **checks.OUTPUTS,
     **engines.OUTPUTS,
+    **platform_defaults.OUTPUTS,
     **cli.OUTPUTS,
     **schemas.OUTPUTS,
     **readme.OUTPUTS,

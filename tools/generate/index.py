@@ -43,7 +43,9 @@ def render_engines() -> str:
 
 
 def _shapes(shapes: tuple[tuple[str, ...], ...]) -> str:
-    """A line for each: several do not fit into one."""
+    """A line for each, as the formatter has it; one alone stays in one line."""
+    if len(shapes) == 1:
+        return f"        shapes=({_words(shapes[0])},),\n"
     rows = "".join(f"            {_words(shape)},\n" for shape in shapes)
     return f"        shapes=(\n{rows}        ),\n" if shapes else ""
 

@@ -22,7 +22,7 @@ from askew.evidence.document import Document
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
-from askew.facts.types import SEVERITIES, Severity
+from askew.facts.types import SEVERITIES, Severity, Value
 from askew.knowledge.rules import RULES
 from askew.report.defaults import Change, Defaults, Effect, Kind, worst_first
 from askew.report.present import clean
@@ -31,12 +31,28 @@ from askew.resolve.resolve import GPU_MODEL, resolve
 from askew.resolve.workload import Resolved, Snapshot
 
 _OTHER, _ENV, _PACKAGES = "runtime.arguments.unmapped", "runtime.env", "runtime.packages"
-# Engines whose sizes depend on the GPU draw the lines at 70 and 160 GiB and at the name (H100, H200, MI300X), and an
-# A100 of 80 GB falls on either side, by release; older than compute capability 8.0 is a class of its own.
+# Of engines that do not say between which GPUs their defaults differ: large, very large, and older than compute
+# capability 8.0.
 _GPUS = ("a100-80gb-sxm", "b200", "h100-80gb-sxm", "t4")
 
+# What may be known of a model, where a default depends on it.
+_MODELS: Mapping[str, Mapping[str, Value]] = {
+    "stored in float32": {"model.config.dtype": "float32"},
+    "stored in bfloat16": {"model.config.dtype": "bfloat16"},
+    "stored in float16": {"model.config.dtype": "float16"},
+    "with a context of 8192": {"model.context_length": 8192},
+    "with a context of 131072": {"model.context_length": 131072},
+}
+
 # These say which release runs, which is what was asked.
-_IDENTITY = ("runtime.engine.", "runtime.image", "model.id", "model.source", "model.served_names")
+_IDENTITY = (
+    "runtime.engine.",
+    "runtime.image",
+    "model.id",
+    "model.source",
+    "model.served_names",
+    "model.tokenizer.source",
+)
 
 # What a fact acts on. Only what follows from its meaning is said; a fact that is not here has no effects listed.
 _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
@@ -62,6 +78,8 @@ _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "runtime.structured_output_backend": ("quality", "latency", "compatibility"),
     "runtime.packages": ("compatibility",),
     "serving.": ("compatibility",),
+    "serving.max_concurrency": ("throughput", "latency"),
+    "serving.queue": ("throughput", "latency"),
 }
 
 
@@ -90,7 +108,7 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
             f"this build knows {name} {known or 'without its releases'} only, so there is nothing to compare with",
             f"engines with their history: {', '.join(_with_history())}",
         )
-    first, last = _release(past, old, python=python), _release(past, new, python=python)
+    (first, doubt), (last, doubts) = _release(past, old, python=python), _release(past, new, python=python)
     if _is_python(past, first) != _is_python(past, last):
         raise UsageError(
             f"{first} is a release of llama-cpp-python and {last} of llama.cpp, or the other way round",
@@ -104,13 +122,17 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     listed = (*_arguments(before, after, exposed, told | settled), *_variables(before, after, exposed, told | settled))
     cited = {source for one in changes for source in one.sources}
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
-    changes.extend(one for one in listed if one.kind not in ("default", "rule") or cited.isdisjoint(one.sources))
-    # An engine that is built in is told by its own name, which `askew defaults` takes; any other package, and a request,
-    # is told by the effective fact where there is one.
-    changes = [
-        one for one in changes if one.name not in {f"{_PACKAGES}[{engine}]" for engine in registry.engine_names()}
-    ]
-    told -= {f"{_PACKAGES}[{engine}]" for engine in registry.engine_names()}
+    changes.extend(
+        one
+        for one in listed
+        if (one.name not in told if one.kind == "added" else cited.isdisjoint(one.sources))
+        or one.kind not in ("added", "default", "rule")
+    )
+    # An engine that is built in is told by its own name, which `askew defaults` takes; any other package, and a
+    # request, is told by the effective fact where there is one.
+    within = {f"{_PACKAGES}[{other}]" for other in _inner()}
+    changes = [one for one in changes if one.name not in within]
+    told -= within
     more = (*_requests(before, after, exposed), *_packages(before, after, exposed))
     changes.extend(one for one in more if told.isdisjoint((one.name, f"{_PACKAGES}[{one.name}]")))
     changes.extend(_metrics(before, after, exposed))
@@ -118,7 +140,13 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     changes = [_weighed(one, name) for one in changes]
     if _is_python(past, first):
         changes = [_bundled(one) for one in changes]
-    return Defaults(engine=name, old=first, new=last, changes=tuple(sorted(changes, key=worst_first)))
+    return Defaults(
+        engine=name,
+        old=first,
+        new=last,
+        notes=tuple(filter(None, (doubt, doubts))),
+        changes=tuple(sorted(changes, key=worst_first)),
+    )
 
 
 def _weighed(change: Change, engine: str) -> Change:
@@ -157,13 +185,29 @@ def _is_python(past: History, release: str) -> bool:
     return past.engine == "llama.cpp" and "." in release
 
 
-def _release(past: History, text: str, *, python: bool) -> str:
+def _release(past: History, text: str, *, python: bool) -> tuple[str, str]:
+    """The release of this build that is meant, and what to say where another stands for it.
+
+    Candidates and other releases before a final one are not kept, nor is a release that was published again only as
+    ``.postN``. Raises UsageError for what was never released.
+    """
     plain = text.strip().removeprefix("llama-cpp-python").strip().removeprefix("v")
     if past.engine == "llama.cpp":
         plain = plain.removeprefix("b")
     known = [one for one in past.releases if not python or _is_python(past, one)]
+    # NVIDIA's containers are counted by year and month, and hold a release of the server each.
+    containers = {str(one.value): past.releases[index] for index, one in past.packages.get("container", ()) if one}
+    plain = containers.get(plain, plain)
     if plain in known:
-        return plain
+        return plain, ""
+    final, before = re.fullmatch(r"(\d[\d.]*\d)[.-]?((?:a|b|rc|dev)\d*)?", plain), ""
+    if final is not None:
+        stands = next((one for one in known if one == final[1] or one.startswith(f"{final[1]}.post")), "")
+        if final[2] and not stands:
+            earlier = [one for one in known if versions.release_key(one) < versions.release_key(plain)]
+            stands, before = max(earlier, key=versions.release_key, default=""), ", the release before it,"
+        if stands:
+            return stands, f"{past.engine} {plain} is not in this build: {stands}{before} stands for it"
     near = versions.neighbours(plain, sorted(known, key=versions.release_key))
     if not near:
         near = (known[0], known[-1])
@@ -177,13 +221,19 @@ def _at(release: Release, state: Default | Metric) -> tuple[str, ...]:
 # Effective facts
 
 
-def _read(release: Release, gpu: str, more: Sequence[str] = ()) -> dict[str, Resolved]:
-    launch = _launch(release, more)
+def _read(release: Release, *assumed: Mapping[str, Value]) -> list[dict[tuple[str, str], Resolved]]:
+    """What a minimal launch comes to, for each set of assumptions."""
+    launch = _launch(release)
     reading = registry.engine(release.engine).read(launch)
-    seen = [*reading.observations]
-    if gpu:
-        seen.append(Observation(fact=GPU_MODEL, value=[gpu], origin="assumed", locations=(launch.location,)))
-    return resolve(seen, (*RULES, *reading.rules))
+    rules = (*RULES, *reading.rules)
+    found = []
+    for facts in assumed:
+        more = [
+            Observation(fact=fact, value=value, origin="assumed", locations=(launch.location,))
+            for fact, value in facts.items()
+        ]
+        found.append(_flat(resolve([*reading.observations, *more], rules)))
+    return found
 
 
 def _launch(release: Release, more: Sequence[str] = ()) -> Launch:
@@ -211,24 +261,59 @@ def _flat(facts: Mapping[str, Resolved]) -> dict[tuple[str, str], Resolved]:
 
 
 def _effective(before: Release, after: Release, exposed: _Exposed | None) -> Iterator[Change]:
-    gpus = exposed.gpus if exposed is not None and exposed.gpus else _GPUS
-    sides = {gpu: (_flat(_read(before, gpu)), _flat(_read(after, gpu))) for gpu in ("", *gpus)}
-    for fact, key in sorted({slot for old, _ in sides.values() for slot in old}):
+    gpus = (exposed.gpus if exposed is not None else ()) or registry.recognition(after.engine).gpus or _GPUS
+    scenes: list[tuple[str, str, Mapping[str, Value]]] = [
+        (gpu, model, {**({GPU_MODEL: [gpu]} if gpu else {}), **_MODELS.get(model, {})})
+        for model in ("", *_MODELS)
+        for gpu in ("", *gpus)
+        if gpu or not model
+    ]
+    assumed = [facts for _, _, facts in scenes]
+    pairs = list(zip(_read(before, *assumed), _read(after, *assumed), strict=True))
+    sides = {(gpu, model): pair for (gpu, model, _), pair in zip(scenes, pairs, strict=True)}
+    for fact, key in sorted({slot for old, _ in pairs for slot in old}):
         if exposed is not None and not exposed.stated.isdisjoint({fact, key}):
             continue
-        held = {gpu: (old[fact, key], new[fact, key]) for gpu, (old, new) in sides.items() if (fact, key) in new}
-        moved = {gpu: pair for gpu, pair in held.items() if _differs(*pair)}
-        on_gpus = {gpu: pair for gpu, pair in moved.items() if gpu}
+        held = {scene: (old[fact, key], new[fact, key]) for scene, (old, new) in sides.items() if (fact, key) in new}
+        bare = held.get(("", ""))
+        plain = {gpu: pair for (gpu, model), pair in held.items() if gpu and not model}
         shapes: dict[tuple[str, str], list[str]] = {}
-        for gpu, (was, now) in on_gpus.items():
-            shapes.setdefault((repr((was.state, was.value)), repr((now.state, now.value))), []).append(gpu)
+        for gpu, pair in plain.items():
+            if _differs(*pair):
+                shapes.setdefault(_shape(*pair), []).append(gpu)
         for shape, where in shapes.items():
-            was, now = on_gpus[where[0]]
-            bare = moved.get("")
-            everywhere = len(shapes) == 1 and len(where) == len(gpus) and bare is not None
-            if everywhere and bare is not None:
-                everywhere = shape == (repr((bare[0].state, bare[0].value)), repr((bare[1].state, bare[1].value)))
-            yield _effective_change(before, after, fact, key, was, now, "" if everywhere else ", ".join(where))
+            was, now = plain[where[0]]
+            everywhere = len(where) == len(gpus) and bare is not None and _differs(*bare) and shape == _shape(*bare)
+            condition = "" if everywhere else f"on {', '.join(where)}, where it is not set"
+            yield _effective_change(before, after, fact, key, was, now, condition)
+        if not shapes:
+            yield from _by_model(before, after, fact, key, held, gpus)
+
+
+def _by_model(
+    before: Release,
+    after: Release,
+    fact: str,
+    key: str,
+    held: Mapping[tuple[str, str], tuple[Resolved, Resolved]],
+    gpus: Sequence[str],
+) -> Iterator[Change]:
+    """A change that shows where something is known of the model, and is the same on every GPU that shows it."""
+    shapes: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for (gpu, model), pair in held.items():
+        if model and {one.state for one in pair} == {"known"} and _differs(*pair):
+            shapes.setdefault(_shape(*pair), {}).setdefault(model, []).append(gpu)
+    for models in shapes.values():
+        for where in dict.fromkeys(tuple(found) for found in models.values()):
+            which = [model for model, found in models.items() if tuple(found) == where]
+            was, now = held[where[0], which[0]]
+            on = "" if len(where) == len(gpus) else f" on {', '.join(where)}"
+            condition = f"for a model {' or '.join(which)}{on}, where it is not set"
+            yield _effective_change(before, after, fact, key, was, now, condition)
+
+
+def _shape(was: Resolved, now: Resolved) -> tuple[str, str]:
+    return repr((was.state, was.value)), repr((now.state, now.value))
 
 
 def _differs(was: Resolved, now: Resolved) -> bool:
@@ -242,26 +327,38 @@ def _differs(was: Resolved, now: Resolved) -> bool:
 
 
 def _effective_change(
-    before: Release, after: Release, fact: str, key: str, was: Resolved, now: Resolved, where: str
+    before: Release, after: Release, fact: str, key: str, was: Resolved, now: Resolved, condition: str
 ) -> Change:
     engine = registry.engine(after.engine)
     plain = key and fact in (_OTHER, _ENV)
-    name = key if plain else engine.flag_for(fact, after.version) or engine.flag_for(fact, before.version) or fact
+    # An engine without a value to give says in words where a default comes from: that is the argument's.
+    name = (
+        key.removeprefix("default of ")
+        if plain
+        else engine.flag_for(fact, after.version) or engine.flag_for(fact, before.version) or fact
+    )
+    flag = name
+    if not key and isinstance(was.value if now.value is None else now.value, bool) and not _agrees(name, fact):
+        name = fact
     if key and not plain:
         name = f"{name}.{key}" if name.startswith("-") else f"{fact}[{key}]"
-    kind: Kind = "dependency" if fact == _PACKAGES else "rule" if where or now.because or was.because else "default"
+    kind: Kind = "dependency" if fact == _PACKAGES else "rule" if condition or now.because or was.because else "default"
     state = after.arguments.get(name) or after.variables.get(name)
     because = f": {now.because[0]}" if now.because else ""
-    title = f"the effective value of {name}" if key else FACTS[fact].brief.rstrip(".")
+    title = (
+        f"the {'default' if key.startswith('default of ') else 'effective value'} of {name}"
+        if key
+        else FACTS[fact].brief.rstrip(".")
+    )
     cited = [str(at) for at in (*now.locations[:1], *was.locations[:1])] or [after.source]
     return Change(
         name=name,
-        aliases=tuple(n for n in state.names if n != name) if state else (),
+        aliases=(flag,) if name == fact != flag else tuple(n for n in state.names if n != name) if state else (),
         fact=fact,
         kind=kind,
         old=was.value,
         new=now.value,
-        condition=f"on {where}, where it is not set" if where else None,
+        condition=condition or None,
         effects=_effects(fact),
         severity=FACTS[fact].severity,
         summary=f"{title}{because}",
@@ -269,6 +366,13 @@ def _effective_change(
         old_depends=was.reason if was.state == "unknown" else None,
         new_depends=now.reason if now.state == "unknown" else None,
     )
+
+
+def _agrees(flag: str, fact: str) -> bool:
+    """Whether an argument's true is the fact's: ``--disable-x`` says the opposite, and CUDA graphs are not eager."""
+    if fact == "runtime.enforce_eager":
+        return "eager" in flag
+    return re.search(r"(?:^|[-_])(?:disable|no)[-_]", flag) is None
 
 
 def _effects(fact: str) -> tuple[Effect, ...]:
@@ -279,16 +383,18 @@ def _effects(fact: str) -> tuple[Effect, ...]:
 def _settled(before: Release, after: Release) -> frozenset[str]:
     """Arguments and variables whose effect is known in both releases and the same, however it is written."""
     engine = registry.engine(after.engine)
-    old, new = _flat(_read(before, "")), _flat(_read(after, ""))
+    (old,), (new,) = _read(before, {}), _read(after, {})
     names: set[str] = set()
     for fact, key in old.keys() & new.keys():
         was, now = old[fact, key], new[fact, key]
         # An argument without a fact of its own is "absent" where only a minimal launch makes it so.
         states = ("known",) if fact in (_OTHER, _ENV) else ("known", "absent")
         if was.state in states and (was.state, was.value) == (now.state, now.value):
-            name = key if fact in (_OTHER, _ENV) else None if key else engine.flag_for(fact, after.version)
-            if name:
-                names.add(name)
+            if fact in (_OTHER, _ENV):
+                names.add(key)
+            elif not key:
+                flags = (engine.flag_for(fact, one.version) for one in (before, after))
+                names.update(flag.rpartition(" ")[2] for flag in flags if flag)
     return frozenset(names)
 
 
@@ -304,7 +410,7 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
     facts = {**_facts_of(after), **_facts_of(before)}
     old, new = before.arguments, after.arguments
     aliases = {alias: name for name, state in new.items() for alias in (name, *state.names)}
-    earlier = {alias: name for name, state in old.items() for alias in (name, *state.names)}
+    earlier = {alias.replace("_", "-") for name, state in old.items() for alias in (name, *state.names)}
     for name, was in sorted(old.items()):
         written = _written(exposed, (name, *was.names))
         now = new.get(name)
@@ -312,9 +418,11 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
             if (name.startswith("--no-") and name in aliases) or name.startswith("image "):
                 continue  # the toggle is listed under its other name; of an image it is not known what it has
             if exposed is None or written:
-                yield _gone(before, after, name, was, aliases.get(name, ""), written)
+                # Where the first release wrote an underscore, later parsers take both spellings.
+                alias = aliases.get(name) or aliases.get(name.replace("_", "-")) or ""
+                yield _gone(before, after, name, was, alias, written)
         elif (
-            not told.intersection((name, *now.names))
+            told.isdisjoint((name, *now.names, name.replace("--disable-", "--enable-", 1)))
             and not _stays(exposed, name, now.names, facts.get(name, ""))
             and _changed(was, now)
         ):
@@ -324,7 +432,7 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
     # What llama-cpp-python bundles was not read in its first releases: nothing is said to be new there.
     bundled = any(state.at.startswith("vendor/") for state in old.values())
     for name, state in sorted(new.items()):
-        if name in earlier or any(alias in old for alias in state.names) or name.startswith("image "):
+        if name.replace("_", "-") in earlier or any(alias in old for alias in state.names) or name.startswith("image "):
             continue
         if state.at.startswith("vendor/") and not bundled:
             continue
@@ -343,6 +451,8 @@ def _arguments(before: Release, after: Release, exposed: _Exposed | None, told: 
 def _changed(was: Default, now: Default) -> bool:
     if was.at.startswith("vendor/") != now.at.startswith("vendor/"):
         return False  # one name of two programs: llama_cpp.server's, and that of the server which it bundles
+    if _switch(was) and _switch(now) and not {type(was.value), type(now.value)} <= {bool, type(None)}:
+        return False  # it is written into another setting, of which the word is
     if was.kind == "rule" and now.kind == "rule":
         return False  # the placeholder of a computed default says nothing
     if was.kind != now.kind:
@@ -352,12 +462,24 @@ def _changed(was: Default, now: Default) -> bool:
     return was.value != now.value and not (_nothing(was.value) and _nothing(now.value))
 
 
+def _switch(state: Default) -> bool:
+    return state.takes in ("switch", "toggle") or any(name.startswith("--no-") for name in state.names)
+
+
 def _same_word(was: JsonData, now: JsonData) -> bool:
     """Whether two defaults of a variable are one: some releases write the text, others what it is read as."""
-    return _WORDS.get(str(was).lower(), was) == _WORDS.get(str(now).lower(), now)
+    return _word(was) == _word(now)
 
 
-_WORDS = {"0": "0", "false": "0", "1": "1", "true": "1"}
+def _word(value: JsonData) -> JsonData:
+    text = str(value).strip().lower()
+    try:
+        return float(text)
+    except ValueError:
+        return _WORDS.get(text, value)
+
+
+_WORDS: Mapping[str, JsonData] = {"": 0.0, "false": 0.0, "true": 1.0}
 
 
 def _nothing(value: JsonData) -> bool:
@@ -368,7 +490,7 @@ def _changed_default(after: Release, name: str, was: Default, now: Default, fact
     computed = "rule" in (was.kind, now.kind)
     summary = f"the default of {name} changes"
     severity: Severity = FACTS[fact].severity if fact else "low"
-    if None in (was.value, now.value) and not computed:
+    if None in (was.value, now.value):
         # What the engine makes of "not set" is not in the data: that it acts otherwise is not shown.
         summary = f"{name} {'has no fixed default any more' if now.value is None else 'has a fixed default now'}"
         severity = severity if fact else "info"
@@ -409,7 +531,7 @@ def _gone(before: Release, after: Release, name: str, was: Default, alias: str, 
         kind=kind,
         old=was.value,
         new=successor or None,
-        condition="where it is given",
+        condition="where it is given" if option else "where it is used",
         effects=("compatibility",),
         severity=severity,
         summary=summary,
@@ -423,7 +545,11 @@ def _successor(after: Release, name: str, was: Default) -> str:
     words = (name,) if was.takes in ("switch", "toggle") else (name, "1")
     problems = registry.engine(after.engine).read(_launch(after, words)).problems
     advice = next((p.suggestion for p in problems if p.kind == "removed-argument" and p.argument == name), "")
-    return advice if advice.startswith("-") and advice.split()[0].split(".")[0] in after.arguments else ""
+    if not advice.startswith("-"):
+        return ""
+    flag = advice.split()[0].split(".")[0]
+    known = flag in after.arguments or any(flag in one.names for one in after.arguments.values())
+    return advice if known else ""
 
 
 def _variables(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
@@ -485,8 +611,12 @@ def _requests(before: Release, after: Release, exposed: _Exposed | None) -> Iter
                 new=now.value,
                 condition="for requests without this field",
                 effects=("quality",),
-                severity="medium",
-                summary=f"what a request gets that leaves out {name} changes",
+                # Without a value the model's own or another setting's decides, which may well be the same.
+                severity="low" if None in (was.value, now.value) else "medium",
+                summary=f"what a request gets that leaves out {name} "
+                + (
+                    "is not fixed any more" if now.value is None else "is fixed now" if was.value is None else "changes"
+                ),
                 sources=_at(after, now),
             )
 
@@ -497,7 +627,8 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
         now = after.packages.get(name)
         if (
             now is None
-            or was.value == now.value
+            or name == "container"  # what holds the release, not what it holds
+            or _pinned(was.value) == _pinned(now.value)
             or (exposed is not None and (f"{_PACKAGES}[{name}]" in exposed.stated))
         ):
             continue
@@ -508,16 +639,29 @@ def _packages(before: Release, after: Release, exposed: _Exposed | None) -> Iter
             old=was.value,
             new=now.value,
             effects=_effects(_PACKAGES),
-            severity="medium" if name in registry.engine_names() else "low",
-            summary=f"another release of {name} is built in"
-            + (f": see `askew defaults {name} OLD NEW`" if name in registry.engine_names() else ""),
+            severity="medium" if name in _inner() else "low",
+            summary=f"another release of {name} is {'built in' if str(now.value)[:1].isdigit() else 'asked for'}"
+            + (f": see `askew defaults {name} OLD NEW`" if name in _inner() else ""),
             sources=_at(after, now),
         )
 
 
+def _inner() -> frozenset[str]:
+    """Engines that another may have inside, under the names of their packages: ``triton`` is a language there."""
+    return frozenset(registry.engine_names()) - {"triton"}
+
+
+def _pinned(version: JsonData) -> object:
+    """A requirement without its spelling: ``==2.0.1`` is ``2.0.1``, 11.8 is 11.8.0, and order says nothing."""
+    if not isinstance(version, str):
+        return version
+    parts = (re.sub(r"(?<=\d)(?:\.0)+(?=$|\+)", "", one.strip().removeprefix("==")) for one in version.split(","))
+    return frozenset(one.partition("+")[0] for one in parts)
+
+
 def _within(before: Release, after: Release, exposed: _Exposed | None, told: frozenset[str]) -> Iterator[Change]:
     """What goes with the other release of an engine that is built in. Its defaults are effective facts already."""
-    for name in sorted(before.packages.keys() & after.packages.keys() & set(registry.engine_names())):
+    for name in sorted(before.packages.keys() & after.packages.keys() & _inner()):
         old, new = (versions.load(name, str(one.packages[name].value)) for one in (before, after))
         if old is None or new is None or old.version == new.version:
             continue
@@ -536,7 +680,7 @@ def _core(release: Release) -> str:
     """The generation of the engine that runs unless something stops it, in releases that have two; else empty."""
     if not any(one.core for one in release.metrics.values()):
         return ""
-    entry = _flat(_read(release, "h100-80gb-sxm")).get((_ENV, "VLLM_USE_V1"))
+    entry = _read(release, {GPU_MODEL: ["h100-80gb-sxm"]})[0].get((_ENV, "VLLM_USE_V1"))
     return {"0": "v0", "1": "v1"}.get(str(entry.value), "") if entry is not None and entry.state == "known" else ""
 
 

@@ -110,6 +110,23 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
     checks = [check.id for check in registry.checks() if fact.key in check.facts]
     if checks:
         yield "Checks that read it: " + ", ".join(checks)
+    yield from _unwritten(fact)
+
+
+def _unwritten(fact: Fact) -> Iterator[str]:
+    """What components around the engine do where nobody writes anything, by release."""
+    from askew.knowledge.platform_defaults import catalogue
+
+    rows = [row for row in catalogue() if row.fact == fact.key]
+    if rows:
+        yield "Where nobody writes anything:"
+    names = {row.id: f"{row.component} {row.setting}" for row in rows}
+    longest = max(map(len, names.values()), default=0)
+    for row in rows:
+        shown_value = shown(fact, {row.key: row.value} if row.key else row.value)
+        ends = (f"from {row.since}" if row.since else "", f"before {row.until}" if row.until else "")
+        span = " ".join(end for end in ends if end)
+        yield f"  {names[row.id]:<{longest}}  {shown_value}" + (f"  ({span})" if span else "")
 
 
 def _check(name: str) -> str:

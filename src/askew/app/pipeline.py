@@ -13,6 +13,8 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.severity import severity, skew_of_records
+from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.compare.telling import told
@@ -216,6 +218,9 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
+    target = with_defaults(target, reference)
+    if mode == "peers":
+        reference = with_defaults(reference, target)
     comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
@@ -238,6 +243,8 @@ def _compared(
         failed, needs = _check_findings(target, None)
         findings.extend(f for f in failed if (f.rule, f.key, f.facts) not in known)
         unknown.extend(n for n in needs if _selected((n.fact,), options))
+    if mode == "peers":
+        findings.extend(skew_of_records(reference, target))
     return WorkloadReport(
         id=target.id,
         reference_id=reference.id,
@@ -295,7 +302,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=fact.severity,
+            severity=severity(difference, reference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
             impact=f"{fact.why} {apart[:1].upper()}{apart[1:]}".rstrip(),

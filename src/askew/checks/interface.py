@@ -47,7 +47,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     write it; with ``files``, by their paths, it names sources among those (``hf:model+cmd:…``). ``needs`` is an
     optional library without which the case cannot be decided.
 
-    ``line`` is where the finding must point (1-based, in ``source``), 0 when the case is clean.
+    ``line`` is where the finding must point (1-based, in ``source`` or a joined file), 0 when the case is clean.
+    ``file`` is the path of the source's file where its name matters; ``joined`` are sources that are joined to it: the
+    URI, the path of a file, and its content.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     fires: bool
     line: int = 0
     contract: str = ""
+    file: str = ""
+    joined: tuple[tuple[str, str, str], ...] = ()
     files: Mapping[str, str] = {}
     needs: str = ""
 

@@ -24,6 +24,10 @@ _TRANSFORMS = (
 )  # fmt: skip
 
 
+# What a mounted file may be that a program reads as its settings; nothing else of a mount is looked at.
+_SETTINGS = (
+    ".yaml", ".yml", ".json", ".conf", ".cfg", ".config", ".ini", ".toml", ".properties", ".pbtxt", ".txt", ".py",
+)  # fmt: skip
 _UNITS = (".service", ".container", ".pod", ".kube")
 _MAX_FILES = 64
 
@@ -37,7 +41,8 @@ def add_references(
     error; ``entries`` the names of what lies in a directory beside it. Nothing outside the folder is asked for: a
     compose file must not make anyone read /etc/shadow.
     """
-    pending = references(source, reader.documents, reader.texts)
+    settings = {name for name in _mounted(reader.documents) if name.endswith(_SETTINGS) or is_text_name(name)}
+    pending = [*references(source, reader.documents, reader.texts), *sorted(settings)]
     if source.endswith(_UNITS):
         folder = os.path.basename(source).rsplit(":", 1)[-1] + ".d"
         pending += sorted(name for name in entries(folder) if name.endswith(".conf"))
@@ -51,9 +56,19 @@ def add_references(
         data = load(name)
         if data is None:
             continue
-        text = reader.add_text(label, data, variables=not _is_configuration(name))
+        text = reader.add_text(label, data, variables=name not in settings and not _is_configuration(name))
         if text is not None:
             pending += [os.path.join(os.path.dirname(name), more) for more in references(label, (), (text,))]
+
+
+def _mounted(documents: Iterable[Document]) -> list[str]:
+    """What compose files mount into their services."""
+    found = [document for document in documents if is_compose(document)]
+    if not found:
+        return []
+    from askew.platforms.compose.read import mounted_files
+
+    return [name for document in found for name in mounted_files(document)]
 
 
 def _is_configuration(name: str) -> bool:

@@ -23,14 +23,12 @@ ENGINES: Mapping[str, Entry] = {
     ),
     "kserve": Entry(
         module="askew.engines.kserve",
-        hints=("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver", "predictiveserver", "autogluonserver"),
+        hints=("eserver", "nserver", "bserver", "lserver"),
     ),
     "litellm": Entry(
         module="askew.engines.litellm",
         hints=("litellm",),
-        shapes=(
-            ("model_list",),
-        ),
+        shapes=(("model_list",),),
     ),
     "litserve": Entry(
         module="askew.engines.litserve",
@@ -75,7 +73,7 @@ ENGINES: Mapping[str, Entry] = {
         module="askew.engines.ray_serve",
         hints=("serve run", "serve deploy", "ray.serve.llm"),
         shapes=(
-            ("applications",),
+            ("applications[].import_path",),
             ("import_path", "deployments"),
             ("import_path", "runtime_env"),
         ),
@@ -114,7 +112,7 @@ ENGINES: Mapping[str, Entry] = {
         files=(
             "config.properties",
             "config-*.properties",
-            "*_config.properties",
+            "sagemaker*config.properties",
             "torchserve*.properties",
             "model-config.yaml",
             "model-config.yml",

@@ -39,10 +39,3 @@ def boolean(words: tuple[str, ...]) -> Value:
 def present(words: tuple[str, ...]) -> Value:
     """Whether something was given at all: a key, whatever it is."""
     return bool(words[0])
-
-
-def hub_source(model: str) -> str:
-    """Where weights come from, as a URI: Hub names become ``hf://…``; paths and URIs stay."""
-    if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") > 1 or not model.strip():
-        return model
-    return f"hf://{model}"

@@ -30,15 +30,16 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     texts one of which stands in everything that ``programs`` and ``images`` can match: the cheap look before them.
     ``starts`` are command lines that start it, up to where its arguments begin. ``image`` is its published image with
     ``{}`` for the release, and ``words`` the least that this image must be given: how `askew defaults` starts it.
+    ``gpus`` are the GPUs on which it does so, one of each class between which the engine's defaults differ.
 
     Some engines are libraries that a program of the user's own starts. ``imports`` are their modules: a Python program
     that a source shows, and that imports one of them, is this engine.
 
     Some engines are configured by files that stand alone. ``files`` are patterns of their names as ``fnmatch`` has them
     (``config.pbtxt``), of their paths where they hold a slash; ``shapes`` are sets of top-level keys that together tell
-    such a YAML or JSON file from any other (``model_list`` of LiteLLM). A source that is such a file is handed to the
-    engine as a launch without words whose ``files`` hold it. ``forwards``: it passes requests on to other engines, and
-    its readings have ``upstreams``.
+    such a YAML or JSON file from any other (``model_list`` of LiteLLM); a key of a list's entries is written
+    ``applications[].import_path``. A source that is such a file is handed to the engine as a launch without words whose
+    ``files`` hold it. ``forwards``: it passes requests on to other engines, and its readings have ``upstreams``.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     family: Family = "language models"
     image: str = ""
     words: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()

@@ -24,7 +24,7 @@ from askew.resolve.workload import Problem
 OTHER = "runtime.arguments.unmapped"
 LARGEST = 1 << 20  # characters; real files have a few dozen lines
 _DEEPEST = 12  # levels; real files have five
-_MOST = 5_000  # settings of one file
+MOST = 5_000  # settings of one file
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ def read(path: str, content: Content, expected: str, whole: Iterable[str] = ()) 
 def _flatten(node: Node, above: str, content: Content, whole: frozenset[str], found: list[Setting], depth: int) -> None:
     for key, child in node.items():
         name = f"{above}.{key}" if above else key
-        if len(found) >= _MOST:
+        if len(found) >= MOST:
             return
         if child.is_mapping and child.value and name not in whole and depth < _DEEPEST:
             _flatten(child, name, content, whole, found, depth + 1)

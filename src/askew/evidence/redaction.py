@@ -57,6 +57,8 @@ _LONGEST_NAME = 256
 _NOT_SECRET = _Pattern(
     r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT"
     r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$"
+    # The path of a file, and not what is in it. https://cloud.google.com/docs/authentication/application-default-credentials
+    r"|^GOOGLE_APPLICATION_CREDENTIALS$"
     r"|(?:^|[_.-])DISABLE[_.-](?:[A-Z]+[_.-]){0,4}(?:AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )
@@ -230,6 +232,9 @@ class Redactor:
                     part = child.value
                     if isinstance(part, (dict, list)):
                         inside = in_secret or (holds_secret and key in ("data", "stringData"))
+                        # Trackers write each setting of a run as {desc: …, value: …}.
+                        if isinstance(part, dict) and "value" in part and part.keys() <= {"value", "desc"}:
+                            inside = inside or is_secret_name(key)
                         stack.append((child, inside))
                         if kind == "SecretList" and key == "items":
                             stack.extend(

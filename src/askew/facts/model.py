@@ -268,7 +268,7 @@ _LATER: tuple[Row, ...] = (
     ),
     (
         "signature",
-        k.data,
+        k.signature,
         "medium",
         "curl -s $URL/v2/models/$MODEL",
         ({"inputs": [{"name": "x", "shape": [-1, 4], "type": "float32"}]},),
@@ -301,6 +301,24 @@ _LATER: tuple[Row, ...] = (
         ("Qwen/Qwen2.5-7B",),
         "Model that was fine-tuned.",
         "An adapter on another base model, or another revision of it, produces degraded text.",
+    ),
+    (
+        "training.base_revision",
+        k.text,
+        "medium",
+        "cat $MODEL_DIR/adapter_config.json; revision",
+        ("0e9e39f249a16976918f6564b8830bc894c89659",),
+        "Revision of the model that was fine-tuned.",
+        "An adapter on another revision of its base model was trained on other weights or another template.",
+    ),
+    (
+        "training.sequence_length",
+        k.tokens,
+        "low",
+        "the trainer's configuration (sequence_len, cutoff_len, max_seq_length)",
+        (4096,),
+        "Longest sequence of the training run.",
+        "Beyond the length of its fine-tuning a model falls back on what its base model learned.",
     ),
     (
         "training.seed",

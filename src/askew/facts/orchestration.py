@@ -428,5 +428,5 @@ FACTS: tuple[Fact, ...] = (
         observe_with=_field(".spec.volumes"),
         playbook="scheduling",
     ),
-    *later("orchestration", _LATER, "scheduling"),
+    *later("orchestration", _LATER, "scheduling", follows={"autoscaler.behaviour": "orchestration.autoscaler.kind"}),
 )

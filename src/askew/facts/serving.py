@@ -228,6 +228,7 @@ FACTS: tuple[Fact, ...] = (
         severity="low",
         examples=(100, "unlimited"),
         observe_with=_ROUTES,
+        combine="smallest",
         playbook="serving-path",
     ),
     Fact(

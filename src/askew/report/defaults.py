@@ -55,12 +55,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
-    """All changes from one release of an engine to another, worst first."""
+    """All changes from one release of an engine to another, worst first. ``notes`` say which release stands for
+    another that was asked for."""
 
     schema: str = DEFAULTS_FORMAT
     engine: str
     old: str
     new: str
+    notes: tuple[str, ...] = ()
     changes: tuple[Change, ...]
 
 
@@ -85,6 +87,8 @@ def render_defaults(
 
 def _text(found: Defaults, style: Style, width: int, *, verbose: bool) -> Iterator[str]:
     yield style.paint(f"{found.engine} {found.old} → {found.new}", "1")
+    for note in found.notes:
+        yield from wrap(clean(note), width, "", style)
     folded = [one for one in found.changes if one.kind == "added" and not verbose]
     shown = [one for one in found.changes if one.kind != "added" or verbose]
     if not found.changes:
@@ -94,6 +98,8 @@ def _text(found: Defaults, style: Style, width: int, *, verbose: bool) -> Iterat
         yield ""
         if len(group) == 1:
             yield from _change(group[0], style, width)
+        elif group[0].kind != "metric":
+            yield from _by_condition(group, style, width)
         else:
             yield from _metrics(group, style, width)
     if folded:
@@ -106,13 +112,35 @@ def _text(found: Defaults, style: Style, width: int, *, verbose: bool) -> Iterat
 
 def _grouped(changes: Sequence[Change], *, whole: bool) -> list[list[Change]]:
     """Changes in the order in which people are told: of one severity, metrics that go in the same way come last and
-    together, unless ``whole`` or where the deployment asks for them."""
+    together, unless ``whole`` or where the deployment asks for them. One setting that changes otherwise on other GPUs
+    is told once."""
     groups: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
-        alone = whole or change.kind != "metric" or bool(change.used_at)
-        key = (id(change),) if alone else (change.severity, _fate(change), change.condition)
+        key: tuple[object, ...] = (id(change),)
+        if change.kind == "metric" and not whole and not change.used_at:
+            key = (change.severity, _fate(change), change.condition)
+        elif change.kind == "rule" and change.fact and not (change.old_depends or change.new_depends):
+            key = (change.name, change.fact, change.severity, change.summary)
         groups.setdefault(key, []).append(change)
-    return sorted(groups.values(), key=lambda group: (_ORDER[group[0].severity], len(group) > 1))
+    together = [group[0].kind == "metric" and len(group) > 1 for group in groups.values()]
+    order = sorted(zip(groups.values(), together, strict=True), key=lambda one: (_ORDER[one[0][0].severity], one[1]))
+    return [group for group, _ in order]
+
+
+def _by_condition(group: Sequence[Change], style: Style, width: int) -> Iterator[str]:
+    """One setting with other values under other conditions."""
+    first = group[0]
+    label = style.paint(first.severity.upper(), _COLOURS[first.severity])
+    yield f"{label}  {style.paint(clean(first.name), '1')}"
+    yield from wrap(clean(first.summary), width, "  ", style)
+    for one in group:
+        yield from wrap(
+            f"{_value(one.old)} → {_value(one.new)} {clean(one.condition or '')}".rstrip(), width, "  ", style
+        )
+    if first.effects:
+        yield from wrap(f"affects: {', '.join(first.effects)}", width, "  ", style)
+    for source in dict.fromkeys(source for one in group for source in one.sources):
+        yield "  " + style.paint(f"source: {clean(source)}", "2")
 
 
 def _fate(metric: Change) -> str:

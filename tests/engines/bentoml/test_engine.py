@@ -66,7 +66,7 @@ def test_the_configuration_file_in_both_forms() -> None:
     assert found["serving.request_timeout"].value == 30
     assert found["runtime.max_concurrent_requests"].value == 50
     assert found["serving.port"].value == 4000
-    second = "version: 2\nservices:\n  Summary:\n    traffic: {timeout: 12}\n  threads: 8\n  workers: cpu_count\n"
+    second = "version: 2\nservices:\n  Summary:\n    traffic: {timeout: 12}\n    threads: 8\n  workers: cpu_count\n"
     found = facts(ENGINE, SERVE, NEW, files={FILE: second})
     assert found["serving.request_timeout"].value == 12
     assert found["runtime.threads"].value == 8
@@ -103,9 +103,19 @@ def test_a_services_source_says_what_its_decorator_says() -> None:
     assert found["runtime.instances"].value == 2
     assert found["runtime.threads"].value == 1
     assert found["runtime.dynamic_batching"].value == {"max_batch_size": 16, "max_latency_ms": 60000}
-    # The file wins over the decorator.
-    both = {"/home/bentoml/service.py": SOURCE, FILE: "version: 2\nservices:\n  traffic:\n    timeout: 9\n"}
-    assert facts(ENGINE, SERVE, NEW, files=both)["serving.request_timeout"].value == 9
+    # What the file says of this service wins over the decorator, what it says of all loses to it.
+    for above, expected in (("  Summary:\n    traffic:\n      timeout: 9\n", 9), ("  traffic:\n    timeout: 9\n", 300)):
+        both = {"/home/bentoml/service.py": SOURCE, FILE: f"version: 2\nservices:\n{above}"}
+        assert facts(ENGINE, SERVE, NEW, files=both)["serving.request_timeout"].value == expected
+
+
+def test_what_the_file_hands_to_no_service_is_told() -> None:
+    problems = ENGINE.read(launch(SERVE, NEW, files={FILE: "version: 2\nservices:\n  threads: 8\n"})).problems
+    assert [(one.kind, one.suggestion) for one in problems] == [("ignored-argument", "services.NAME.threads")]
+    assert (
+        facts(ENGINE, SERVE, NEW, files={FILE: "version: 2\nservices:\n  threads: 8\n"})["runtime.threads"].state
+        == "unknown"
+    )
 
 
 def test_without_its_source_what_it_may_set_is_unknown() -> None:
@@ -163,8 +173,8 @@ def test_files_alone_are_sources(tmp_path: Path) -> None:
     ],
 )
 def test_silent_changes(old: str, new: str, name: str, was: object, now: object) -> None:
-    changes = {one.name: one for one in defaults("bentoml", old, new).changes if one.kind != "added"}
-    assert (changes[name].old, changes[name].new) == (was, now)
+    changes = [one for one in defaults("bentoml", old, new).changes if one.kind != "added"]
+    assert (name, was, now) in [(one.name, one.old, one.new) for one in changes]
     assert name not in {one.name for one in defaults("bentoml", new, new).changes}
 
 

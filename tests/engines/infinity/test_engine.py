@@ -186,6 +186,15 @@ def test_a_release_that_is_not_known_is_read_as_the_nearest() -> None:
     assert (found.value, found.confidence) == (32, "likely")
 
 
+def test_of_no_release_only_what_never_changed_is_said() -> None:
+    found = facts(tag="latest")
+    assert (found["serving.port"].value, found["serving.listen_host"].value) == (7997, "0.0.0.0")
+    trusts = found["model.trust_remote_code"]
+    assert (trusts.value, trusts.confidence) == (True, "likely")
+    assert found["runtime.max_num_seqs"].state == "unknown"
+    assert facts(f"{ONE} --no-trust-remote-code", tag="latest")["model.trust_remote_code"].value is False
+
+
 def test_names_and_sources() -> None:
     found = facts("v2 --model-id models/org/m")
     assert found["model.served_names"].value == ["org/m"]

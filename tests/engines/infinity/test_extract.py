@@ -84,7 +84,8 @@ def test_defaults_come_from_the_variables(tmp_path: Path) -> None:
     found = extract_infinity.release(write(tmp_path, files))
     arguments = found["arguments"]
     assert arguments["--model-id"] == {
-        "at": "infinity_emb/cli.py:10", "names": ["--model-id"], "takes": "append", "value": "org/model",
+        "at": "infinity_emb/cli.py:10", "names": ["--model-id", "--model-name-or-path"], "takes": "append",
+        "value": "org/model",
     }  # fmt: skip
     assert (arguments["--batch-size"]["value"], arguments["--port"]["value"]) == (32, 7997)
     assert (arguments["--model-warmup"]["takes"], arguments["--model-warmup"]["value"]) == ("toggle", True)

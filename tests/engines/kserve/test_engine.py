@@ -245,7 +245,8 @@ def test_defaults_tell_of_the_vllm_inside() -> None:
 
 def test_transformers_5_comes_with_a_release() -> None:
     found = {(one.name, one.kind): one for one in defaults("kserve", "0.19.0", "0.20.0").changes}
-    assert (found["transformers", "dependency"].old, found["transformers", "dependency"].new) == ("4.57.1", "5.13.0")
+    one = found["runtime.packages[transformers]", "dependency"]
+    assert (one.old, one.new) == ("4.57.1", "5.13.0")
 
 
 def test_history_is_what_the_releases_say() -> None:

@@ -279,3 +279,12 @@ def test_no_value_makes_reading_fail(value: object) -> None:
     )  # fmt: skip
     reading = ENGINE.read(launch_of(text))
     resolve(reading.observations, reading.rules)
+
+
+def test_parameters_of_a_request_are_no_log() -> None:
+    text = facts(MODELS + "      logit_bias: {'1': 5}\n      extra_body: {top_k: 5}\n")[
+        "runtime.arguments.unmapped"
+    ].value
+    assert isinstance(text, dict)
+    assert text["model_list.llama.logit_bias"] == '{"1":5}'
+    assert text["model_list.llama.extra_body"] == '{"top_k":5}'

@@ -61,7 +61,7 @@ def test_a_program_says_what_it_hands_to_the_library() -> None:
         ("LitServer(api, 'auto', 4, 2, 5.5)", "serving.request_timeout", 5.5),
         ("LitServer(api, 'auto', 4, 2)", "runtime.instances", 8),
         ("LitServer(api, accelerator='cpu', workers_per_device=3)", "runtime.instances", 3),
-        ("LitServer(api, max_payload_size='50MB')", "serving.max_body.bytes", 50_000_000),
+        ("LitServer(api, max_payload_size=50_000_000)", "serving.max_body.bytes", 50_000_000),
         ("LitServer(api)", "serving.max_body.bytes", "unlimited"),
         ("LitServer(api)", "serving.port", 8000),
         ("LitServer(api)", "serving.listen_host", "0.0.0.0"),
@@ -75,6 +75,11 @@ def test_a_program_says_what_it_hands_to_the_library() -> None:
 )
 def test_arguments_of_a_call(call: str, fact: str, expected: object) -> None:
     assert of(f"from litserve import LitServer\n{call}\n")[fact] == expected
+
+
+def test_a_size_with_a_unit_is_refused_as_the_middleware_compares_it_with_a_number() -> None:
+    reading = ENGINE.read(launch("python s.py", IMAGE, files={"/s.py": "LitServer(api, max_payload_size='50MB')"}))
+    assert [(one.kind, one.argument) for one in reading.problems] == [("invalid-value", "LitServer.max_payload_size")]
 
 
 def test_workers_follow_the_gpus_where_devices_are_automatic() -> None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tools.engines.extract_llama_cpp import history, initial, literal, native, options, python_server, requests, stable
+from tools.engines.extract_llama_cpp import (
+    READER,
+    initial,
+    literal,
+    native,
+    options,
+    python_server,
+    requests,
+    stable,
+)
+from tools.engines.reader import Package, Things
 
 HEADER = """
 struct common_params_sampling {
@@ -125,12 +136,18 @@ def test_settings_and_requests_of_the_python_server(tmp_path: Path) -> None:
 
 
 def test_only_what_never_changed_is_stable() -> None:
-    def one(**values: object) -> dict[str, dict[str, object]]:
+    def one(**values: object) -> dict[str, Things]:
         return {"arguments": {f"--{name}": {"at": "vendor/x:1", "value": value} for name, value in values.items()}}
 
-    found = stable({"1": one(a=1, b=2, c=True), "2": one(a=1, b=3, c=1)}, {"0.3.1": one(a=1, b=2)})
-    assert found["defaults"] == {"--a": 1}
-    assert found["releases"] == ["1", "2"]
-    old, new = one(a=1), one(a=2)
-    text = history("e", "s", {"1": {**old, "variables": {}}, "2": {**new, "variables": {}}})
-    assert '"--a": [[0,{"at":"vendor/x:1","value":1}],[1,{"at":"vendor/x:1","value":2}]]' in text
+    contents = [one(a=1, b=2), one(a=1, b=2, c=True), one(a=1, b=3, c=1)]
+    assert stable(["0.3.1", "1", "2"], contents) == {"--a": 1}
+    own: dict[str, Things] = {"arguments": {"--a": {"at": "llama_cpp/server/settings.py:1", "value": 7}}}
+    assert stable(["0.2.1", "1", "2"], [own, *contents[1:]]) == {"--a": 1}, "another server's argument"
+
+
+def test_a_version_ends_with_the_build_that_it_holds() -> None:
+    (builds,) = READER.further
+    assert isinstance(builds, Package)
+    found = [re.fullmatch(builds.release, name) for name in ("2026.10.11549", "2026.4.8672.1", "0.2.14")]
+    assert [one and one[1] for one in found] == ["11549", None, None]
+    assert READER.address.count("https://pypi.org/project/") == 2

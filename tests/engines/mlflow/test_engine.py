@@ -76,6 +76,11 @@ def test_the_images_that_mlflow_builds() -> None:
     found = facts(ENGINE, CONTAINER, "registry/iris:1", env={"MLFLOW_MODELS_WORKERS": "2"})
     assert (found["serving.port"].value, found["runtime.instances"].value) == (8080, 2)
     assert found["serving.listen_host"].value == "0.0.0.0"
+    old = facts(ENGINE, CONTAINER, OLD, env={"MLFLOW_MODELS_WORKERS": "2"})
+    assert old["runtime.instances"].state == "unknown"
+    served = facts(ENGINE, CONTAINER, OLD, env={"ENABLE_MLSERVER": "true"})
+    assert entry(served, OTHER, "scoring server") == "mlserver"
+    assert (served["serving.port"].value, served["serving.request_timeout"].state) == (8080, "absent")
     bare = facts(ENGINE, CONTAINER, "registry/iris:1", env={"DISABLE_NGINX": "true"})
     assert (bare["serving.port"].value, bare["serving.listen_host"].value) == (8000, "127.0.0.1")
     assert bare["runtime.instances"].state == "unknown"
@@ -98,6 +103,9 @@ def test_the_gateway_and_its_file() -> None:
     assert found["model.served_names"].value == ["chat"]
     assert entry(found, OTHER, "endpoints:chat:model.name") == "gpt-4o"
     assert found["runtime.instances"].value == 2
+    assert found["serving.request_timeout"].value == 300
+    env = {"MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS": "30"}
+    assert facts(ENGINE, "mlflow gateway start", NEW, env=env)["serving.request_timeout"].value == 30
     broken = ENGINE.read(launch("mlflow gateway start --config-path /c/g.yaml", NEW, files={"/c/g.yaml": "a: [\n"}))
     assert [one.kind for one in broken.problems] == ["unreadable"]
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from askew.app import registry
 from askew.app.load import load
+from askew.app.pipeline import Options, diff
 from askew.engines import versions
 from askew.engines.ollama.engine import ENGINE
 from askew.engines.ollama.flags import INERT, OTHERS, PARAMETERS, VARIABLES, address
@@ -345,7 +346,7 @@ def test_every_variable_and_option_of_every_release_is_known() -> None:
     assert len(past.releases) > 180
     expressed = {flag.names[0] for flag in VARIABLES}
     assert set(past.variables) == (set(past.variables) & (expressed | set(INERT) | OTHERS))
-    assert set(past.arguments) - {flag.names[0] for flag in PARAMETERS} == {"image OLLAMA_HOST"}
+    assert set(past.arguments) - {flag.names[0] for flag in PARAMETERS} == {"image OLLAMA_HOST", "stop"}
     for flag in VARIABLES:
         first = past.releases[past.variables[flag.names[0]][0][0]]
         assert flag.since == ("" if first == past.releases[0] else first), flag.names
@@ -406,3 +407,26 @@ def test_variables_of_the_corpus_are_known(shared: Path) -> None:
 def test_an_image_for_amd_says_so() -> None:
     assert facts(image="ollama/ollama:0.11.0-rocm")["hardware.gpu.vendor"].value == "amd"
     assert "hardware.gpu.vendor" not in facts(image="ollama/ollama:0.11.0")
+
+
+def test_a_modelfile_is_a_source_by_itself(tmp_path: Path) -> None:
+    for name, length in (("old", 4096), ("new", 8192)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Modelfile").write_text(f"FROM llama3.2\nPARAMETER num_ctx {length}\n", encoding="utf-8")
+    report = diff(str(tmp_path / "old" / "Modelfile"), str(tmp_path / "new" / "Modelfile"), Options())
+    (workload,) = report.workloads
+    found = {one.facts[0]: one for one in workload.findings}
+    one = found["runtime.max_model_len"]
+    assert one.reference is not None and one.target is not None
+    assert (one.reference.value, one.target.value) == (4096, 8192)
+    at = one.target.locations[0]
+    assert (at.source, at.line) == (str(tmp_path / "new" / "Modelfile"), 2)
+
+
+def test_a_modelfile_that_cannot_be_read_is_an_error_of_the_input(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM llama3.2\nPARAM num_ctx 1\n", encoding="utf-8")
+    side = load(str(tmp_path / "Modelfile"), "target", Redactor())
+    (error,) = side.errors
+    assert (error.line, error.column) == (2, 1)
+    assert "'PARAM' is no command; expected one of FROM" in error.message
+    assert error.hint

@@ -52,6 +52,7 @@ def test_options_are_named_as_the_api_names_them() -> None:
     assert options(TYPES) == {
         "temperature": {"at": "api/types.go:11", "value": 0.8},
         "top_k": {"at": "api/types.go:12", "value": 40},
+        "num_ctx": {"at": "api/types.go:14", "kind": "rule"},
     }
     assert options("package api\n") == {}
 

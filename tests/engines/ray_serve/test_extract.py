@@ -63,6 +63,7 @@ def test_a_release(tmp_path: Path) -> None:
         "http_options.alive": 90,
         "llm.limit": 1000,
         "llm.a.b": 2,
+        "llm.autoscaling_config.min_replicas": 1,  # what every deployment has, where models have nothing of their own
     }
     assert found["arguments"]["limit"]["at"] == "ray/serve/_private/config.py:2"
     assert found["variables"]["RAY_SERVE_ALIVE"] == {"at": "ray/serve/_private/constants.py:3", "value": 90}

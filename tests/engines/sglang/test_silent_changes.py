@@ -257,3 +257,66 @@ def test_every_release_resolves(release: str) -> None:
                 assert one.state == "known" or one.reason, (release, fact)
             share = found["runtime.gpu_memory_utilization"].value
             assert share is None or 0.5 < float(str(share)) < 0.96, release
+
+
+@pytest.mark.parametrize("maker", ["huawei", "intel", "habana"])
+def test_sizes_of_other_platforms_are_not_guessed(maker: str) -> None:
+    found = resolved("0.5.5", hardware__gpu__vendor=maker, hardware__gpu__memory__bytes=64 * 2**30)
+    for fact in ("runtime.max_num_batched_tokens", "runtime.gpu_memory_utilization", "runtime.attention_backend"):
+        assert found[fact].state == "unknown"
+        assert found[fact].reason
+
+
+def test_a_slice_of_a_gpu_has_a_memory_of_its_own() -> None:
+    found = resolved("0.5.5", gpu=H100, hardware__gpu__mig_profile="3g.40gb")
+    assert "MIG slice" in found["runtime.max_num_batched_tokens"].reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "0.5.4",
+            "0.5.5",
+            {
+                ("removed", "--enable-beta-spec", None),
+                ("renamed", "--oltp-traces-endpoint", "--otlp-traces-endpoint"),
+                ("default", "--lora-backend", "csgmv"),
+                ("rule", "--cuda-graph-max-bs-decode", "24"),
+            },
+        ),
+        (
+            "0.4.4",
+            "0.4.5",
+            {
+                ("rule", "--grammar-backend", "xgrammar"),
+                ("metric", "sglang:time_per_output_token_seconds", "sglang:inter_token_latency_seconds"),
+            },
+        ),
+        (
+            "0.5.3",
+            "0.5.4",
+            {
+                ("default", "--sampling-defaults", "auto"),
+                ("default", "--sm-group-num", 8),
+                ("api", "/v1/chat/completions temperature", 1.0),
+                ("removed", "--debug-tensor-dump-prefill-only", None),
+                ("renamed", "--max-micro-batch-size", "--pp-max-micro-batch-size"),
+                ("renamed", "--nsa-decode", "--nsa-decode-backend"),
+                ("renamed", "--nsa-prefill", "--nsa-prefill-backend"),
+            },
+        ),
+    ],
+)
+def test_what_is_told_before_an_upgrade_and_nothing_else(old: str, new: str, told: set[tuple[str, str, Value]]) -> None:
+    """Variables and packages apart, of which every release changes some."""
+    from askew.app.defaults import defaults
+
+    found = {
+        (one.kind, one.name, one.new)
+        for one in defaults("sglang", old, new).changes
+        if one.severity != "info"
+        and one.kind not in ("env", "dependency")
+        and not one.name.startswith(("SGL", "SGLANG"))
+    }
+    assert found == told

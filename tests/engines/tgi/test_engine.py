@@ -130,6 +130,24 @@ def test_quantize_was_a_switch_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "tag", "taken"),
+    [
+        ("bitsandbytes-nf4", "1.0.0", False), ("bitsandbytes-nf4", "1.0.1", True), ("awq", "1.0.3", False),
+        ("awq", "1.1.0", True), ("fp8", "1.4.5", False), ("fp8", "2.0.0", True), ("exl2", "2.0.4", False),
+        ("marlin", "2.1.0", True), ("compressed-tensors", "2.4.0", False), ("compressed-tensors", "2.4.1", True),
+        ("compressed-tensors", "latest", True), ("gptq", "0.7.0", True),
+    ],
+)  # fmt: skip
+def test_methods_of_quantization_by_release(method: str, tag: str, taken: bool) -> None:
+    image = f"ghcr.io/huggingface/text-generation-inference:{tag}"
+    for command, env in ((f"--quantize {method}", {}), ("", {"QUANTIZE": method})):
+        reading = ENGINE.read(launch_of(command, env, image))
+        assert [one.kind for one in reading.problems] == ([] if taken else ["invalid-value"])
+        found = resolve(reading.observations, reading.rules)["runtime.quantization"]
+        assert found.value == (method if taken else None)
+
+
 def test_adapters_with_revision_and_path() -> None:
     adapters = facts("--lora-adapters a/b@c,d=/l/d")["model.lora_adapters"].value
     assert adapters == [

@@ -97,6 +97,7 @@ GRAPHS: list[Value] = [1, 2, 4, 8, 16, 32]
         ("2.2.0", "2.3.0", "runtime.prefix_caching", False, True, "", LLAMA),
         ("2.2.0", "2.3.0", "runtime.kv_cache.block_size", 16, 1, "", LLAMA),
         ("2.3.0", "2.3.1", "runtime.attention_backend", "flashdecoding", "paged", "", {**PHI, **T4}),
+        ("2.1.1", "2.2.0", "runtime.attention_backend", "paged", "flashdecoding", "", GEMMA),
         ("2.3.0", "2.4.0", "runtime.attention_backend", "flashdecoding", "flashinfer", "", GEMMA),
         (
             *("2.2.0", "2.3.0", f"{OTHER}[default of PREFIX_CACHING]"),
@@ -166,6 +167,8 @@ def test_the_tag_alone_changes_it(
         ("1.4.5", "2.0.0", "runtime.quantization", "--quantize awq", {}, {}),
         ("2.4.1", "3.0.0-rocm", "runtime.prefix_caching", "", {"PREFIX_CACHING": "0"}, {}),
         ("2.4.0-rocm", "3.3.7-rocm", "runtime.chunked_prefill", "", {}, {}),
+        ("2.1.0-rocm", "2.4.0-rocm", "runtime.attention_backend", "", {}, {}),
+        ("2.1.0-rocm", "2.4.0-rocm", "runtime.prefix_caching", "", {}, {}),
         # nothing of it changed between these
         ("2.0.2", "2.4.0", "runtime.max_model_len", "", {}, LONG),
         ("1.4.1", "2.4.1", "runtime.default_output_tokens", "", {}, {}),
@@ -178,6 +181,12 @@ def test_silence(old: str, new: str, fact: str, words: str, env: dict[str, str],
     first, second = (entry(resolved(tag, words, known, env), fact) for tag in (old, new))
     assert (first.state, first.value) == (second.state, second.value)
     assert first.state == "known"
+
+
+def test_the_cap_on_prompts_goes() -> None:
+    assert resolved("2.4.0", known=LONG)["runtime.max_input_tokens"].value == 4095
+    assert resolved("2.4.1", known=LONG)["runtime.max_input_tokens"].state == "absent"
+    assert resolved("3.0.0", "--max-input-tokens 4095", LONG)["runtime.max_input_tokens"].value == 4095
 
 
 def test_a_written_limit_has_no_rule_beside_it() -> None:
@@ -229,7 +238,7 @@ def test_of_no_release_only_what_never_changed_is_said() -> None:
     found = resolved("latest")
     assert found["runtime.max_concurrent_requests"].value == 128
     assert found["runtime.max_model_len"].state == found["runtime.attention_backend"].state == "unknown"
-    assert "runtime.default_output_tokens" not in found
+    assert found["runtime.default_output_tokens"].state == "unknown"
     assert not any(key.startswith("default of") for key in found[OTHER].entries)
 
 

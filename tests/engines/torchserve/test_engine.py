@@ -338,6 +338,30 @@ def test_spelled_out_defaults_and_order_make_no_difference(tmp_path: Path) -> No
     assert differing(tmp_path, manifest("0.12.0-cpu", plain), manifest("0.12.0-cpu", full)) == set()
 
 
+def test_loading_had_the_timeout_of_answers_before_it_had_its_own(tmp_path: Path) -> None:
+    config = "load_models=a=a.mar\ndefault_response_timeout=600\n"
+    assert f"{OTHER}[default_startup_timeout]" in differing(
+        tmp_path, manifest("0.11.1-cpu", config), manifest("0.12.0-cpu", config)
+    )
+    written = config + "default_startup_timeout=600\n"
+    found = differing(tmp_path, manifest("0.11.1-cpu", config), manifest("0.12.0-cpu", written))
+    assert f"{OTHER}[default_startup_timeout]" not in found
+    plain = "load_models=a=a.mar\n"
+    found = differing(tmp_path, manifest("0.11.1-cpu", plain), manifest("0.12.0-cpu", plain))
+    assert f"{OTHER}[default_startup_timeout]" not in found
+
+
+def test_allowed_urls_need_a_switch_to_come_from_a_variable() -> None:
+    text = "enable_envvars_config=true\n"
+    for image, expected in (("0.8.2", "https://a"), ("0.12.0", "file://.*|http(s)?://.*")):
+        found = facts(
+            COMMAND, f"pytorch/torchserve:{image}-cpu", files={PATH: text}, env={"TS_ALLOWED_URLS": "https://a"}
+        )
+        assert text_of(found, "allowed_urls") == expected
+    allowed = with_file(text + "use_env_allowed_urls=true\n", TS_ALLOWED_URLS="https://a")
+    assert text_of(allowed, "allowed_urls") == "https://a"
+
+
 # The law of the format: what is written by its rules is read back, whatever the characters.
 _KEYS = st.text("abc.=: !#\\\t\u00e9", min_size=1, max_size=8)
 _VALUES = st.text('xyz=: !#\\\t{}"\u00e9', max_size=12)

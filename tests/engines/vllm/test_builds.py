@@ -103,3 +103,10 @@ def test_the_image_of_another_engine_does_not_say_which_vllm_runs() -> None:
     assert found["runtime.engine.name"].value == "vllm"
     assert found["runtime.engine.version"].state == "unknown"
     assert found["runtime.gpu_memory_utilization"].state == "unknown"
+
+
+def test_a_default_of_amd_alone_is_told_of_its_builds_alone() -> None:
+    name = "VLLM_ROCM_USE_AITER_FUSION_SHARED_EXPERTS"
+    for version, value in (("0.11.1", "1"), ("0.12.0", "0")):
+        assert facts(f"vllm/vllm-openai-rocm:v{version}")["runtime.env"].entries[name].value == value
+        assert name not in facts(f"vllm/vllm-openai:v{version}")["runtime.env"].entries

@@ -267,3 +267,61 @@ def test_an_archive_writes_text_of_the_package_and_nothing_else(tmp_path: Path) 
 def test_a_release_in_the_cache_is_not_downloaded_again(tmp_path: Path) -> None:
     (tmp_path / "p" / "1.0").mkdir(parents=True)
     assert published.fetch("p", "1.0", tmp_path) == tmp_path / "p" / "1.0"
+
+
+def write(root: Path, files: dict[str, str]) -> extract_vllm.Source:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return extract_vllm.Source(root)
+
+
+def test_what_a_request_gets_that_leaves_a_field_out(tmp_path: Path) -> None:
+    text = """
+class OpenAIBaseModel(BaseModel):
+    model_config = ConfigDict(extra="allow")
+class ChatCompletionRequest(OpenAIBaseModel):
+    messages: list[str]
+    temperature: float | None = None
+    top_k: int | None = -1
+    stop: list[str] | None = Field(default_factory=list)
+    request_id: str = Field(default_factory=lambda: f"{random_uuid()}")
+    _DEFAULT_SAMPLING_PARAMS: ClassVar[dict] = {"temperature": 1.0, "top_p": 1.0}
+class CompletionRequest(OpenAIBaseModel):
+    max_tokens: int | None = 16
+"""
+    path = "vllm/entrypoints/openai/protocol.py"
+    found = extract_vllm.requests(write(tmp_path, {path: text}))
+    assert found == {
+        "chat/completions.messages": {"at": f"{path}:5"},
+        "chat/completions.temperature": {"at": f"{path}:6", "value": 1.0},
+        "chat/completions.top_k": {"at": f"{path}:7", "value": 0},
+        "chat/completions.stop": {"at": f"{path}:8", "value": []},
+        "chat/completions.request_id": {"at": f"{path}:9", "kind": "rule"},
+        "completions.max_tokens": {"at": f"{path}:12", "value": 16},
+    }
+
+
+def test_what_a_release_is_installed_with(tmp_path: Path) -> None:
+    files = {
+        "requirements/cuda.txt": "-r common.txt\ntorch==2.9.1\nflashinfer-python[x] == 0.5.2 # why\n",
+        "requirements/common.txt": "transformers < 5, >= 4.56.0\npillow\nxgrammar == 0.1.27; sys_platform\n",
+        "docker/Dockerfile": 'ARG CUDA_VERSION=12.9.1\nENTRYPOINT ["./other.sh"]\nENTRYPOINT ["vllm", "serve"]\n',
+    }
+    source = write(tmp_path, files)
+    assert extract_vllm.packages(source) == {
+        "torch": {"at": "requirements/cuda.txt:2", "value": "2.9.1"},
+        "flashinfer-python": {"at": "requirements/cuda.txt:3", "value": "0.5.2"},
+        "transformers": {"at": "requirements/common.txt:1", "value": ">=4.56.0,<5"},
+        "xgrammar": {"at": "requirements/common.txt:3", "value": "0.1.27"},
+        "cuda": {"at": "docker/Dockerfile:1", "value": "12.9.1"},
+    }
+    assert extract_vllm.image_entrypoint(source) == {"at": "docker/Dockerfile:3", "value": "vllm serve"}
+    assert extract_vllm.image_entrypoint(write(tmp_path / "wheel", {"vllm/x.py": ""})) == {}
+
+
+def test_a_metric_names_its_heir(tmp_path: Path) -> None:
+    text = 'import prometheus_client\ng = Gauge(name="vllm:gpu_cache_usage_perc")\nh = Gauge(name="vllm:other")\n'
+    found = extract_vllm.metrics(write(tmp_path, {"vllm/v1/metrics/loggers.py": text}))
+    assert found["vllm:gpu_cache_usage_perc"]["heir"] == "vllm:kv_cache_usage_perc"
+    assert "heir" not in found["vllm:other"]

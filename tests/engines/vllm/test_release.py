@@ -12,9 +12,10 @@ import pytest
 from askew.engines import versions
 from askew.engines.vllm import RECOGNITION
 from askew.engines.vllm.defaults import LITERAL, rules
-from askew.engines.vllm.engine import ENGINE, stated_release
+from askew.engines.vllm.engine import ENGINE
 from askew.engines.vllm.flags import DEFERRED, FLAGS
 from askew.engines.vllm.generations import Setting
+from askew.engines.vllm.tags import stated_release
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.hf import tokens
 from askew.collectors.interface import Capability, Evidence, Request, Text
@@ -75,6 +76,10 @@ class HuggingFaceCollector:
         shards = [name for name in names if name.endswith(".safetensors")][:_MOST_SHARDS]
         for name in shards if any(name in READ for name in names) else ():
             _add_tensors(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        beside = [name for name in names if name in records.BESIDE]
+        records.add(
+            reader, beside, shown, lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        )
         tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
         if reader.documents or reader.texts:
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))

@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="bentoml",
     title="BentoML",
+    family="model servers",
     module="askew.engines.bentoml.engine",
     hints=("bentoml", "bento-server", "/home/bentoml/"),
     programs=(

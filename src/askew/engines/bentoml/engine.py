@@ -22,7 +22,7 @@ from askew.evidence.launch import Launch, Token, Variable
 from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
-from askew.resolve.observation import PRECEDENCE, Observation, Unknown
+from askew.resolve.observation import PRECEDENCE, Observation, Origin, Unknown
 from askew.resolve.rule import Rule
 from askew.resolve.workload import Problem
 
@@ -37,8 +37,11 @@ _CLICK = Dialect(name="click", abbreviations=False, spaced_is_word=False)
 _PRODUCTION = "1.0.20"  # the first release that serves for production unless --development is given
 # Version 2 of the file, and BENTOML_CONFIG_OPTIONS, win over a service's decorator; the options over the file.
 _OPTIONS = PRECEDENCE.index("config-file") * 10 - 1
+_SHARED = PRECEDENCE.index("config-file") * 10 + 3
 _SOURCE = PRECEDENCE.index("config-file") * 10 + 1
+_HOPS = ("serving.request_timeout", "serving.idle_timeout")
 _FILES = ("bentoml_configuration.yaml", "bentoml_configuration.yml")
+_NAMED_ONLY = ("threads", "replicate_process", "extra_ports", "runner_connection")
 _BUILD = ("bentofile.yaml", "bentofile.yml")
 _SERVICE = ("service", "api")
 # Names of older files that every release still takes: ``migration`` of v1/__init__.py.
@@ -214,12 +217,64 @@ def _file(path: str, launch: Launch, version: str | None, title: str) -> Noted:
     found = settings.read(path, content, "expected a map with api_server, runners or services", whole)
     if found.problem is not None:
         return Noted(problems=(found.problem,))
-    noted = state(_canonical(found.settings), _config(version), engine=title, known=_named_runner)
+    noted = _configured(found.settings, version, title, None, _SHARED)
     problems = tuple(
         msgspec.structs.replace(one, kind="unreadable", suggestion=one.suggestion or "BentoML refuses such a file")
+        if one.kind == "invalid-value"
+        else one
         for one in noted.problems
     )
     return msgspec.structs.replace(noted, problems=problems)
+
+
+def _configured(
+    found: Sequence[Setting],
+    version: str | None,
+    title: str,
+    rank: int | None,
+    shared_rank: int,
+    origin: Origin = "config-file",
+) -> Noted:
+    """Settings of the configuration: a service's own (``services.NAME.…``) win over its decorator, those of all
+    services (``services.…``) lose to it, and a few of those reach none: ``finalize_config`` of ``configuration/v2``."""
+    shared = [one for one in found if one.name.startswith("services.") and one.name.split(".")[1] in PARTS]
+    named = [one for one in found if one not in shared]
+    lost = [one for one in shared if one.name.split(".")[1] in _NAMED_ONLY]
+    problems = tuple(
+        Problem(
+            kind="ignored-argument",
+            message=f"{title} hands {one.name} to no service",
+            locations=(one.value.location,),
+            argument=one.name,
+            value=one.value.text,
+            suggestion=one.name.replace("services.", "services.NAME.", 1),
+        )
+        for one in lost
+    )
+    table = _config(version)
+    first = state(_canonical(named), table, engine=title, origin=origin, rank=rank, known=_named_runner)
+    second = state(
+        _canonical([one for one in shared if one not in lost]),
+        table,
+        engine=title,
+        origin=origin,
+        rank=shared_rank,
+        known=_named_runner,
+    )
+    doubt = not _old(version) and any(one.name.startswith("api_server.") for one in named)
+    because = "a service that is written as a class takes services.… instead"
+    observations = [_doubted(one, because) if doubt else one for one in first.observations]
+    observations.extend(_doubted(one, "a service's own decorator wins over it") for one in second.observations)
+    return Noted(
+        tuple(observations),
+        (*first.problems, *second.problems, *problems),
+        first.mapped + second.mapped + len(lost),
+        (*first.unmapped, *second.unmapped),
+    )
+
+
+def _doubted(one: Observation, because: str) -> Observation:
+    return msgspec.structs.replace(one, confidence="likely", because=(*one.because, because))
 
 
 def _built(path: str, launch: Launch, title: str) -> Noted:
@@ -263,7 +318,7 @@ def _options(launch: Launch, version: str | None, title: str) -> Noted:
             continue
         name = name.replace('"', "")
         found.append(Setting(name, Token(value.strip("\"'"), variable.location, None, variable.via)))
-    noted = state(_canonical(found), _config(version), engine=title, origin="env", rank=_OPTIONS, known=_named_runner)
+    noted = _configured(found, version, title, _OPTIONS, _SHARED - 1, "env")
     return msgspec.structs.replace(noted, problems=(*noted.problems, *problems))
 
 
@@ -341,15 +396,23 @@ def _development(parsed: Parsed, version: str | None) -> bool | None:
     return "--production" not in given if older else False
 
 
-def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observation]:
+@functools.lru_cache(maxsize=8)
+def _literal(version: str | None) -> tuple[str, tuple[Observation, ...]]:
+    """The form of the configuration that a release serves with, and its literal defaults."""
     prefix = "api_server." if version is None or _old(version) else "services."
     flags = [
-        flag for flag in CONFIG
+        flag
+        for flag in CONFIG
         if flag.names[0].startswith(prefix) or (prefix == "api_server." and flag.names[0].startswith("runners."))
-    ]  # fmt: skip
+    ]
+    return prefix, settings.defaults(NAME, TITLE, version, flags)
+
+
+def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observation]:
+    prefix, literal = _literal(version)
     found: list[Observation] = []
     development = _development(parsed, version)
-    for one in settings.defaults(NAME, TITLE, version, flags):
+    for one in literal:
         if one.fact in IN_SOURCE and prefix == "services." and not shown:
             continue
         if one.fact == "serving.listen_host" and development is not False and version is not None:
@@ -360,7 +423,8 @@ def _defaults(version: str | None, parsed: Parsed, shown: bool) -> list[Observat
             because = (*one.because, "unless the service's own source sets it")
             one = msgspec.structs.replace(one, confidence="likely", because=because)
         found.append(one)
-    where = Location(f"bentoml {version or ''} _bentoml_impl/server/app.py".replace("  ", " "))
+    app = "src/bentoml/_internal/server/http_app.py" if _old(version) else "src/_bentoml_impl/server/app.py"
+    where = Location(f"bentoml {version or ''} {app}".replace("  ", " "))
     if prefix == "services." and not shown:
         for fact, otherwise in zip(IN_SOURCE, ("60 seconds", "no limit", "1", "1"), strict=True):
             reason = f"the service's own source may set it, and no source shows that; otherwise {otherwise}"
@@ -414,6 +478,6 @@ def _rules(version: str | None, parsed: Parsed) -> tuple[Rule, ...]:
 
 def _settled(one: Observation) -> Observation:
     """The engine's timeout is one hop of several; no limit is one too."""
-    if one.fact in ("serving.request_timeout", "serving.idle_timeout") and not one.hop:
+    if one.fact in _HOPS and not one.hop:
         return msgspec.structs.replace(one, hop="engine")
     return one

@@ -97,8 +97,7 @@ _CONFIG: tuple[Flag, ...] = (
     Flag(names=("runners.batching.enabled",), fact="runtime.dynamic_batching", key="enabled", read=truth),
     *(Flag(names=(f"runners.batching.{part}",), fact="runtime.dynamic_batching", key=part, read=integer)
       for part in ("max_batch_size", "max_latency_ms")),
-    Flag(names=("api_server.max_request_size",), fact="serving.max_body.bytes", read=integer, until="1.0.7"),
-    Flag(names=("api_server.max_request_size",), irrelevant="Nothing reads it any more.", since="1.0.7"),
+    Flag(names=("api_server.max_request_size",), irrelevant="A number that no release of 1.0 enforced.", until="1.0.7"),
     _one("runners.timeout", until="1.0.21", read=plain(number)),
     _one("runners.traffic.timeout", since="1.0.21", read=plain(number)),
     _one("runners.traffic.max_concurrency", since="1.0.21", read=plain(number)),
@@ -143,7 +142,6 @@ _CAME: Mapping[str, str] = {
 _WENT: Mapping[str, str] = {
     "1.0.16": "api_server.http.cors.access_control_allow_origin",
     "1.2.0": "--remote-runner",
-    "1.4.8": "--bind --runner-map --service-name",
 }  # fmt: skip
 
 
@@ -201,7 +199,7 @@ _ARGUMENTS: tuple[Flag, ...] = (
     Flag(names=("--arg-file",), fact=OTHER, key="--arg-file"),
     Flag(names=("--bind",), irrelevant=_PROCESS),
     Flag(names=("--remote-runner",), takes="append", irrelevant=_PROCESS),
-    Flag(names=("--depends",), takes="append", irrelevant=_PROCESS, since="1.2.0", until="1.4.8"),
+    Flag(names=("--depends",), takes="append", irrelevant=_PROCESS, since="1.2.0"),
     Flag(names=("--runner-map",), irrelevant=_PROCESS),
     Flag(names=("--service-name",), fact=OTHER, key="--service-name"),
     Flag(names=("--verbose", "--debug", "--quiet", "-q", "--do-not-track"), takes="switch", irrelevant=_LOG),

@@ -7,6 +7,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="infinity",
     title="Infinity",
+    family="embeddings",
     module="askew.engines.infinity.engine",
     hints=("infinity",),
     programs=(

@@ -56,7 +56,9 @@ def defaults(version: str | None) -> tuple[Observation, ...]:
     found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
     now = known(version)
     if now is None:
-        return tuple(found)
+        because = ("every release since 0.0.23, the first with the argument, trusts it",)
+        one = _default("model.trust_remote_code", "", True, cited, "likely")
+        return (*found, msgspec.structs.replace(one, because=because))
     release, doubt = now
     for name, fact, key in (
         ("INFINITY_QUEUE_SIZE", "serving.queue", "max_requests"),
@@ -89,7 +91,16 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
         because += f"; {doubt}" if doubt else ""
         at = _STRATEGY if release_key(release.version)[:3] >= (0, 0, 68) else _EMBEDDER
         where = Location(f"infinity {release.version} {at}")
+    unsure: tuple[Rule, ...] = ()
+    if now is None:
+        batch = Unknown("64 requests in old releases and 32 since 0.0.28; the release is not known", _LOG)
+        unsure = (
+            Rule(
+                fact="runtime.max_num_seqs", needs=(), compute=lambda facts: batch, because="the default changed",
+            ),
+        )  # fmt: skip
     return (
+        *unsure,
         Rule(
             fact="model.tokenizer.revision", needs=("model.revision",), compute=lambda facts: facts["model.revision"],
             because="Infinity loads the tokenizer at --revision",

@@ -6,9 +6,8 @@ import functools
 
 import msgspec
 
-from askew.engines import versions
+from askew.engines import hub, versions
 from askew.engines.arguments import Dialect, Parsed, Table, parse, table
-from askew.engines.clap import hub_source
 from askew.engines.composed import own_variables, read_variables, stray_words
 from askew.engines.infinity.defaults import default_rules, defaults
 from askew.engines.infinity.flags import MODEL, OTHERS, SERVER, VARIABLES, truth
@@ -16,9 +15,7 @@ from askew.engines.infinity.settings import read, settings
 from askew.engines.interface import Reading
 from askew.engines.observe import RELEVANT_PREFIXES, environment, identity, read_arguments
 from askew.evidence.launch import Launch, Token
-from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
-from askew.resolve.observation import Observation, Unknown
 
 _NO_TEXT = "Infinity generates no text"
 _COPIES = "Infinity runs one copy of a model on each device"
@@ -64,7 +61,6 @@ _UNSUPPORTED = {
 # option is a list. https://click.palletsprojects.com/en/stable/options/
 _CLICK = Dialect(name="click", abbreviations=False, negations=("no-",), spaced_is_word=False)
 _COMMANDS = ("v1", "v2")
-_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 _IN_TABLE = (*MODEL, *SERVER)
 
 
@@ -90,13 +86,13 @@ class Infinity(msgspec.Struct, frozen=True):
         said = read(found, title)
         alone = read_variables(VARIABLES, launch, version, flags, truth)
         expressed = frozenset((*(flag.env for flag in _IN_TABLE if flag.env), *(flag.names[0] for flag in VARIABLES)))
-        observations = [*identified, *noted.observations, *(_settled(one) for one in said.observations)]
+        observations = [*identified, *noted.observations, *(hub.pinned(one) for one in said.observations)]
         observations.extend(alone.observations)
         observations.extend(
             environment(launch, expressed=expressed, reads=OTHERS, prefixes=(*RELEVANT_PREFIXES, "INFINITY_"))
         )
-        observations.extend(_sources(observations))
-        observations.extend(_unpinned(observations))
+        observations.extend(hub.sources(observations))
+        observations.extend(hub.unpinned(observations))
         observations.extend(defaults(version))
         variables, strange = own_variables(launch, ("INFINITY_",), (*expressed, *OTHERS))
         strays = stray_words(parsed, title)
@@ -158,33 +154,3 @@ def _release(reference: ImageReference) -> str | None:
 @functools.lru_cache(maxsize=8)
 def _table(version: str | None) -> Table:
     return table(_IN_TABLE, _CLICK, title="Infinity", version=version, releases=versions.releases("infinity"))
-
-
-def _settled(found: Observation) -> Observation:
-    """A name of a revision that moves pins nothing."""
-    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
-        moves = Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
-        return msgspec.structs.replace(found, value=moves)
-    return found
-
-
-def _sources(observations: list[Observation]) -> list[Observation]:
-    """Where the weights come from, for every statement of which model it is."""
-    found = []
-    for one in observations:
-        if one.fact == "model.id":
-            uri = hub_source(one.value) if isinstance(one.value, str) else one.value
-            found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
-    return found
-
-
-def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
-    """A model from the Hub without ``--revision`` is whatever its main branch holds at download time."""
-    by_fact = {one.fact: one for one in reversed(observations)}
-    if "model.revision" in by_fact or "model.source" not in by_fact:
-        return ()
-    origin = by_fact["model.source"]
-    value: Value | Unknown = None
-    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
-        value = Unknown("no revision pinned: the Hub's main branch at download time", "add --revision COMMIT")
-    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)

@@ -7,11 +7,9 @@ _SERVER = r"(?:huggingface|sklearn|xgb|lgb|pmml|paddle|predictive|autogluon)serv
 RECOGNITION = Recognition(
     name="kserve",
     title="KServe",
+    family="model servers",
     module="askew.engines.kserve.engine",
-    hints=(
-        *("huggingfaceserver", "sklearnserver", "xgbserver", "lgbserver", "pmmlserver", "paddleserver"),
-        *("predictiveserver", "autogluonserver"),
-    ),
+    hints=("eserver", "nserver", "bserver", "lserver"),  # how the names of the servers end
     programs=(rf"(?:\S*/)?python[\d.]*(?: -[A-Za-z]+)* -m {_SERVER}(?= |$)",),
     images=(rf"(?:^|/)(?:kserve-)?{_SERVER}(?=$|[:@])",),
     starts=("python3 -m huggingfaceserver", "python -m sklearnserver"),

@@ -132,6 +132,10 @@ def inside(
     if hidden is not None:
         argv = (*argv, Token("--hidden", hidden.location, hidden.unknown))
     reading = ENGINE.read(msgspec.structs.replace(launch, argv=argv, image=image, implicit_entrypoint=True))
+    if not chosen.vllm and versions.load("kserve", version) is not None:
+        # vLLM came with 0.12: in an earlier release there is none to decide anything.
+        written = tuple(one for one in reading.observations if one.origin != "engine-default")
+        reading = msgspec.structs.replace(reading, observations=written, rules=())
     wide = _written(reading.observations)
     found = [one for one in reading.observations if not one.fact.startswith(_NOT_SERVED)]
     if chosen.confidence != "certain":

@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="litellm",
     title="LiteLLM",
+    family="hops",
     module="askew.engines.litellm.engine",
     hints=("litellm",),
     programs=(

@@ -103,7 +103,24 @@ BALANCING = {"simple-shuffle": "random", "least-busy": "least_request"}
 
 # Parts of names of settings that only say who may ask, what is recorded, and where that is kept.
 INERT_WORDS = (
-    *("callback", "log", "alert", "_key", "key_", "database", "salt", "sso", "spend", "email", "langfuse", "otel"),
+    *(
+        "callback",
+        "_log",
+        "log_",
+        "logs",
+        "logging",
+        "logger",
+        "alert",
+        "_key",
+        "key_",
+        "database",
+        "salt",
+        "sso",
+        "spend",
+        "email",
+        "langfuse",
+        "otel",
+    ),
     *("verbose", "slack", "jwt", "auth", "team", "user", "tracing", "sentry", "datadog", "prometheus", "ui_", "secret"),
     *("password", "token_", "redis_url", "redis_host", "redis_port", "audit", "billing", "license", "description"),
     *("cost_per", "docs", "swagger", "debug", "telemetry", "metadata", "custom_", "proxy_b", "disable_prisma"),
@@ -125,6 +142,13 @@ ELSEWHERE = frozenset(
         *SAMPLING,
         *("api_base", "base_url", "api_key", "timeout", "request_timeout", "stream_timeout", "max_parallel_requests"),
         *("organization", "aws_access_key_id", "aws_secret_access_key", "vertex_project", "vertex_credentials"),
+    )
+)
+# Settings that are read elsewhere than in the files from which `versions/` is made: the call itself, hooks, access.
+ALSO = frozenset(
+    (
+        *("litellm_params.extra_body", "litellm_params.cache_control_injection_points"),
+        *("litellm_params.merge_reasoning_content_in_choices", "general_settings.allow_requests_on_db_unavailable"),
     )
 )
 # Variables that set what another fact holds, and those that only name accounts, stores and outputs.

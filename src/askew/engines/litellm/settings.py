@@ -13,6 +13,7 @@ import msgspec
 from askew.engines import versions
 from askew.engines.litellm.config import Config, Deployment, Setting
 from askew.engines.litellm.flags import (
+    ALSO,
     BALANCING,
     DECIDED,
     ELSEWHERE,
@@ -396,6 +397,6 @@ def _names(config: Config) -> Iterator[str]:
 
 def _known(name: str) -> bool:
     past = versions.history("litellm")
-    if name in _FACTS or name.rpartition(".")[2] in SAMPLING or _is_inert(name):
+    if name in _FACTS or name in ALSO or name.rpartition(".")[2] in SAMPLING or _is_inert(name):
         return True
     return past is None or name in past.arguments

@@ -9,6 +9,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="litserve",
     title="LitServe",
+    family="model servers",
     module="askew.engines.litserve.engine",
     hints=("litserve", "lightning"),
     programs=(r"(?:\S*/)?(?:lightning|litserve) (?:deploy|serve)(?: api)? \S+\.py(?= |$)",),

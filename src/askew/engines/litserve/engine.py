@@ -69,7 +69,7 @@ class LitServe(msgspec.Struct, frozen=True):
         if found[1]:
             stated.extend(_unseen("the program hands LitServe a map of settings that it makes itself", launch, taken))
         else:
-            stated.extend(one for one in settings.defaults(NAME, TITLE, version, SETTINGS) if _slot(one) not in taken)
+            stated.extend(one for one in _literal(version) if _slot(one) not in taken)
         for fact, value in (("serving.max_body.bytes", "unlimited"), ("serving.listen_host", "0.0.0.0")):
             if not any(one.fact == fact for one in stated):
                 stated.append(Observation(fact=fact, value=value, origin="engine-default", locations=(where,)))
@@ -125,6 +125,11 @@ def _slot(one: Observation) -> tuple[str, str]:
 def _table(version: str | None) -> dict[str, Flag]:
     releases = versions.releases(NAME)
     return {flag.names[0]: flag for flag in SETTINGS if versions.has(flag.since, flag.until, version, releases)}
+
+
+@functools.lru_cache(maxsize=8)
+def _literal(version: str | None) -> tuple[Observation, ...]:
+    return settings.defaults(NAME, TITLE, version, SETTINGS)
 
 
 def _program(launch: Launch) -> Content | None:

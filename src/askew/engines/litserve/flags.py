@@ -49,7 +49,7 @@ SETTINGS: tuple[Flag, ...] = (
     *_batch("LitAPI", since="0.2.9", stream="0.2.11"),
     _text("LitServer.api_path", since="0.1.3"),
     _text("LitAPI.api_path", since="0.2.11"),
-    Flag(names=("LitServer.max_payload_size",), fact="serving.max_body.bytes", since="0.1.4"),
+    Flag(names=("LitServer.max_payload_size",), fact="serving.max_body.bytes", read=integer, since="0.1.4"),
     _text("LitServer.healthcheck_path", since="0.2.5"),
     _text("LitServer.info_path", since="0.2.6"),
     _text("LitServer.shutdown_path", since="0.2.12"),

@@ -91,8 +91,7 @@ def _releases(version: str | None) -> tuple[Release, ...]:
 
 def builds() -> tuple[str, ...]:
     """The builds of llama.cpp that were read, oldest first."""
-    looked_at = versions.stable("llama.cpp")
-    return looked_at.releases if looked_at else ()
+    return tuple(one for one in versions.releases("llama.cpp") if "." not in one)
 
 
 def _entry(release: Release, names: tuple[str, ...]) -> Default | None:

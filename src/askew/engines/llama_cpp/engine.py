@@ -10,6 +10,7 @@ import msgspec
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Dialect, Given, Parsed, Table, parse, places, table
 from askew.engines.builds import vendor_rules
+from askew.engines.composed import own_variables
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.llama_cpp import python_flags, system_config
@@ -97,6 +98,7 @@ class LlamaCpp(msgspec.Struct, frozen=True):
         if deferred:  # `-c 0` asks for the model's own length: the literal default of older builds does not hold
             stated = tuple(one for one in stated if one.fact != "runtime.kv_cache.tokens")
         observations = [*sized, *_sources(sized), *stated]
+        known, strange = own_variables(launch, ("LLAMA_",), (*variables(), *_INERT))
         problems = (*(_dated(one) for one in (*noted.problems, *below.problems)), *_strays(parsed, title))
         return Reading(
             observations=tuple(observations),
@@ -105,6 +107,8 @@ class LlamaCpp(msgspec.Struct, frozen=True):
             version=version,
             mapped=noted.mapped + below.mapped,
             unmapped=noted.unmapped,
+            variables=known,
+            strange=strange,
         )
 
     def flag_for(self, fact: str, version: str | None) -> str | None:

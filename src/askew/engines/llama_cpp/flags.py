@@ -122,7 +122,7 @@ _IRRELEVANT: tuple[tuple[str, str], ...] = (
 --log-disable !
 --log-file =LLAMA_ARG_LOG_FILE =LLAMA_LOG_FILE
 --log-jsonl ? =LLAMA_ARG_LOG_JSONL +11063
---log-prompts-dir +9873
+--log-prompts-dir +9713
 --log-colors optional =LLAMA_ARG_LOG_COLORS =LLAMA_LOG_COLORS
 -v --verbose --log-verbose !
 -lv --verbosity --log-verbosity =LLAMA_ARG_LOG_VERBOSITY =LLAMA_LOG_VERBOSITY
@@ -177,6 +177,7 @@ _IRRELEVANT: tuple[tuple[str, str], ...] = (
 
 # What they do is known, and no fact describes it: a difference is shown as text.
 _OTHERS = """
+-spf --system-prompt-file <8672
 -tb --threads-batch
 -C --cpu-mask
 -Cr --cpu-range
@@ -221,7 +222,7 @@ _OTHERS = """
 -mmdev --mmproj-device =MTMD_BACKEND_DEVICE +10566
 --image-min-tokens =LLAMA_ARG_IMAGE_MIN_TOKENS
 --image-max-tokens =LLAMA_ARG_IMAGE_MAX_TOKENS
---mtmd-batch-max-tokens =LLAMA_ARG_MTMD_BATCH_MAX_TOKENS +9873
+--mtmd-batch-max-tokens =LLAMA_ARG_MTMD_BATCH_MAX_TOKENS +9713
 --video-fps =LLAMA_ARG_VIDEO_FPS +10809
 --video-timestamp-interval =LLAMA_ARG_VIDEO_TIMESTAMP_INTERVAL +10809
 --video-ffmpeg-dir =LLAMA_ARG_VIDEO_FFMPEG_DIR +10809
@@ -229,7 +230,7 @@ _OTHERS = """
 --mlock ! =LLAMA_ARG_MLOCK <11063 >--load-mode_mlock
 --mmap ? =LLAMA_ARG_MMAP <11063 >--load-mode
 -dio --direct-io ? ~-ndio =LLAMA_ARG_DIO <11063 >--load-mode
--lm --load-mode =LLAMA_ARG_LOAD_MODE +10566
+-lm --load-mode =LLAMA_ARG_LOAD_MODE +10229
 -lzm --lazy-mode =LLAMA_ARG_LAZY_MODE +10809
 --numa =LLAMA_ARG_NUMA
 -dev --device =LLAMA_ARG_DEVICE
@@ -256,8 +257,8 @@ _OTHERS = """
 --api-prefix =LLAMA_ARG_API_PREFIX
 --tools =LLAMA_ARG_TOOLS
 --tools-runtime =LLAMA_ARG_TOOLS_RUNTIME +10566
---mcp-servers-config =LLAMA_ARG_MCP_SERVERS_CONFIG +10566
---mcp-servers-json =LLAMA_ARG_MCP_SERVERS_JSON +10566
+--mcp-servers-config =LLAMA_ARG_MCP_SERVERS_CONFIG +10229
+--mcp-servers-json =LLAMA_ARG_MCP_SERVERS_JSON +10229
 -ag --agent ? ~-no-ag =LLAMA_ARG_AGENT +9873
 --embedding --embeddings ! =LLAMA_ARG_EMBEDDINGS
 --rerank --reranking ! =LLAMA_ARG_RERANKING
@@ -342,6 +343,7 @@ _SAMPLING = """
 --xtc-probability :xtc_probability
 --xtc-threshold :xtc_threshold
 --typical --typical-p :typical_p
+--tfs :tfs_z <8672
 --repeat-last-n :repeat_last_n
 --repeat-penalty :repetition_penalty =LLAMA_ARG_REPEAT_PENALTY
 --presence-penalty :presence_penalty =LLAMA_ARG_PRESENCE_PENALTY

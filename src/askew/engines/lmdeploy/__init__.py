@@ -19,4 +19,6 @@ RECOGNITION = Recognition(
     starts=("lmdeploy serve api_server org/model",),
     image="openmmlab/lmdeploy:v{}",
     words=("lmdeploy", "serve", "api_server", "example/model"),
+    # get_max_batch_size of lmdeploy/utils.py looks for names.
+    gpus=("a100-80gb-sxm", "h100-80gb-sxm", "h200-sxm", "l40s", "t4"),
 )

@@ -6,7 +6,7 @@ import functools
 
 import msgspec
 
-from askew.engines import versions
+from askew.engines import hub, versions
 from askew.engines.arguments import ARGPARSE, Table, table
 from askew.engines.composed import composed
 from askew.engines.flags import Flag
@@ -41,7 +41,6 @@ _SPREAD = {
 }
 # Where nothing else is known these say no more than their absence: of turbomind LMDeploy falls back to pytorch.
 _AUTOMATIC = {"--dtype": ("auto",), "--backend": ("turbomind",)}
-_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 _OWN = ("LMDEPLOY_", "TM_")
 _INERT = (
     *("TM_LOG_LEVEL", "LMDEPLOY_LOG_PID", "LMDEPLOY_PROFILE_*", "LMDEPLOY_RAY_TIMELINE_*", "LMDEPLOY_RAY_NSYS_*"),
@@ -87,9 +86,9 @@ class LMDeploy(msgspec.Struct, frozen=True):
         model = _model(words, flags)
         near = versions.nearest("lmdeploy", version)
         release = near[0] if near is not None else None
-        observations = [_settled(one) for one in reading.observations if not _is_default(one, release)]
+        observations = [hub.pinned(one) for one in reading.observations if not _is_default(one, release)]
         observations.extend(model)
-        observations.extend(_unpinned(observations))
+        observations.extend(hub.unpinned(observations))
         return msgspec.structs.replace(reading, observations=tuple(observations))
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
@@ -183,24 +182,3 @@ def _is_default(found: Observation, release: versions.Release | None) -> bool:
         return found.value == str(default) or float(found.value) == float(str(default))
     except ValueError:
         return False
-
-
-def _settled(found: Observation) -> Observation:
-    """A name of a revision that moves pins nothing."""
-    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
-        return msgspec.structs.replace(
-            found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
-        )
-    return found
-
-
-def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
-    """A model from the Hub without ``--revision`` is whatever its default branch holds at download time."""
-    by_fact = {one.fact: one for one in reversed(observations)}
-    if "model.revision" in by_fact or "model.source" not in by_fact:
-        return ()
-    origin = by_fact["model.source"]
-    value: Value | Unknown = None
-    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
-        value = Unknown("no revision pinned: the Hub's default branch at download time", "add --revision COMMIT")
-    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)

@@ -9,6 +9,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="mlflow",
     title="MLflow",
+    family="model servers",
     module="askew.engines.mlflow.engine",
     hints=("mlflow",),
     programs=(

@@ -12,7 +12,7 @@ from askew.engines.arguments import Dialect, Parsed, Table, parse, table
 from askew.engines.composed import composed
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
-from askew.engines.mlflow.flags import GATEWAY, GUNICORN, READ, SERVE, UVICORN, UVICORN_FLAGS
+from askew.engines.mlflow.flags import CONTAINER, GATEWAY, GUNICORN, READ, SERVE, UVICORN, UVICORN_FLAGS
 from askew.engines.observe import Noted, identity, read_arguments
 from askew.engines.settings import OTHER
 from askew.engines.unsupported import classic
@@ -33,6 +33,7 @@ _UNSUPPORTED = {
     "serving.tls": "MLflow's server does not speak TLS",
     "serving.api_key_required": "MLflow's server has no authorization",
 }
+_OWN = ("MLFLOW_", "GUNICORN_", "DISABLE_NGINX", "ENABLE_MLSERVER")
 _CLICK = Dialect(name="click", abbreviations=False, spaced_is_word=False)
 _GUNICORN = Dialect(name="argparse", negations=())
 _SERVER = "mlflow/pyfunc/scoring_server/__init__.py"
@@ -60,16 +61,18 @@ class MLflow(msgspec.Struct, frozen=True):
         flags = _table(kind, version)
         base = composed(
             launch, words, flags, identified=identified, version=version, variables=_variables(kind, version),
-            own=("MLFLOW_", "GUNICORN_", "DISABLE_NGINX"), reads=READ, inert=_others(), strays=kind != "container",
+            own=_OWN, reads=READ, inert=_others(), strays=kind != "container",
         )  # fmt: skip
         parsed = parse(words, flags)
         program = _program(kind, version, parsed)
+        if kind == "container" and _mlserver(launch, version):
+            program = "mlserver"
         noted = [_gunicorn(launch, program, title)]
         if kind == "gateway":
             noted.append(_gateway_file(launch, parsed, title))
         stated = [*base.observations, *(one for part in noted for one in part.observations)]
         if kind == "container":
-            stated.extend(_container(launch, version))
+            stated.extend(_container(launch, version, program))
         elif kind in ("serve", "gateway"):
             stated.extend(_defaults(kind, version))
         if kind != "gateway":
@@ -138,12 +141,7 @@ def _variables(kind: str, version: str | None) -> tuple[Flag, ...]:
     releases = versions.releases(NAME)
     alive = [flag for flag in flags if flag.env and versions.has(flag.since, flag.until, version, releases)]
     if kind == "container":  # its start script reads these two, and no others of the command's
-        return (
-            Flag(
-                names=("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",), fact="serving.request_timeout", read=settings.number
-            ),
-            Flag(names=("MLFLOW_MODELS_WORKERS",), fact="runtime.instances", read=settings.integer),
-        )
+        return tuple(flag for flag in CONTAINER if versions.has(flag.since, flag.until, version, releases))
     return tuple(alive)
 
 
@@ -225,14 +223,20 @@ def _gateway_file(launch: Launch, parsed: Parsed, title: str) -> Noted:
     return Noted(tuple(observations), mapped=len(observations))
 
 
-def _defaults(kind: str, version: str | None) -> list[Observation]:
+@functools.lru_cache(maxsize=8)
+def _defaults(kind: str, version: str | None) -> tuple[Observation, ...]:
     if kind == "serve":
-        return list(settings.defaults(NAME, TITLE, version, SERVE))
-    named = [msgspec.structs.replace(flag, names=(f"gateway {flag.names[0]}",)) for flag in GATEWAY]
+        return settings.defaults(NAME, TITLE, version, SERVE)
+    named = [
+        flag
+        if flag.names[0].startswith("MLFLOW_")
+        else msgspec.structs.replace(flag, names=(f"gateway {flag.names[0]}",))
+        for flag in GATEWAY
+    ]
     found = list(settings.defaults(NAME, TITLE, version, named))
     where = Location(f"mlflow {version or ''} mlflow/gateway/app.py".replace("  ", " "))
     found.append(Observation(fact="serving.protocol", value="http", origin="engine-default", locations=(where,)))
-    return found
+    return tuple(found)
 
 
 def _served(version: str | None, program: str) -> list[Observation]:
@@ -246,11 +250,18 @@ def _served(version: str | None, program: str) -> list[Observation]:
     return found
 
 
-def _container(launch: Launch, version: str | None) -> list[Observation]:
-    """An image of ``mlflow models build-docker``: nginx on 8080 in front, unless DISABLE_NGINX."""
+def _mlserver(launch: Launch, version: str | None) -> bool:
+    """Whether the image starts MLServer: until 3.13.0 a variable could ask for it."""
+    variable = launch.env.get("ENABLE_MLSERVER")
+    gone = version is not None and versions.release_key(version) >= versions.release_key("3.13.0")
+    return variable is not None and (variable.value or "").lower() == "true" and not gone
+
+
+def _container(launch: Launch, version: str | None, program: str) -> list[Observation]:
+    """An image of ``mlflow models build-docker``: MLServer on 8080, or nginx there in front, unless DISABLE_NGINX."""
     where = Location(f"mlflow {version or ''} {_CONTAINER}".replace("  ", " "))
     variable = launch.env.get("DISABLE_NGINX")
-    bare = variable is not None and (variable.value or "").lower() == "true"
+    bare = program != "mlserver" and variable is not None and (variable.value or "").lower() == "true"
     found = [
         Observation(fact="serving.port", value=8000 if bare else 8080, origin="engine-default", locations=(where,))
     ]

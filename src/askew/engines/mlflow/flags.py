@@ -49,15 +49,26 @@ SERVE: tuple[Flag, ...] = (
     Flag(names=("--no-conda",), takes="switch", fact=OTHER, key="--env-manager", implies="local"),
     Flag(names=("--install-mlflow",), takes="switch", irrelevant=_ENVIRONMENT),
     Flag(names=("--enable-mlserver",), takes="switch", fact=OTHER, key="--enable-mlserver", until="3.13.0"),
-    Flag(names=("--env-file",), irrelevant="Variables that a file sets; they are not shown.", since="3.0.0"),
     Flag(names=("--help", "--version"), takes="switch", irrelevant="It starts no server."),
 )  # fmt: skip
+
+CONTAINER: tuple[Flag, ...] = (
+    Flag(names=("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",), fact="serving.request_timeout", read=number),
+    Flag(names=("MLFLOW_MODELS_WORKERS",), fact="runtime.instances", read=integer, since="3.0.0"),
+)
 
 GATEWAY: tuple[Flag, ...] = (
     Flag(names=("--config-path",), fact=OTHER, key="--config-path", env="MLFLOW_GATEWAY_CONFIG"),
     Flag(names=("--host",), fact="serving.listen_host"),
     Flag(names=("--port",), fact="serving.port", read=integer),
     Flag(names=("--workers",), fact="runtime.instances", read=integer),
+    Flag(
+        names=("MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS",),
+        fact="serving.request_timeout",
+        read=number,
+        env="MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS",
+        since="3.14.0",
+    ),
     Flag(names=("--help",), takes="switch", irrelevant="It starts no server."),
 )
 
@@ -103,4 +114,5 @@ READ = (
     "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS",
     "DISABLE_NGINX",
     "GUNICORN_CMD_ARGS",
+    "ENABLE_MLSERVER",
 )

@@ -9,6 +9,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="mlserver",
     title="MLServer",
+    family="model servers",
     module="askew.engines.mlserver.engine",
     hints=("mlserver",),
     programs=(

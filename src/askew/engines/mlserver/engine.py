@@ -12,6 +12,7 @@ from askew.engines.composed import composed
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.mlserver.flags import BEFORE, HUGGING_FACE, MODEL, OF_IMAGE, OF_MODEL, SERVER
+from askew.engines.mlserver.signature import signature
 from askew.engines.observe import Noted, identity
 from askew.engines.settings import OTHER, Setting, state
 from askew.engines.unsupported import classic
@@ -85,7 +86,7 @@ class MLServer(msgspec.Struct, frozen=True):
                 )
             )
         if not (alone and models):
-            stated.extend(_defaults(version, SERVER))
+            stated.extend(_defaults(version))
         stated.extend(_of_model(version, bool(models)))
         return msgspec.structs.replace(
             base,
@@ -246,6 +247,8 @@ def _model(path: str, launch: Launch, version: str | None, title: str, *, severa
         )
     )
     observations = list(noted.observations)
+    if not several:
+        observations.extend(signature(found.settings))
     if several or not any(one.fact == "model.served_names" for one in observations):
         observations.append(_named(name, content.location))
     return msgspec.structs.replace(noted, observations=tuple(observations), problems=(*problems, *noted.problems))
@@ -261,8 +264,9 @@ def _named(name: str, where: Location) -> Observation:
     )
 
 
-def _defaults(version: str | None, flags: tuple[Flag, ...]) -> list[Observation]:
-    found = list(settings.defaults(NAME, TITLE, version, flags))
+@functools.lru_cache(maxsize=8)
+def _defaults(version: str | None) -> tuple[Observation, ...]:
+    found = list(settings.defaults(NAME, TITLE, version, SERVER))
     near = versions.nearest(NAME, version)
     found.append(_default("serving.protocol", "", "http", near, "mlserver/rest/server.py"))
     if near is not None:
@@ -270,7 +274,7 @@ def _defaults(version: str | None, flags: tuple[Flag, ...]) -> list[Observation]
         for since, until, name, value, place in BEFORE:
             if (versions.release_key(since) if since else ()) <= key < versions.release_key(until):
                 found.append(_default(OTHER, name, value, near, place))
-    return found
+    return tuple(found)
 
 
 def _default(fact: str, key: str, value: str, near: tuple[versions.Release, bool] | None, place: str) -> Observation:
@@ -281,18 +285,19 @@ def _default(fact: str, key: str, value: str, near: tuple[versions.Release, bool
     )
 
 
-def _of_model(version: str | None, shown: bool) -> list[Observation]:
+@functools.lru_cache(maxsize=16)
+def _of_model(version: str | None, shown: bool) -> tuple[Observation, ...]:
     """What a model gets where nothing is written; unknown where no source shows its file."""
     found = [one for one in settings.defaults(NAME, TITLE, version, OF_MODEL) if one.fact != "model.served_names"]
     if shown:
-        return found
+        return tuple(found)
     reason = Unknown(f"set in the model's {_MODELS}, which no source shows", _LOOK)
     facts = ("model.served_names", "model.source", "model.revision")
     unseen = [Observation(fact=fact, value=reason, origin="engine-default") for fact in facts]
-    return [
+    return (
         *unseen,
         *(
             msgspec.structs.replace(one, confidence="likely", because=(f"a model's own {_MODELS} wins over it",))
             for one in found
         ),
-    ]
+    )

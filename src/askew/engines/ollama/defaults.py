@@ -52,6 +52,8 @@ def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
         else:
             continue
         if release is not None and name in release.arguments:
+            if release.arguments[name].kind == "rule":
+                continue
             raw, where = release.arguments[name].value, release.where(release.arguments[name])
         elif release is None and (held := _always(name)) is not None:
             raw, where = held
@@ -70,10 +72,11 @@ def _always(name: str) -> tuple[Value, Location] | None:
     """A default that is alike in every release that has it."""
     past = versions.history("ollama")
     steps = past.arguments.get(name, ()) if past is not None else ()
-    state = steps[0][1] if len(steps) == 1 else None
-    if past is None or state is None or state.kind == "rule":
+    # One that the first releases did not set themselves is alike in all that do.
+    first, state = next(((at, one) for at, one in steps if one is None or one.kind != "rule"), (0, None))
+    if past is None or state is None or steps[-1] != (first, state):
         return None
-    return state.value, Location(f"ollama, every release {past.releases[steps[0][0]]}–{past.releases[-1]}")
+    return state.value, Location(f"ollama, every release {past.releases[first]}–{past.releases[-1]}")
 
 
 def _server(release: Release | None, official: bool) -> list[Observation]:
@@ -151,8 +154,10 @@ def _slots(version: str | None) -> Rule:
     entry = release.variables.get("OLLAMA_NUM_PARALLEL") if release is not None else None
 
     def compute(known: Mapping[str, Value]) -> Value | Unknown:
-        if release is None or entry is None or entry.kind == "rule":
+        if release is None or (entry is not None and entry.kind == "rule"):
             return Unknown("the default changed between releases", _PS)
+        if entry is None:
+            return "1"  # before 0.1.33 nothing asks for it, and one request runs at a time
         return str(entry.value) if entry.value else "0"
 
     return Rule(
@@ -195,6 +200,7 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
         _undecided("runtime.speculative", "part of the model", _SHOW),
         _undecided("runtime.lora.enabled", "adapters are part of the model", _SHOW),
         _undecided("runtime.max_num_seqs", "one slot or four by free memory", _PS),
+        _undecided("runtime.default_output_tokens", "the runner decides it", "send a request that names no limit"),
     ]  # fmt: skip
     key = versions.release_key(version) if version else ()
     if versions.load("ollama", version) is not None and key[:3] >= _BY_MEMORY:

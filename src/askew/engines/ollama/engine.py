@@ -9,6 +9,7 @@ import msgspec
 from askew.engines import versions
 from askew.engines.arguments import Dialect, Given, Table, parse, places, table
 from askew.engines.builds import vendor_rules
+from askew.engines.composed import own_variables
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
@@ -97,6 +98,7 @@ class Ollama(msgspec.Struct, frozen=True):
                 Observation(fact="runtime.env", key="OLLAMA_NUM_PARALLEL", value=said_elsewhere, origin="env")
             )
         observations.extend(defaults(version, _is_official(launch)))
+        known, strange = own_variables(launch, ("OLLAMA_",), (*_EXPRESSED, *_INERT, *OTHERS, *_NOT_OF_THE_SERVER))
         return Reading(
             observations=tuple(observations),
             rules=(*default_rules(version), *vendor_rules(launch.image)),
@@ -104,6 +106,8 @@ class Ollama(msgspec.Struct, frozen=True):
             version=version,
             mapped=noted.mapped + said.mapped + file.mapped,
             unmapped=noted.unmapped,
+            variables=known,
+            strange=strange,
         )
 
     def flag_for(self, fact: str, version: str | None) -> str | None:

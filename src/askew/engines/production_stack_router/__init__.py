@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="production-stack-router",
     title="the production-stack router",
+    family="hops",
     module="askew.engines.production_stack_router.engine",
     hints=("vllm-router", "vllm_router", "lmstack-router", "production-stack/router"),
     programs=(

@@ -5,6 +5,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="ray-serve",
     title="Ray Serve",
+    family="model servers",
     module="askew.engines.ray_serve.engine",
     hints=("serve run", "serve deploy", "ray.serve.llm"),
     programs=(
@@ -16,5 +17,5 @@ RECOGNITION = Recognition(
     starts=("serve run config.yaml", "python -m ray.serve.llm --model org/model"),
     image="rayproject/ray-llm:{}",
     words=("python", "-m", "ray.serve.llm", "--model", "example/model"),
-    shapes=(("applications",), ("import_path", "deployments"), ("import_path", "runtime_env")),
+    shapes=(("applications[].import_path",), ("import_path", "deployments"), ("import_path", "runtime_env")),
 )

@@ -56,6 +56,12 @@ def inside(launch: Launch, given: Sequence[Token], release: versions.Release | N
     image = Token(f"vllm/vllm-openai:v{vllm}", launch.location) if vllm else None
     reading = ENGINE.read(msgspec.structs.replace(launch, argv=tuple(given), image=image, implicit_entrypoint=True))
     asks = f"ray[llm] {release.version} asks for vLLM {release.packages['vllm'].value}" if release and vllm else ""
+    if release is not None and not vllm:  # ray[llm] came with 2.43: an earlier release has no vLLM to decide anything
+        return msgspec.structs.replace(
+            reading,
+            observations=tuple(one for one in reading.observations if one.origin != "engine-default"),
+            rules=(),
+        )
     found = [
         _doubted(one, confidence, asks)
         for one in reading.observations

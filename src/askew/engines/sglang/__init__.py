@@ -30,4 +30,6 @@ RECOGNITION = Recognition(
     starts=("python3 -m sglang.launch_server --model-path org/model", "sglang serve org/model"),
     image="lmsysorg/sglang:v{}",
     words=("python3", "-m", "sglang.launch_server", "--model-path", "example/model"),
+    # The lines of server_args.py are at 20, 35, 60, 90 and 160 GiB, and at the compute capability.
+    gpus=("a100-80gb-sxm", "b200", "h100-80gb-sxm", "h200-sxm", "l4", "l40s", "t4"),
 )

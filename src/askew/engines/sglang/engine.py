@@ -152,11 +152,11 @@ class SGLang(msgspec.Struct, frozen=True):
 ENGINE = SGLang("sglang", _UNSUPPORTED)
 
 _OWN = ("SGLANG_", "SGL_")
-# Read by no published release: builds of a branch for large DeepSeek clusters read these (issues and guides of SGLang
-# and of platforms that run it name them), and the last is the router's. They are compared as text.
+# Read by no published release: builds of a branch for large DeepSeek clusters read the first three, the router and the
+# server for images the others. They are compared as text.
 _ELSEWHERE = (
     *("SGLANG_HACK_*", "SGLANG_DECODE_BOOTSTRAP_TIMEOUT", "SGLANG_MOONCAKE_TRANS_THREAD"),
-    "SGL_ROUTER_*",
+    *("SGL_ROUTER_*", "SGLANG_DIFFUSION_*"),
 )
 
 

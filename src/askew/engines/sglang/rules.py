@@ -49,6 +49,7 @@ def _unread() -> tuple[Rule, ...]:
     facts = (
         *("runtime.max_num_batched_tokens", "runtime.gpu_memory_utilization", "runtime.sampling_defaults"),
         *("runtime.attention_backend", "runtime.max_num_seqs", "runtime.async_scheduling"),
+        *("runtime.cpu_offload.bytes", "runtime.generation_config", "runtime.pipeline_parallel_size"),
     )
     return tuple(_rule(fact, (), unknown, "the release decides") for fact in facts)
 
@@ -239,11 +240,11 @@ def _page(key: Key, facts: Facts) -> Value | Unknown:
         return _PAGES[backend]
     if key < (0, 4, 4) or backend in _PLAIN:
         return 1
-    if backend is None and key < (0, 5, 3) and sizes.is_nvidia(facts):
+    if backend is None and key < (0, 5, 3) and sizes.maker(facts) == "nvidia":
         return 1  # of what these choose by themselves, none needs more
     if backend in ("trtllm_mha", "trtllm_mla", "cutedsl_mla"):
         return 64
-    if backend is None and sizes.is_nvidia(facts):
+    if backend is None and sizes.maker(facts) == "nvidia":
         return Unknown("it depends on the attention back end, which is not known", READ)
     return Unknown("it depends on the attention back end and the platform", READ)
 

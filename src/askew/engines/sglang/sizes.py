@@ -26,6 +26,9 @@ Key: TypeAlias = tuple[int, ...]
 Facts: TypeAlias = Mapping[str, Value]
 
 
+_PLATFORM = Unknown("SGLang decides it by the platform, with rules that are not in this build")
+
+
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What a launch says about itself that its computed defaults depend on.
 
@@ -58,14 +61,15 @@ def memory(facts: Facts) -> tuple[float, bool] | Unknown:
     )
 
 
-def is_nvidia(facts: Facts) -> bool:
-    """Whether nothing says that the GPU is another vendor's."""
+def maker(facts: Facts) -> str:
+    """Who made the GPU: NVIDIA where nothing says another."""
     models = facts.get(GPU)
     if isinstance(models, list) and models:
         from askew.knowledge.gpus import info
 
-        return info(str(models[0])).vendor == "nvidia"
-    return facts.get("hardware.gpu.vendor") in (None, "nvidia")
+        return info(str(models[0])).vendor
+    stated = facts.get("hardware.gpu.vendor")
+    return stated if isinstance(stated, str) else "nvidia"
 
 
 def chunk(setting: Setting, facts: Facts) -> int | Unknown:
@@ -77,7 +81,7 @@ def chunk(setting: Setting, facts: Facts) -> int | Unknown:
         return Unknown(f"computed at start; {setting.hidden} changes how")
     if key < (0, 3, 5, 0, 1, 2):
         return 8192
-    found = memory(facts)
+    found = memory(facts) if maker(facts) in ("nvidia", "amd") else _PLATFORM
     if isinstance(found, Unknown):
         return found
     mib = found[0]
@@ -109,11 +113,9 @@ def divided(setting: Setting, size: int) -> int | Unknown:
 def graphs(setting: Setting, facts: Facts) -> int | Unknown:
     """The largest batch that is captured as a CUDA graph where nobody says."""
     key = setting.key
-    found = memory(facts)
+    found = memory(facts) if maker(facts) == "nvidia" else _PLATFORM
     if isinstance(found, Unknown):
         return found
-    if not is_nvidia(facts):
-        return Unknown("SGLang decides it by the platform")
     mib, ranks = found[0], facts.get("runtime.tensor_parallel_size", 1)
     few = isinstance(ranks, int) and ranks < 4
     if key < (0, 3, 5, 0, 1, 2):
@@ -164,7 +166,7 @@ def share(setting: Setting, facts: Facts) -> float | Unknown:
     ranks = tensor if key < (0, 4, 6, 0, 1, 2) else tensor * stages
     if key < (0, 4, 5, 0, 1, 3):
         return _table(ranks, key)
-    found = memory(facts)
+    found = memory(facts) if maker(facts) == "nvidia" else _PLATFORM
     if isinstance(found, Unknown):
         return found
     mib, exact = found

@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="tei",
     title="TEI",
+    family="embeddings",
     module="askew.engines.tei.engine",
     hints=("text-embeddings", "tei"),
     programs=(r"(?:\S*/)?text-embeddings-router(?:-\d+)?(?= |$)",),

@@ -6,9 +6,9 @@ import functools
 
 import msgspec
 
-from askew.engines import versions
+from askew.engines import hub, versions
 from askew.engines.arguments import CLAP, Table, table
-from askew.engines.clap import boolean, hub_source
+from askew.engines.clap import boolean
 from askew.engines.composed import composed
 from askew.engines.interface import Reading
 from askew.engines.observe import identity
@@ -56,7 +56,6 @@ _UNSUPPORTED = {
     "runtime.default_output_tokens": _NO_TEXT,
     "runtime.async_scheduling": "TEI has no such setting",
 }
-_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 _PROGRAM = "text-embeddings-router"
 _FORCED = -1  # above everything that is written
 # Variables whose text is a word, whatever its case.
@@ -84,8 +83,8 @@ class TEI(msgspec.Struct, frozen=True):
             version=version, variables=(*FLAGS, *VARIABLES), boolean=_boolean, own=OTHERS, reads=OTHERS,
         )  # fmt: skip
         observations = [_settled(one) for one in reading.observations]
-        observations.extend(_sources(observations))
-        observations.extend(_unpinned(observations))
+        observations.extend(hub.sources(observations))
+        observations.extend(hub.unpinned(observations))
         cap, problems = _forced(observations, said)
         return msgspec.structs.replace(
             reading, observations=(*observations, *cap, *defaults(said)), rules=default_rules(said),
@@ -137,32 +136,7 @@ def _settled(found: Observation) -> Observation:
         return msgspec.structs.replace(found, hop="engine")
     if found.key in _WORDS and isinstance(found.value, str):
         return msgspec.structs.replace(found, value="true" if found.value.lower() in ("true", "1") else "false")
-    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
-        moves = Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
-        return msgspec.structs.replace(found, value=moves)
-    return found
-
-
-def _sources(observations: list[Observation]) -> list[Observation]:
-    """Where the weights come from, for every statement of which model it is."""
-    found = []
-    for one in observations:
-        if one.fact == "model.id":
-            uri = hub_source(one.value) if isinstance(one.value, str) else one.value
-            found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
-    return found
-
-
-def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
-    """A model from the Hub without ``--revision`` is whatever its main branch holds at download time."""
-    by_fact = {one.fact: one for one in reversed(observations)}
-    if "model.revision" in by_fact or "model.source" not in by_fact:
-        return ()
-    origin = by_fact["model.source"]
-    value: Value | Unknown = None
-    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
-        value = Unknown("no revision pinned: the Hub's main branch at download time", "add --revision COMMIT")
-    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)
+    return hub.pinned(found)
 
 
 def _forced(observations: list[Observation], said: Made) -> tuple[tuple[Observation, ...], tuple[Problem, ...]]:

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from askew.engines import versions
+from askew.engines import hub, versions
 from askew.engines.arguments import Dialect, Parsed, Table, parse, places, table
 from askew.engines.composed import own_variables, stray_words
 from askew.engines.interface import Reading
@@ -63,7 +63,6 @@ _PROGRAMS = re.compile(r"(?:\S*/)?trtllm-(serve|build)|tensorrt_llm\.commands\.(
 _COMMANDS = frozenset(("serve", "disaggregated", "disaggregated_mpi_worker", "mm_embedding_serve", "grpc"))
 # `trtllm-serve` without a command is `trtllm-serve serve` (DefaultGroup of tensorrt_llm/commands/serve.py).
 _ROUTERS = frozenset(("disaggregated", "disaggregated_mpi_worker"))
-_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 _OWN = ("TRTLLM_", "TLLM_", "TRT_LLM_")
 _INERT = (
     *("TLLM_LOG_LEVEL", "TLLM_LOG_LEVEL_BY_MODULE", "TLLM_DEBUG_MODE", "TLLM_PROFILE_*", "TLLM_NVTX_DEBUG"),
@@ -101,7 +100,7 @@ class TensorRTLLM(msgspec.Struct, frozen=True):
         # The file is told by what it holds, or by why that is not known; its name says nothing.
         said = [one for one in noted.observations if options is None or (one.fact, one.key) != (OTHER, "--config")]
         observations = [*said, *named.observations, *engine.observations, *_model(parsed)]
-        observations = [_settled(one) for one in observations]
+        observations = [hub.pinned(one) for one in observations]
         rules: tuple[Rule, ...] = ()
         standing: tuple[Observation, ...] = ()
         hidden = any(one.fact == OTHER and isinstance(one.value, Unknown) for one in named.observations)
@@ -109,7 +108,7 @@ class TensorRTLLM(msgspec.Struct, frozen=True):
             observations = [_doubted(one) for one in observations]
         elif program not in _ROUTERS:
             rules, standing = default_rules(version), defaults(version)
-            observations.extend(_unpinned(observations))
+            observations.extend(hub.unpinned(observations))
         else:
             observations.append(
                 Observation(fact="runtime.role", value="router", origin="derived", locations=(launch.location,))
@@ -253,24 +252,3 @@ def _model(parsed: Parsed) -> list[Observation]:
         Observation(fact="model.id", value=value, origin="explicit", locations=places(word), raw=word.text),
         Observation(fact="model.source", value=where, origin="explicit", locations=places(word), raw=word.text),
     ]
-
-
-def _settled(found: Observation) -> Observation:
-    """A name of a revision that moves pins nothing."""
-    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
-        return msgspec.structs.replace(
-            found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
-        )
-    return found
-
-
-def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
-    """A model from the Hub without a revision is whatever its default branch holds at download time."""
-    by_fact = {one.fact: one for one in reversed(observations)}
-    if "model.revision" in by_fact or "model.source" not in by_fact:
-        return ()
-    origin = by_fact["model.source"]
-    value: Value | Unknown = None
-    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
-        value = Unknown("no revision pinned: the Hub's default branch at download time", "add --revision COMMIT")
-    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)

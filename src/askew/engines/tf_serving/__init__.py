@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="tf-serving",
     title="TF Serving",
+    family="model servers",
     module="askew.engines.tf_serving.engine",
     hints=("tensorflow_model_server", "tensorflow-serving", "tensorflow/serving", "tf_serving_entrypoint"),
     programs=(r"(?:\S*/)?(?:tensorflow_model_server|tf_serving_entrypoint\.sh)(?= |$)",),

@@ -130,6 +130,9 @@ FLAGS: tuple[Flag, ...] = (
     _bool("--skip_initialize_tpu", "2.15.1"),
     _bool("--enable_grpc_healthcheck_service", "2.15.1"),
     _bool("--enable_serialization_as_tensor_content", "2.19.0"),
+    # Only Intel's build has it, intel/intel-extension-for-tensorflow:serving-cpu.
+    # https://intel.github.io/intel-extension-for-tensorflow/latest/docs/guide/tf_serving_install.html
+    _text("--tensorflow_plugins"),
 )
 
 # Flags that stand alone: `--enable_batching` is `--enable_batching=true`.

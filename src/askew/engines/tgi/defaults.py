@@ -200,11 +200,9 @@ def _default(
     )  # fmt: skip
 
 
-def _undecided(reason: str, facts: Collection[str]) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(fact=fact, needs=(), compute=rules.always(Unknown(reason, INFO)), because="decided at start")
-        for fact in facts
-    )
+def _undecided(reason: str, facts: Collection[str], *, missing: bool = False) -> tuple[Rule, ...]:
+    unknown = Unknown(reason, INFO, missing=missing)
+    return tuple(Rule(fact=fact, needs=(), compute=rules.always(unknown), because="decided at start") for fact in facts)
 
 
 _AT_START = (
@@ -222,10 +220,14 @@ def default_rules(version: str | None, made: Build) -> tuple[Rule, ...]:
     now = era(version)
     if now is None:
         reason = "decided by rules of the release, which is not known" if version is None else _not_read(version)
-        weights = ("runtime.dtype", "runtime.quantization")
-        return (*rules.everywhere(), *_undecided(reason, (*_AT_START, *_LIMITS, *weights)))
+        weights = ("runtime.dtype", "runtime.quantization", "runtime.kv_cache.dtype", "runtime.default_output_tokens")
+        changed = ("model.trust_remote_code", "runtime.gpu_memory_utilization", "runtime.max_num_seqs")
+        facts = (*_AT_START, *_LIMITS, *weights, *changed)
+        # Where only this build's knowledge ends, a release that it has differs in nothing that anyone knows of.
+        unread = _undecided(reason, facts, missing=version is not None)
+        return (*(rule for rule in rules.everywhere() if rule.fact not in facts), *unread)
     found = (*rules.everywhere(), *rules.limits(now), *rules.weights(now))
-    if made in ("nvidia", "plain"):
+    if made in ("nvidia", "plain") or (made == "rocm" and now.key < (2, 3)):
         return (*found, *rules.attention(now), *rules.graphs(now))
     set_by_image = {_BUILT_IN[name] for name in _BUILT_IN if _built_in(now, made, name) is not None}
     if _built_in(now, made, "CUDA_GRAPHS") is not None:

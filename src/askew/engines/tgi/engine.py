@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from askew.engines import versions
+from askew.engines import hub, versions
 from askew.engines.arguments import CLAP, Given, Parsed, Table, parse, places, table
-from askew.engines.clap import boolean, hub_source
+from askew.engines.clap import boolean
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.observe import (
@@ -27,7 +27,7 @@ from askew.engines.tgi.flags import FLAGS, HARDWARE, VARIABLES
 from askew.evidence.launch import Launch, Token, Variable
 from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Observation
 from askew.resolve.workload import Problem
 
 _UNSUPPORTED = {
@@ -59,7 +59,6 @@ _SPREAD = {
     "runtime.speculative": "--speculate",
 }
 
-_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 # Variables of the server and of its builds for other hardware, beside those that all engines share.
 _OWN = (
     "USE_FLASH_ATTENTION FLASH_DECODING FLASH_INFER DISABLE_EXLLAMA EXLLAMA_ REQUEST_LOGPROBS ENABLE_HPU_GRAPH "
@@ -94,11 +93,11 @@ class TGI(msgspec.Struct, frozen=True):
         observations = [one for one in observations if not (overlooked and one.fact in _GRAPH_FACTS)]
         others = environment(launch, expressed=_expressed(), inert=_INERT, prefixes=_PREFIXES)
         observations.extend(_one_spelling(one) for one in others)
-        observations.extend(_sources(observations))
+        observations.extend(hub.sources(observations))
         made = build(launch.image)
         stated = frozenset(one.fact for one in observations if not one.key)
         observations.extend(defaults(version, made, stated, sagemaker(launch.image)))
-        observations.extend(_unpinned(observations))
+        observations.extend(hub.unpinned(observations))
         problems = (*noted.problems, *said.problems, *_strays(parsed, title), *_both(parsed, launch, title))
         known, strange = _variables(launch)
         return Reading(
@@ -312,33 +311,7 @@ def _settled(found: Observation) -> Observation:
     """A name of a revision that moves pins nothing; the limit on bodies is the engine's, one hop of several."""
     if found.fact == "serving.max_body.bytes":
         return msgspec.structs.replace(found, hop="engine")
-    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
-        return msgspec.structs.replace(
-            found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
-        )
-    return found
-
-
-def _sources(observations: list[Observation]) -> list[Observation]:
-    """Where the weights come from, for every statement of which model it is."""
-    found = []
-    for one in observations:
-        if one.fact == "model.id":
-            uri = hub_source(one.value) if isinstance(one.value, str) else one.value
-            found.append(msgspec.structs.replace(one, fact="model.source", value=uri))
-    return found
-
-
-def _unpinned(observations: list[Observation]) -> tuple[Observation, ...]:
-    """A model from the Hub without ``--revision`` is whatever its default branch holds at download time."""
-    by_fact = {one.fact: one for one in reversed(observations)}
-    if "model.revision" in by_fact or "model.source" not in by_fact:
-        return ()
-    origin = by_fact["model.source"]
-    value: Value | Unknown = None
-    if isinstance(origin.value, Unknown) or str(origin.value).startswith("hf://"):
-        value = Unknown("no revision pinned: the Hub's default branch at download time", "add --revision COMMIT")
-    return (Observation(fact="model.revision", value=value, origin="engine-default", locations=origin.locations),)
+    return hub.pinned(found)
 
 
 def _strays(parsed: Parsed, title: str) -> tuple[Problem, ...]:

@@ -62,18 +62,25 @@ def _flash_decoding(words: tuple[str, ...]) -> Value:
     return "flashdecoding" if words[0] in ("1", "true", "True") else "paged"
 
 
-_QUANTIZATIONS = (
-    "awq",
-    "compressed-tensors",
-    "eetq",
-    "exl2",
-    "gptq",
-    "marlin",
-    "bitsandbytes",
-    "bitsandbytes-nf4",
-    "bitsandbytes-fp4",
-    "fp8",
+# When each method came: `enum Quantization` of launcher/src/main.rs at the tags. None went.
+_METHODS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("0.7.0", ("bitsandbytes", "gptq")),
+    ("1.0.1", ("bitsandbytes-nf4", "bitsandbytes-fp4")),
+    ("1.1.0", ("awq", "eetq")),
+    ("2.0.0", ("fp8",)),
+    ("2.1.0", ("exl2", "marlin")),
+    ("2.4.1", ("compressed-tensors",)),
 )
+
+
+def _quantize() -> tuple[Flag, ...]:
+    """``--quantize`` with the methods that each release knows."""
+    ends = (*(since for since, _ in _METHODS[1:]), "")
+    known = [tuple(name for _, names in _METHODS[: place + 1] for name in names) for place in range(len(_METHODS))]
+    return tuple(
+        _flag("--quantize", fact="runtime.quantization", choices=names, since=since, until=until)
+        for (since, _), until, names in zip(_METHODS, ends, known, strict=True)
+    )
 
 
 FLAGS: tuple[Flag, ...] = (
@@ -84,8 +91,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--lora-adapters", spreads=_adapters, since="2.1.0"),
     _flag("--num-shard", fact="runtime.tensor_parallel_size", read=integer),
     _flag("--sharded", spreads=_sharded, since="0.4.0"),
-    # Lists of choices are those of 3.3.7; earlier launchers know fewer, none knows more.
-    _flag("--quantize", fact="runtime.quantization", choices=_QUANTIZATIONS, since="0.7.0"),
+    *_quantize(),
     # A switch at first: bitsandbytes in eight bits.
     _flag("--quantize", takes="switch", fact="runtime.quantization", implies="bitsandbytes", until="0.7.0"),
     _flag("--dtype", fact="runtime.dtype", choices=("float16", "bfloat16"), since="0.9.0"),

@@ -136,8 +136,9 @@ def limits(era: Era) -> tuple[Rule, ...]:
         )  # fmt: skip
     total = f"{memory} and the model's max_position_embeddings"
     found = [era.rule("runtime.max_model_len", always(Unknown(total, INFO)), "as much as fits, up to the model's own")]
+    # The prompt has no cap of its own any more: one token less than the whole.
+    found.append(era.rule("runtime.max_input_tokens", always(None), "bounded by --max-total-tokens alone"))
     if era.key < (3, 0):
-        found.append(era.rule("runtime.max_input_tokens", always(Unknown(total, INFO)), "as much as fits"))
         found.append(
             era.rule(
                 "runtime.max_num_batched_tokens", _capped, "the model's max_position_embeddings, at most 4096",
@@ -145,15 +146,6 @@ def limits(era: Era) -> tuple[Rule, ...]:
             )
         )  # fmt: skip
         return tuple(found)
-    found.append(
-        era.rule(
-            "runtime.max_input_tokens",
-            lambda known: _less_one(known["runtime.max_model_len"]),
-            "one token less than --max-total-tokens",
-            needs=("runtime.max_model_len",),
-            at=f"{_SERVER}/flash_causal_lm.py",
-        )
-    )
     why = "computed at start from the GPU's speed and memory and the sizes of the model; 4096 where these are not known"
     found.append(era.rule("runtime.max_num_batched_tokens", always(Unknown(why, INFO)), "what the GPU is bound by"))
     return tuple(found)
@@ -251,8 +243,8 @@ def attention(era: Era) -> tuple[Rule, ...]:
     if era.key < (2, 3):
         return (
             era.rule(
-                "runtime.attention_backend", always("paged"), "the only one of models with flash attention",
-                confidence="likely", at=f"{_SERVER}/flash_causal_lm.py",
+                "runtime.attention_backend", _before_backends(era), "paged, of the models with flash attention",
+                uses=("model.architecture",), confidence="likely",
             ),
             era.rule("runtime.prefix_caching", always(False), "2.3.0 brought prefix caching"),
             era.rule("runtime.chunked_prefill", always(False), "2.4.0 brought chunked prefill"),
@@ -272,6 +264,16 @@ def attention(era: Era) -> tuple[Rule, ...]:
         _chunk_rule(era),
         _block_rule(era),
     )  # fmt: skip
+
+
+def _before_backends(era: Era) -> Compute:
+    """2.2.0 forced flash decoding for Gemma 2, whose scores are capped; nothing else chose."""
+
+    def compute(known: Mapping[str, Value]) -> Value:
+        capped = str(known.get("model.architecture") or "").lower().startswith("gemma2")
+        return "flashdecoding" if capped and era.key == (2, 2, 0) else "paged"
+
+    return compute
 
 
 def _attention(era: Era) -> Compute:

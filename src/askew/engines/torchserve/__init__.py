@@ -8,6 +8,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="torchserve",
     title="TorchServe",
+    family="model servers",
     module="askew.engines.torchserve.engine",
     hints=("torchserve", "pytorch.serve", "pytorch-inference"),
     programs=(
@@ -25,7 +26,7 @@ RECOGNITION = Recognition(
     ),
     image="pytorch/torchserve:{}-cpu",
     words=("torchserve", "--start", "--foreground"),
-    files=("config.properties", "config-*.properties", "*_config.properties", "torchserve*.properties",
+    files=("config.properties", "config-*.properties", "sagemaker*config.properties", "torchserve*.properties",
            "model-config.yaml", "model-config.yml"),
     shapes=(("minWorkers", "maxWorkers"), ("batchSize", "maxBatchDelay"), ("parallelType", "torchrun")),
 )  # fmt: skip

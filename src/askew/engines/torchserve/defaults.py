@@ -6,6 +6,7 @@ Sources: ``versions/``; ``ConfigManager.java``, ``ModelManager.java`` (createMod
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 
@@ -25,7 +26,8 @@ _BY_ARCHIVE = "a model-config.yaml in the model's archive wins over it"
 _LOOK = "curl -s $MANAGEMENT_URL/models/$MODEL"
 
 
-def defaults(version: str | None) -> list[Observation]:
+@functools.lru_cache(maxsize=8)
+def defaults(version: str | None) -> tuple[Observation, ...]:
     """The literal defaults of a release; where it is not known, what never changed."""
     found: list[Observation] = []
     archives = version is None or versions.release_key(version) >= versions.release_key(_ARCHIVES)
@@ -59,7 +61,7 @@ def defaults(version: str | None) -> list[Observation]:
         if release < versions.release_key("0.11.1"):
             at = Location(f"torchserve {near[0].version} {_CONFIG}")
             found.append(_default("serving.api_key_required", "", False, at))
-    return found
+    return tuple(found)
 
 
 def of_image(version: str | None, started: bool) -> list[tuple[str, Value, Location]]:

@@ -20,7 +20,7 @@ from askew.engines.torchserve.defaults import NAME, defaults, of_image, rules
 from askew.engines.torchserve.flags import ARGUMENTS, SETTINGS, boolean
 from askew.engines.torchserve.properties import Property
 from askew.engines.unsupported import classic
-from askew.evidence.launch import Content, Launch, Token
+from askew.evidence.launch import Content, Launch, Token, Variable
 from askew.evidence.location import Location
 from askew.facts.values.image import ImageReference
 from askew.resolve.images import read_image
@@ -45,6 +45,7 @@ _ODD = {
     "TS_OPEN_INFERENCE_PROTOCOL": "ts_open_inference_protocol",
 }
 _ELSEWHERE = frozenset(("TS_CONFIG_FILE", "TS_MODEL_SERVER_HOME"))
+_SOME = 500  # settings; among more, nobody looks for names that are nearly known
 _INERT = ("LOG_LOCATION", "METRICS_LOCATION", "TS_MODEL_SERVER_HOME")
 
 
@@ -98,7 +99,7 @@ class TorchServe(msgspec.Struct, frozen=True):
         if config.image:
             stated.extend(_of_image(version, started))
         enabled = _enabled(config)
-        said = _said(launch, version, title, enabled)
+        said = _said(launch, config, version, title, enabled)
         stated.extend(said.observations)
         problems.extend(said.problems)
         alone = not launch.argv and launch.image is None and config.content is None  # only an archive's file
@@ -117,6 +118,7 @@ class TorchServe(msgspec.Struct, frozen=True):
             stated.extend(
                 _assumed(one) if doubt else one for one in defaults(version) if (one.fact, one.key) not in taken
             )
+        stated.extend(_startup(stated, version))
         return msgspec.structs.replace(
             base,
             observations=tuple(_settled(one, launch) for one in stated),
@@ -254,7 +256,7 @@ def _filed(config: _Config, version: str | None, title: str) -> Noted:
         if flag is not None and one.name not in known:
             problems.append(_ignored(one, flag, title))
             continue
-        if flag is None and (near := _nearest(one.name, known)):
+        if flag is None and len(config.settings) < _SOME and (near := _nearest(one.name, known)):
             problems.append(
                 Problem(
                     kind="ignored-argument",
@@ -342,30 +344,23 @@ def _setting_of(variable: str) -> str:
     return _ODD.get(variable, variable.removeprefix("TS_").lower())
 
 
-def _said(launch: Launch, version: str | None, title: str, enabled: bool | None) -> Noted:
+def _said(launch: Launch, config: _Config, version: str | None, title: str, enabled: bool | None) -> Noted:
     """What TS_ variables state, where the file lets them."""
     known = _settings(version)
     observations: list[Observation] = []
     problems: list[Problem] = []
     for name, variable in launch.env.items():
         flag = known.get(_setting_of(name)) if name in _variables() and name not in _ELSEWHERE else None
-        if flag is None or name == "TS_ALLOWED_URLS":  # read only with use_env_allowed_urls
+        if flag is None:
             continue
         reason = variable.unknown
+        if name == "TS_ALLOWED_URLS" and enabled and not _reads_urls(config, version):
+            problems.append(_unread(title, name, "use_env_allowed_urls=true", variable))
+            continue
         if enabled is None:
             reason = "read only where the file of settings has enable_envvars_config=true, and no source shows it"
         if enabled is False and name != "TS_OPEN_INFERENCE_PROTOCOL":
-            problems.append(
-                Problem(
-                    kind="ignored-argument",
-                    message=f"{title} does not read {name}: the settings lack enable_envvars_config=true",
-                    locations=(variable.location,),
-                    argument=name,
-                    value=variable.value or "",
-                    suggestion="enable_envvars_config=true",
-                    fact=flag.fact,
-                )
-            )
+            problems.append(_unread(title, name, "enable_envvars_config=true", variable))
             continue
         if reason is None and variable.value is None:
             reason = f"the value of {name} could not be seen"
@@ -374,6 +369,24 @@ def _said(launch: Launch, version: str | None, title: str, enabled: bool | None)
         observations.extend(noted.observations)
         problems.extend(noted.problems)
     return Noted(tuple(observations), tuple(problems))
+
+
+def _unread(title: str, name: str, setting: str, variable: Variable) -> Problem:
+    return Problem(
+        kind="ignored-argument",
+        message=f"{title} does not read {name}: the settings lack {setting}",
+        locations=(variable.location,),
+        argument=name,
+        value=variable.value or "",
+        suggestion=setting,
+    )
+
+
+def _reads_urls(config: _Config, version: str | None) -> bool:
+    """``TS_ALLOWED_URLS`` has needed a switch of its own since 0.9.0."""
+    if version is not None and versions.release_key(version) < versions.release_key("0.9.0"):
+        return True
+    return (config.value("use_env_allowed_urls") or "false").lower() == "true"
 
 
 def _models(
@@ -414,6 +427,29 @@ def _list(launch: Launch, parsed: Parsed, config: _Config, enabled: bool | None)
         unknown = "taken from a variable when the server starts ($$…$$)" if "$$" in one.value else None
         return (Token(one.value, one.at(config.content), unknown),), "config-file"
     return (), "explicit"
+
+
+def _startup(stated: Sequence[Observation], version: str | None) -> list[Observation]:
+    """Before 0.12.0 the server waited for a model to load as long as for an answer: ``WorkerThread.java``."""
+    if version is None or versions.release_key(version) >= versions.release_key("0.12.0"):
+        return []
+    from askew.resolve.resolve import resolve
+
+    found = [one for one in stated if one.fact == "serving.request_timeout"]
+    timeout = resolve(found).get("serving.request_timeout") if found else None
+    if timeout is None or timeout.state != "known":
+        return []
+    return [
+        Observation(
+            fact=OTHER,
+            key="default_startup_timeout",
+            value=str(timeout.value),
+            origin="engine-default",
+            locations=timeout.locations,
+            confidence=timeout.confidence,
+            because=("releases before 0.12.0 wait for a model to load as long as for an answer",),
+        )
+    ]
 
 
 def _unseen(config: _Config) -> list[Observation]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from askew.engines.settings import LARGEST, Setting, Settings, unreadable
+from askew.engines.settings import LARGEST, MOST, Setting, Settings, unreadable
 from askew.evidence.launch import Content, Token
 from askew.evidence.location import Location
 
@@ -48,6 +48,9 @@ def read(path: str, content: Content) -> tuple[tuple[Property, ...], Settings]:
             return (), Settings(problem=unreadable(message, at, "write '\\\\u' for a backslash before a u"))
         found.pop(one.name, None)
         found[one.name] = one
+        if len(found) > MOST:
+            message = f"{path} has more than {MOST} settings: no file of a server"
+            return (), Settings(problem=unreadable(message, one.at(content), "name the right file"))
     settings = []
     for one in found.values():
         unknown = next((why for part, why in content.unknown.items() if part and part in one.value), None)

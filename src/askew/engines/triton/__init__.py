@@ -9,6 +9,7 @@ from askew.engines.interface import Recognition
 RECOGNITION = Recognition(
     name="triton",
     title="Triton Inference Server",
+    family="model servers",
     module="askew.engines.triton.engine",
     hints=("tritonserver", "launch_triton_server"),
     programs=(

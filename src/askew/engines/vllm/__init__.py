@@ -29,4 +29,6 @@ RECOGNITION = Recognition(
     starts=("vllm serve org/model", "python3 -m vllm.entrypoints.openai.api_server"),
     image="vllm/vllm-openai:v{}",
     words=("--model", "example/model"),
+    # Lines are drawn at 70 and 160 GiB, at the name (H100, H200, not A100) and at compute capability 8.0.
+    gpus=("a100-80gb-sxm", "b200", "h100-80gb-sxm", "h200-sxm", "l40s", "t4"),
 )

@@ -10,17 +10,18 @@ import msgspec
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE, Given, Parsed, Table, parse, places, table
 from askew.engines.builds import build_of, vendor_rules
+from askew.engines.composed import own_variables
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, observe, read_arguments, variable_value
 from askew.engines.vllm import config_file, defaults
-from askew.engines.vllm.environment import EXPRESSED, INERT
+from askew.engines.vllm.environment import EXPRESSED, INERT, OF_BUILDS
 from askew.engines.vllm.flags import CACHE_LAYOUTS, DEFERRED, FLAGS
 from askew.engines.vllm.generations import Setting, obstacle
 from askew.engines.vllm.readers import OTHER, source
+from askew.engines.vllm.tags import stated_release
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.facts.values.image import ImageReference
 from askew.resolve.images import read_image
 from askew.resolve.observation import Confidence, Observation, Origin, Unknown
 from askew.resolve.rule import Rule
@@ -37,28 +38,6 @@ DIALECT = msgspec.structs.replace(
     opposites=True,
     joined={"-O": "-O"},
 )
-
-# Tags of these count vLLM's own releases: vLLM's own images, and builds that keep the name and the tag ...
-_OWN_TAG = ("/vllm", "/vllm-cpu-release-repo")
-# ... but these publishers name their images likewise and count releases of their own.
-_VENDORS = (
-    *("docker.io/lmcache/", "docker.io/opea/", "docker.io/rocm/", "registry.redhat.io/", "nvcr.io/", "quay.io/modh/"),
-    *("quay.io/ascend/", "quay.io/rhoai/"),
-)
-# Elsewhere a tag must be the release and words for its platform: a commit, a date or a patch makes another build.
-_PLAIN_TAG = r"(?a)v?\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?(?:-(?:cu\d+|x86_64|aarch64|a(?:rm|md)64|cpu|gpu|xpu|ubi\d+))*"
-# Tags of these begin with the release, and go on with words of their own.
-# https://docs.aws.amazon.com/deep-learning-containers/ and https://awsdocs-neuron.readthedocs-hosted.com
-_LEADS = (
-    r"\.dkr\.ecr\.[\w.-]+/vllm$|public\.ecr\.aws/deep-learning-containers/vllm$|"
-    r"/(?:pytorch-inference-)?vllm(?:-inference)?-neuronx$"
-)
-# vLLM Ascend numbers itself after the vLLM it belongs to, with candidates and later releases of its own.
-# https://docs.vllm.ai/projects/ascend/en/latest/community/versioning_policy.html
-_ASCEND = r"(?a)v?(\d+\.\d+\.\d+)(?:rc\d+|\.post\d+)?(?:-[\w.-]+)?"
-# vLLM in NVIDIA's monthly images: https://docs.nvidia.com/deeplearning/frameworks/vllm-release-notes/
-_NVIDIA = {"25.10": "0.10.2", "26.01": "0.11.1", "26.03": "0.17.1", "26.05": "0.20.1", "26.10": "0.31.0"}
-_NAMED_IN_TAG = r"(?:^|[-_.])vllm[-_]?v?(\d+\.\d+\.\d+(?:\.?(?:post|rc)\d+)?)(?=$|[-_.+])"
 
 _MOVING_REVISIONS = frozenset({"main", "master", "head", "latest"})
 _POOLING = frozenset({"pooling", "embed", "embedding", "classify", "score", "reward", "draft"})
@@ -125,6 +104,7 @@ class Vllm:
             alike = versions.release_key(version or "")[:2] == versions.release_key(release.version)[:2]
             doubt = f"vLLM {version} is not in this build; {release.version}, the nearest release that is, does so"
             observations, rules = _doubted(observations, rules, "likely" if alike else "possible", doubt, cited=True)
+        known, strange = own_variables(launch, ("VLLM_",), (*_known_variables(), *EXPRESSED, *INERT, *OF_BUILDS))
         return Reading(
             observations=tuple(_without_key(one) for one in observations),
             rules=(*rules, *vendor_rules(launch.image)),
@@ -132,6 +112,8 @@ class Vllm:
             version=version,
             mapped=mapped,
             unmapped=tuple(unmapped),
+            variables=known,
+            strange=strange,
         )
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
@@ -205,6 +187,7 @@ def _setting(
         steps=_last(given, "--num-scheduler-steps") not in ("", "1"),
         executor=_last(given, "--distributed-executor-backend"),
         platform=_platform(launch),
+        asks=_asks(launch, given),
     )
 
 
@@ -215,34 +198,19 @@ def _platform(launch: Launch) -> str:
     return build.word if build is not None and build.vendor != "amd" else ""
 
 
+def _asks(launch: Launch, given: tuple[Given, ...]) -> frozenset[str]:
+    """The switches of ``Setting.asks``."""
+    reference = read_image(launch.image)
+    build = build_of(reference) if reference is not None else None
+    found = {build.word} if build is not None else set[str]()
+    found.update(one.flag.names[0] for one in given if one.flag.takes in ("switch", "toggle") and not one.negated)
+    return frozenset(found)
+
+
 class _Filed(msgspec.Struct, frozen=True):
     parsed: Parsed | None = None
     observations: tuple[Observation, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-
-def stated_release(image: ImageReference) -> str | None:
-    """The release of vLLM that an image states: in its tag, where that counts vLLM's releases, or named in the tag."""
-    from askew.facts.values.version import image_tag_version
-
-    if image.tag is None:
-        return None
-    named = re.search(_NAMED_IN_TAG, image.tag) if "vllm" in image.tag else None
-    if named is not None:
-        return image_tag_version(named[1])
-    name = image.name
-    if name == "nvcr.io/nvidia/vllm":
-        return _NVIDIA.get(image.tag.partition("-")[0])
-    if name.endswith("/vllm-ascend"):
-        ascend = re.fullmatch(_ASCEND, image.tag)
-        return ascend[1] if ascend is not None else None
-    if re.search(_LEADS, name):
-        return image_tag_version(image.tag.partition("-")[0])
-    named_so = name.endswith(_OWN_TAG) or "/vllm-openai" in name
-    plain = named_so and not name.startswith(_VENDORS) and re.fullmatch(_PLAIN_TAG, image.tag)
-    if plain or name.startswith("docker.io/vllm/"):
-        return image_tag_version(image.tag)
-    return None
 
 
 def _own_image(launch: Launch) -> bool:
@@ -571,6 +539,13 @@ def _as_read(one: Observation, release: versions.Release) -> Observation:
         return one
     why = f"vLLM {release.version} does not read it"
     return msgspec.structs.replace(one, value=None, because=(*one.because, why))
+
+
+@functools.cache
+def _known_variables() -> tuple[str, ...]:
+    """The variables that some release of vLLM reads."""
+    known = versions.stable(NAME)
+    return known.variables if known is not None else ()
 
 
 @functools.lru_cache(maxsize=16)

@@ -34,3 +34,13 @@ _REASONS: dict[str, str] = {
 
 # Variables that change nothing that an answer or its speed depends on, each with its reason.
 INERT: dict[str, str] = {name: reason for reason, names in _REASONS.items() for name in names.split()}
+
+# Variables that builds for other hardware, forks and start scripts read, and no release of vLLM: compared as text.
+# https://github.com/HabanaAI/vllm-fork, https://github.com/vllm-project/vllm-gaudi, https://github.com/intel/llm-scaler,
+# https://github.com/vllm-project/aibrix, https://awsdocs-neuron.readthedocs-hosted.com
+OF_BUILDS: frozenset[str] = frozenset(
+    (
+        *("VLLM_SKIP_WARMUP", "VLLM_NEURON_FRAMEWORK", "VLLM_OFFLOAD_WEIGHTS_BEFORE_QUANT", "VLLM_USE_VINEYARD_CACHE"),
+        *("VLLM_ADDITIONAL_ARGS", "VLLM_PROMPT_*", "VLLM_DECODE_*", "VLLM_GRAPH_*"),
+    )
+)

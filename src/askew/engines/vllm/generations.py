@@ -97,7 +97,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     ``--performance-mode throughput`` doubles the batch. ``pooling``: a pooling model is asked for, of which some can do
     neither chunked prefill nor prefix caching. ``steps``: several scheduler steps are asked for.
     ``executor`` is ``--distributed-executor-backend`` where it is given. ``platform`` is what the image is built for,
-    where that is neither CUDA nor ROCm.
+    where that is neither CUDA nor ROCm. ``asks`` are the switches that the launch turns on and that other defaults
+    hang on: ``--enable-expert-parallel``, ``rocm``.
     """
 
     release: Release
@@ -108,6 +109,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     steps: bool = False
     executor: str = ""
     platform: str = ""
+    asks: frozenset[str] = frozenset()
 
     @property
     def key(self) -> tuple[int, ...]:

@@ -24,26 +24,28 @@ _ENV = "runtime.env"
 class Switch(msgspec.Struct, frozen=True, kw_only=True):
     """An argument or variable whose literal default some release changed.
 
-    ``where`` is the fact that must have one of the values ``among``, or a number above one where there are none, for
-    the option to matter; empty: it always does.
+    ``where`` is the fact that must be as ``value``, or above one where there is none, for the option to matter; empty:
+    it always does. ``asked`` is a switch of the launch, an argument or what the image is built for, without which the
+    option is of no interest.
     """
 
     name: str
     because: str
     where: str = ""
-    among: tuple[Value, ...] = ()
+    value: Value = None
+    asked: str = ""
 
     def matters(self, facts: Facts) -> bool:
         """Whether it is known that the option matters for this deployment."""
         if not self.where:
             return True
-        value = facts.get(self.where)
-        if self.among:
-            return value in self.among
-        return isinstance(value, int) and value > 1
+        found = facts.get(self.where)
+        if self.value is not None:
+            return found == self.value
+        return isinstance(found, int) and found > 1
 
 
-_TENSORS, _EXPERTS = "runtime.tensor_parallel_size", "runtime.expert_parallel"
+_TENSORS, _EXPERTS = "runtime.tensor_parallel_size", "--enable-expert-parallel"
 
 SWITCHES: tuple[Switch, ...] = (
     Switch(name="--max-logprobs", because="the most log probabilities that a request may ask for"),
@@ -51,31 +53,20 @@ SWITCHES: tuple[Switch, ...] = (
         name="--prefix-caching-hash-algo",
         because="how cached prefixes are told apart",
         where="runtime.prefix_caching",
-        among=(True,),
+        value=True,
     ),
-    Switch(
-        name="--all2all-backend",
-        because="how tokens reach the experts of other ranks",
-        where=_EXPERTS,
-        among=(True,),
-    ),
-    Switch(
-        name="VLLM_ALL2ALL_BACKEND",
-        because="how tokens reach the experts of other ranks",
-        where=_EXPERTS,
-        among=(True,),
-    ),
+    Switch(name="--all2all-backend", because="how tokens reach the experts of other ranks", asked=_EXPERTS),
+    Switch(name="VLLM_ALL2ALL_BACKEND", because="how tokens reach the experts of other ranks", asked=_EXPERTS),
     Switch(name="VLLM_ALLREDUCE_USE_SYMM_MEM", because="how tensor parallel ranks add up", where=_TENSORS),
     Switch(name="VLLM_ALLREDUCE_USE_FLASHINFER", because="how tensor parallel ranks add up", where=_TENSORS),
-    Switch(name="VLLM_SKIP_P2P_CHECK", because="whether peer access between GPUs is tried out", where=_TENSORS),
     Switch(
         name="VLLM_USE_DEEP_GEMM",
         because="which kernels multiply in FP8",
         where="runtime.quantization",
-        among=("fp8",),
+        value="fp8",
     ),
     *(
-        Switch(name=name, because="which kernels run on AMD", where="hardware.gpu.vendor", among=("amd",))
+        Switch(name=name, because="which kernels run on AMD", asked="rocm")
         for name in (
             "VLLM_ROCM_USE_AITER_FP4BMM",
             "VLLM_ROCM_USE_AITER_FP8BMM",
@@ -87,9 +78,15 @@ SWITCHES: tuple[Switch, ...] = (
 
 def rules(setting: Setting) -> tuple[Rule, ...]:
     """What holds where the launch says nothing."""
-    found = [_switch(setting, one) for one in SWITCHES]
-    more = (_asynchronous(setting), _runner(setting), _items(setting), _streamed(setting))
-    return (*found, *more, _temperature(setting), _block(setting))
+    found = [_switch(setting, one) for one in SWITCHES if not one.asked or one.asked in setting.asks]
+    found += [_asynchronous(setting), _items(setting), _temperature(setting)]
+    if "VLLM_USE_V2_MODEL_RUNNER" in setting.release.variables:
+        found.append(_runner(setting))
+    if setting.steps:
+        found.append(_streamed(setting))
+    if setting.platform:
+        found.append(_block(setting))
+    return tuple(found)
 
 
 def _switch(setting: Setting, switch: Switch) -> Rule:
@@ -157,8 +154,6 @@ def _runner(setting: Setting) -> Rule:
     entry = setting.release.variables.get(name)
 
     def compute(facts: Facts) -> Value | Unknown:
-        if entry is None:
-            return Unknown(f"vLLM {setting.release.version} has one model runner", missing=True)
         if setting.key < (0, 22):
             return "0"
         if setting.key < (0, 29):
@@ -204,18 +199,11 @@ def _items(setting: Setting) -> Rule:
 
 
 def _block(setting: Setting) -> Rule:
-    """``CacheConfig.block_size``: 16 until 0.6.3.post1, chosen with the attention back end since."""
-    entry = setting.release.arguments.get("--block-size")
-
-    def compute(facts: Facts) -> Value | Unknown:
-        if setting.key < (0, 6, 4) and entry is not None and isinstance(entry.value, int):
-            return entry.value
-        return Unknown("the attention back end chooses it: 16 tokens for most models")
-
+    """``CacheConfig.block_size``, which the platform and the attention back end choose."""
     return Rule(
         fact="runtime.kv_cache.block_size",
         needs=(),
-        compute=compute,
+        compute=lambda facts: Unknown("the platform chooses it"),
         because="without --block-size",
         location=setting.at("--block-size"),
     )
@@ -253,8 +241,6 @@ def _streamed(setting: Setting) -> Rule:
     def compute(facts: Facts) -> Value | Unknown:
         if name not in entry:
             return Unknown(f"vLLM {setting.release.version} has no {name}", missing=True)
-        if not setting.steps:
-            return Unknown(f"{name} matters with several scheduler steps only", missing=True)
         return "true" if entry[name].value is True else "false"
 
     return Rule(

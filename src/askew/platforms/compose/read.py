@@ -39,7 +39,7 @@ Layers = tuple[Node, ...]
 
 def read(documents: Sequence[Document], texts: Sequence[SourceText] = ()) -> PlatformReading:
     """One workload for each service of the documents. ``texts`` are the files that collectors found beside them:
-    ``.env``, files of variables, files that services extend."""
+    ``.env``, files of variables, files that services extend or mount."""
     beside = {os.path.normpath(text.source): text for text in texts}
     files = {os.path.normpath(document.source): document.root for document in reversed(documents)}
     workloads: list[Workload] = []
@@ -77,6 +77,16 @@ class _Around:
     def text(self, name: str) -> SourceText | None:
         """The text of a file named in the compose file."""
         return self.beside.get(sibling(self.source, name))
+
+    def mounted(self, name: str, target: str) -> dict[str, Content]:
+        """The files that a mount of this file or folder puts at or below ``target``, as far as a source shows them."""
+        path = sibling(self.source, name)
+        found: dict[str, Content] = {}
+        for source, text in self.beside.items():
+            if source == path or source.startswith(f"{path}/"):
+                inside = os.path.normpath(target + source[len(path) :])
+                found[inside] = Content(text.text, Location(text.source, line=1, column=1))
+        return found
 
     def document(self, name: str) -> Node | None:
         """The root of another compose file that this one names."""
@@ -367,6 +377,9 @@ def _mounts(settings: Settings, layers: Layers, around: _Around) -> None:
                 mount = docker_run.tmpfs(around.token(entry).text, entry.location)
                 found[mount.target] = mount
     settings.mounts = list(found.values())
+    for mount in settings.mounts:
+        if mount.kind == "hostPath" and mount.source.startswith(".") and not mount.unknown:
+            settings.files.update(around.mounted(mount.source, mount.target))
 
 
 def _mount(entry: Node, around: _Around) -> Mount:
@@ -393,13 +406,29 @@ def _mount(entry: Node, around: _Around) -> Mount:
     )
 
 
+def mounted_files(document: Document) -> Iterator[str]:
+    """Names of the files and folders that services mount from beside the compose file, relative to its folder."""
+    root = document.root
+    for _, service in root["services"].items():
+        for entry in service["volumes"].each():
+            source = text_of(entry["source"]) if entry.is_mapping else text_of(entry).partition(":")[0]
+            if source.startswith("."):
+                yield source
+    for _, declared in root["configs"].items():
+        if isinstance(declared["file"].value, str):
+            yield declared["file"].value
+
+
 def _configs(settings: Settings, layers: Layers, around: _Around) -> None:
-    """Files whose content the compose file holds itself: ``configs`` with ``content``."""
+    """Files that ``configs`` put into the container: of the compose file's own content, or beside it."""
     for layer in layers:
         for entry in layer["configs"].each():
             name = text_of(entry["source"]) or text_of(entry)
-            content = around.root["configs"][name]["content"]
+            declared = around.root["configs"][name]
+            content, file = declared["content"], declared["file"]
             target = text_of(entry["target"]) or f"/{name}"
+            if isinstance(file.value, str):
+                settings.files.update(around.mounted(file.value, target))
             if isinstance(content.value, str):
                 token = around.token(content)
                 settings.files[target] = Content(token.text, content.location)
