@@ -20,6 +20,8 @@ FIRING = [pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS
 
 def reported(folder: Path, case: Case) -> Report:
     """The report of a case: its source, written to a file named as its kind wants, against its contract if any."""
+    if case.needs:
+        pytest.importorskip(case.needs, reason=f"{case.needs} is not installed: it is of an extra of Askew")
     for name, text in case.files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

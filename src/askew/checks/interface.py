@@ -44,7 +44,8 @@ Outcome: TypeAlias = Finding | Needs
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An input with its verdict. ``source`` is Kubernetes YAML, a compose file, or ``cmd:…``, written as users
-    write it; with ``files``, by their paths, it names sources among those (``hf:model+cmd:…``).
+    write it; with ``files``, by their paths, it names sources among those (``hf:model+cmd:…``). ``needs`` is an
+    optional library without which the case cannot be decided.
 
     ``line`` is where the finding must point (1-based, in ``source`` or a joined file), 0 when the case is clean.
     ``file`` is the path of the source's file where its name matters; ``joined`` are sources that are joined to it: the
@@ -59,6 +60,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""
     joined: tuple[tuple[str, str, str], ...] = ()
     files: Mapping[str, str] = {}
+    needs: str = ""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -536,7 +536,7 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
         "medium",
         f"{_TOKENIZER}; chat_template, where add_generation_prompt is true",
         ("<|im_start|>assistant\n",),
-        "What the template puts behind the last message, for the model to go on from.",
+        "What the template puts behind the last message, for the model to go on from; none where it is missing.",
         "Without it, or with another one, the model may go on with the user's message, or in another mode.",
     ),
     (

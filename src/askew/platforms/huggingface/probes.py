@@ -213,7 +213,18 @@ def _rendered(found: Rendered, place: Location, bos: str | None) -> Iterator[Obs
         yield seen("model.chat_template.emits_bos", asked.startswith(bos))
     yield seen("model.chat_template.opens_reasoning", OPENER.search(asked) is not None)
     if asked.startswith(plain):
-        yield seen("model.chat_template.generation_prompt", asked[len(plain) :])
+        begins = _turn(plain, prompts.get("an answer at the end", ""))
+        prompt = asked[len(plain) :]
+        if not prompt and begins.strip():
+            because = (f"an answer begins with {_json(begins)}, and the template puts nothing there for one to come",)
+            yield seen("model.chat_template.generation_prompt", None)
+        else:
+            yield seen("model.chat_template.generation_prompt", prompt)
+
+
+def _turn(question: str, answered: str) -> str:
+    """What stands between a question and its answer; empty where that cannot be told."""
+    return answered[len(question) :].partition("Hi")[0] if answered.startswith(question) else ""
 
 
 FAILED = "\x00"  # in front of the reason why a conversation has no prompt
