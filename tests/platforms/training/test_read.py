@@ -302,6 +302,39 @@ def test_records_beside_the_weights_of_a_model(tmp_path):
     assert found[DTYPE].reason == "training_args.bin holds it, a pickle, which is never loaded"
 
 
+AXOLOTL_CARD = """\
+---
+base_model: meta-llama/Llama-3.1-8B
+---
+<details><summary>See axolotl config</summary>
+
+axolotl version: `0.9.0`
+```yaml
+base_model: meta-llama/Llama-3.1-8B
+datasets: [{path: x, type: alpaca}]
+sequence_len: 4096
+bf16: true
+```
+
+</details><br>
+
+### Framework Versions
+- Python: 3.10.11
+- Sentence Transformers: 4.1.0
+- PyTorch: 2.7.0+cu128
+"""
+
+
+def test_the_card_that_axolotl_writes(tmp_path):
+    write(tmp_path, config__json=LLAMA, README__md=AXOLOTL_CARD)
+    found = facts(f"hf:{tmp_path}")
+    assert values(found, BASE, LENGTH, DTYPE) == ("meta-llama/Llama-3.1-8B", 4096, "bfloat16")
+    assert (found[LENGTH].locations[0].line, found[LENGTH].confidence) == (10, "likely")
+    assert packages(found) == {
+        "axolotl": "0.9.0", "python": "3.10.11", "sentence-transformers": "4.1.0", "torch": "2.7.0+cu128",
+    }  # fmt: skip
+
+
 def test_an_adapter_alone_is_a_source(tmp_path):
     write(tmp_path, adapter_config__json=ADAPTER)
     assert values(facts(f"hf:{tmp_path}"), BASE) == ("mistralai/Mistral-7B-v0.1",)
