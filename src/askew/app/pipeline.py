@@ -13,7 +13,7 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
-from askew.app.severity import severity, skew_of_records
+from askew.app.severity import skew_of_records, weight
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
 from askew.contract.interface import Contract
@@ -289,6 +289,7 @@ def _check_findings(snapshot: Snapshot, contract: Snapshot | None) -> tuple[list
 def _difference(difference: Difference, reference: Snapshot, target: Snapshot, flag_for: FlagFor) -> Finding:
     fact = difference.fact
     left, right = _placed(difference.reference, reference), _placed(difference.target, target)
+    severity, impact = weight(difference, reference, target)
     return make(
         Finding(
             kind="difference",
@@ -296,10 +297,10 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=severity(difference, reference, target),
+            severity=severity,
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=fact.why,
+            impact=impact,
             workload=target.id,
             reference=left,
             target=right,

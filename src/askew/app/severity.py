@@ -1,4 +1,4 @@
-"""How severe a difference is: as its fact says, but of a package by what is known to matter."""
+"""How much a difference matters, and why: as its fact says, but of a package by what is known of the library."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _PACKAGES = frozenset((_TRAINING, "runtime.packages"))
 _SKEW = "training-serving-package-skew"
 
 
-def severity(difference: Difference, reference: Snapshot, target: Snapshot) -> Severity:
-    """The severity of a difference between two snapshots."""
+def weight(difference: Difference, reference: Snapshot, target: Snapshot) -> tuple[Severity, str]:
+    """The severity of a difference between two snapshots, and what goes wrong."""
+    fact = difference.fact
     before, after = difference.reference.value, difference.target.value
-    if difference.fact.key not in _PACKAGES or not isinstance(before, str) or not isinstance(after, str):
-        return difference.fact.severity
+    if fact.key not in _PACKAGES or not isinstance(before, str) or not isinstance(after, str):
+        return fact.severity, fact.why
     from askew.knowledge.packages import concern
 
     # A format that is not known is none: what depends on it is then not claimed.
@@ -30,7 +31,9 @@ def severity(difference: Difference, reference: Snapshot, target: Snapshot) -> S
         name for side in (target, reference) if _TRAINING in side.facts for name in side.facts[_TRAINING].entries
     }
     risk = concern(difference.key, before, after, weights, trained)
-    return risk.severity if risk is not None else difference.fact.severity
+    if risk is None:
+        return fact.severity, fact.why
+    return risk.severity, risk.impact
 
 
 def skew_of_records(reference: Snapshot, target: Snapshot) -> Iterator[Finding]:

@@ -521,3 +521,15 @@ def test_no_secret_of_a_run_is_kept(tmp_path):
         for document in found.documents:
             assert canary not in "\n".join(document.lines) and canary not in repr(document.root.value)
         assert canary not in repr(found)
+
+
+def test_a_library_of_the_image_that_changed_is_weighed_by_the_model(model, deployment, tmp_path):
+    (tmp_path / "later.txt").write_text("scikit-learn==1.6.1\nnumpy==1.24.9\nflask==3.1\n")
+    later = f"{tmp_path / 'deploy.yaml'}+packages:{tmp_path / 'later.txt'}"
+    report = diff(f"{deployment}+mlflow:{model}", f"{later}+mlflow:{model}", Options())
+    by_key = {one.key: one for workload in report.workloads for one in workload.findings}
+    assert {key: one.severity for key, one in by_key.items()} == {"scikit-learn": "high", "flask": "low"}
+    assert by_key["scikit-learn"].impact.startswith("scikit-learn supports no loading")
+    assert by_key["scikit-learn"].remedies[0].text == "scikit-learn==1.5.0"
+    without = diff(deployment, later, Options())
+    assert {one.severity for workload in without.workloads for one in workload.findings} == {"low"}

@@ -54,7 +54,7 @@ class PackagesCollector:
 
 
 def _without_files(content: bytes) -> bytes:
-    """An SBOM without its lists of files and of relations: most of it, and no package is named there. Lines stay true."""
+    """An SBOM without its lists of files and of relations, which are most of it and no packages; lines stay true."""
     if len(content) < _LARGE:
         return content
     try:
