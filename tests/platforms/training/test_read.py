@@ -340,6 +340,15 @@ def test_an_adapter_alone_is_a_source(tmp_path):
     assert values(facts(f"hf:{tmp_path}"), BASE) == ("mistralai/Mistral-7B-v0.1",)
 
 
+def test_configurations_of_trainers_beside_a_model(tmp_path):
+    halves = {**DEEPSPEED, "bf16": {"enabled": True}}
+    write(tmp_path, config__json=LLAMA, axolotl_config__yaml=AXOLOTL, ds_config__json=halves)
+    write(tmp_path, other__yaml="replicaCount: 2\n", requirements__txt="torch==1.0.0\n", environment__yaml=CONDA)
+    found = facts(f"hf:{tmp_path}")
+    assert values(found, DTYPE, SEED, LENGTH) == ("bfloat16", 7, 8192)
+    assert PACKAGES not in found, "what code of the model needs says nothing of training"
+
+
 def test_a_model_merged_of_several_has_no_one_base(tmp_path):
     write(tmp_path, config__json=LLAMA, README__md="---\nbase_model: [a/b, c/d]\n---\n")
     assert facts(f"hf:{tmp_path}")[BASE].reason == "made of several models: a/b, c/d"
@@ -403,7 +412,8 @@ def test_a_deployment_is_checked_against_the_model_that_it_serves(model, deploym
     report = check(f"{deployment}+mlflow:{model}", None, Options())
     assert ("training-serving-package-skew", "scikit-learn", "high") in findings(report)
     assert not any(key == "numpy" for _, key, _ in findings(report))
-    assert report.workloads[0].engine.name == "mlflow"
+    engine = report.workloads[0].engine
+    assert engine is not None and engine.name == "mlflow"
     (asked,) = [one for one in report.workloads[0].unknown if one.fact == "runtime.packages"]
     assert "python 3.10.12" in asked.reason
 

@@ -75,9 +75,11 @@ class HuggingFaceCollector:
         shards = [name for name in names if name.endswith(".safetensors")][:_MOST_SHARDS]
         for name in shards if any(name in READ for name in names) else ():
             _add_tensors(reader, os.path.join(path, name), f"{shown}/{name}", home)
-        beside = [name for name in names if name in records.BESIDE]
         records.add(
-            reader, beside, shown, lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+            reader,
+            records.beside(names),
+            shown,
+            lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
         )
         if reader.documents:
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
