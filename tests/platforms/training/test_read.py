@@ -543,3 +543,23 @@ def test_a_library_of_the_image_that_changed_is_weighed_by_the_model(model, depl
     assert by_key["scikit-learn"].remedies[0].text == "scikit-learn==1.5.0"
     without = diff(deployment, later, Options())
     assert {one.severity for workload in without.workloads for one in workload.findings} == {"low"}
+
+
+REDIS = """\
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: redis}
+spec: {template: {spec: {containers: [{name: redis, image: 'redis:7'}]}}}
+"""
+
+
+def test_a_record_is_of_the_one_workload_that_serves(model, tmp_path):
+    write(tmp_path, all__yaml=DEPLOYMENT + REDIS, image__txt="scikit-learn==1.5.0\n")
+    uri = f"{tmp_path / 'all.yaml'}+mlflow:{model}+packages:{tmp_path / 'image.txt'}"
+    found = {one.workload.name: one.facts for one in side(uri).snapshots}
+    assert found.keys() == {"churn", "redis"}
+    assert PACKAGES in found["churn"] and "runtime.packages" in found["churn"]
+    assert PACKAGES not in found["redis"]
+    write(tmp_path, all__yaml=DEPLOYMENT + "---\n" + DEPLOYMENT.replace("churn", "other"))
+    assert len(side(uri).snapshots) == 4, "of two that serve, nothing says which is meant"

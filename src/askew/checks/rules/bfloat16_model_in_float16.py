@@ -8,8 +8,8 @@ that the model was trained in bfloat16 (`model.training.dtype`).
 ## Why it matters
 
 bfloat16 has the range of float32, float16 ends at 65504. Activations of a model that was trained in bfloat16 may lie
-beyond that: they become infinite, and the answer empty, garbage or NaN, often for long or unusual prompts only, which no
-short test shows. vLLM refuses float16 for some families of models for that reason.
+beyond that: they become infinite, and the answer empty, garbage or NaN, often for long or unusual prompts only, which
+no short test shows. vLLM refuses float16 for some families of models for that reason.
 
 ## Example
 
@@ -20,8 +20,8 @@ deploy.yaml    args: ["--model", "/models/llm", "--dtype", "half"]
 
 ## Remedy
 
-Serve with `bfloat16`, or with `auto` where the model's own dtype is that. A GPU that has no bfloat16 (compute capability
-below 8.0) needs float32, a quantized model, or a validation of its own in float16.
+Serve with `bfloat16`, or with `auto` where the model's own dtype is that. A GPU that has no bfloat16 (compute
+capability below 8.0) needs float32, a quantized model, or a validation of its own in float16.
 
 ## When it is fine
 
