@@ -377,7 +377,9 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
 
         into = engine_files.joined(files, launched[0])
         workloads = tuple(into if one is launched[0] else one for one in workloads if one.kind != _ENGINE_FILE)
-    if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
+    if len({(w.source, w.kind) for w in workloads}) != len(workloads):
+        return _with_descriptions(workloads)
+    if len(workloads) < 2:
         return workloads
     first = next((one for one in workloads if one.containers), workloads[0])
     others = [one for one in workloads if one is not first]
@@ -387,6 +389,26 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
             containers=tuple(c for w in workloads for c in w.containers) if not first.containers else first.containers,
             observations=(*first.observations, *(o for w in others for o in _all_observations(w))),
         ),
+    )
+
+
+def _with_descriptions(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    """Several workloads of one source, and descriptions of a model that starts nothing itself (its files, its training,
+    the packages of its image): they are of the one workload that an engine serves, where there is one."""
+    served = [one for one in workloads if _serves(one)]
+    described = [one for one in workloads if not one.containers]
+    if len(served) != 1 or not described or len({(one.source, one.kind) for one in described}) != len(described):
+        return workloads
+    more = tuple(observation for one in described for observation in one.observations)
+    into = msgspec.structs.replace(served[0], observations=(*served[0].observations, *more))
+    return tuple(into if one is served[0] else one for one in workloads if one.containers)
+
+
+def _serves(workload: Workload) -> bool:
+    return any(
+        registry.recognise(process) is not None
+        for container in workload.containers
+        for process in (container.processes or (container.launch,))
     )
 
 

@@ -69,6 +69,8 @@ def remedies(
         return (_option(difference),)
     if fact.key == "runtime.env":
         return (_variable(difference),)
+    if fact.key == "runtime.packages" and difference.key and isinstance(wanted.value, str):
+        return (_package(difference),)
     if fact.key == "model.signature" or fact.key.startswith("model.training."):
         return (_recorded(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
@@ -93,6 +95,20 @@ def _model_file(difference: Difference) -> Remedy:
         verify=_verify(fact),
         undo=f"Put {wrong or 'the files'} back as it is now" if wrong else "Put the files back as they are now",
         location=here,
+        safe=False,
+    )
+
+
+def _package(difference: Difference) -> Remedy:
+    """A release of a library in the image that serves."""
+    text = f"{difference.key}=={difference.reference.value}"
+    was = f"{difference.key}=={difference.target.value}" if isinstance(difference.target.value, str) else ""
+    return Remedy(
+        action=f"Install {text} in the serving image",
+        text=text,
+        verify=f"pip freeze in the image shows {text}",
+        undo=f"install {was} again" if was else f"remove {difference.key} again",
+        location=_place(difference.target),
         safe=False,
     )
 

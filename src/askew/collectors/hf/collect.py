@@ -89,9 +89,11 @@ class HuggingFaceCollector:
                 _add(reader, os.path.join(path, folder, "config.json"), f"{shown}/{folder}/config.json", home)
         indexed = _indexed(reader, names, shown)
         _add_weights(reader, path, shown, home, names, indexed, request, redactor)
-        beside = [name for name in names if name in records.BESIDE]
         records.add(
-            reader, beside, shown, lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+            reader,
+            records.beside(names),
+            shown,
+            lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
         )
         tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
         if not file and (reader.documents or reader.texts):

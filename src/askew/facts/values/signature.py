@@ -24,7 +24,7 @@ _FAMILIES = {
     **dict.fromkeys(("float16", "float32", "float64", "bfloat16", "fp16", "fp32", "fp64", "bf16"), "float"),
     **dict.fromkeys(("int8", "int16", "int32", "int64"), "integer"),
     **dict.fromkeys(("uint8", "uint16", "uint32", "uint64"), "unsigned integer"),
-    **dict.fromkeys(("string", "bytes", "object", "str"), "text"),
+    **dict.fromkeys(("string", "bytes", "str"), "text"),
     **dict.fromkeys(("bool", "boolean"), "bool"),
     **dict.fromkeys(("datetime", "datetime64"), "datetime"),
 }
