@@ -185,7 +185,9 @@ def _release(past: History, text: str, *, python: bool) -> tuple[str, str]:
     plain = text.strip().removeprefix("llama-cpp-python").strip().removeprefix("v")
     if past.engine == "llama.cpp":
         plain = plain.removeprefix("b")
-    known = [one for one in past.releases if not python or _is_python(past, one)]
+    known = [
+        one for one in past.releases if past.engine != "llama.cpp" or _is_python(past, one) == ("." in plain or python)
+    ]
     if plain in known:
         return plain, ""
     final, before = re.fullmatch(r"(\d[\d.]*\d)[.-]?((?:a|b|rc|dev)\d*)?", plain), ""
@@ -199,7 +201,9 @@ def _release(past: History, text: str, *, python: bool) -> tuple[str, str]:
     near = versions.neighbours(plain, sorted(known, key=versions.release_key))
     if not near:
         near = (known[0], known[-1])
-    raise UsageError(f"{past.engine} '{clean(text)}' is not in this build", f"nearest: {', '.join(near)}")
+    others = [name for name in _with_history() if name != past.engine and plain in versions.releases(name)]
+    mixed = f"; {plain} is a release of {', '.join(others)}" if others else ""
+    raise UsageError(f"{past.engine} '{clean(text)}' is not in this build", f"nearest: {', '.join(near)}{mixed}")
 
 
 def _at(release: Release, state: Default | Metric) -> tuple[str, ...]:
