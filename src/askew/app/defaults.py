@@ -112,6 +112,9 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     settled = _settled(before, after) if not _is_python(past, first) else frozenset()
     listed = (*_arguments(before, after, exposed, told | settled), *_variables(before, after, exposed, told | settled))
     cited = {source for one in changes for source in one.sources}
+    # The fact of an argument with two names is told once.
+    facts = {one.fact for one in changes if one.fact and not FACTS[one.fact].type.keyed}
+    listed = tuple(one for one in listed if one.kind not in ("default", "rule") or one.fact not in facts)
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(
         one
