@@ -193,7 +193,7 @@ def test_what_is_not_told(engine: str, old: str, new: str, name: str) -> None:
 def test_no_pair_of_neighbours_tells_what_is_no_change(engine: str) -> None:
     releases = versions.releases(engine)
     if engine == "llama.cpp":
-        releases = [one for one in releases if "." not in one]
+        releases = tuple(one for one in releases if "." not in one)
     step = max(1, len(releases) // 25)
     for old, new in itertools.pairwise(releases[::step]):
         told: set[tuple[str, str, str | None, str]] = set()
