@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from askew.app import registry
 from askew.app.defaults import defaults
 from askew.app.errors import UsageError
 from askew.engines import versions
+from askew.evidence.launch import Launch, Token
+from askew.evidence.location import Location
+from askew.facts.catalogue import FACTS
+from askew.knowledge.rules import RULES
 from askew.report.defaults import render_defaults
+from askew.resolve.resolve import resolve
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -386,3 +392,34 @@ def test_another_release_stands_for_a_candidate_and_that_is_said(engine, asked, 
     assert found.old == stands
     assert len(found.notes) == 1 and says in found.notes[0]
     assert says in " ".join(render_defaults(found, "text").split())
+
+
+_STATED = {
+    key
+    for key, fact in FACTS.items()
+    if fact.milestone == 1
+    and key.startswith(("runtime.", "model."))
+    # What is written or not, and what nobody sets by default.
+    and key not in ("runtime.arguments.unmapped", "runtime.env", "model.revision", "runtime.image.digest")
+}
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi", "llama.cpp", "ollama"])
+@pytest.mark.parametrize("which", ["no tag", "first", "middle", "last"])
+def test_a_minimal_launch_says_something_of_every_fact(engine, which):
+    """Known, absent or unknown with a reason: a fact that is passed over in silence may differ unseen."""
+    releases = [one for one in versions.releases(engine) if versions.release_key(one) >= (1, 0) or engine != "tgi"]
+    tag = {"no tag": "latest", "first": releases[0], "middle": releases[len(releases) // 2], "last": releases[-1]}[
+        which
+    ]
+    known = registry.recognition(engine)
+    here = Location("a launch")
+    launch = Launch(
+        argv=tuple(Token(word, here) for word in known.words),
+        location=here,
+        image=Token(known.image.format(tag), here),
+        implicit_entrypoint=True,
+    )
+    reading = registry.engine(engine).read(launch)
+    found = resolve(reading.observations, (*RULES, *reading.rules))
+    assert not _STATED - set(found) - set(registry.engine(engine).unsupported)

@@ -40,7 +40,11 @@ def compared(folder: Path, name: str, old: str, new: str) -> list[tuple[str, str
     report = diff(str(folder / "old" / name), str(folder / "new" / name), Options())
     assert not report.errors, report.errors
     return [
-        (one.rule, str(one.target.value), one.target.locations[0].line if one.target.locations else 0)
+        (
+            one.rule,
+            str(one.target and one.target.value),
+            one.target.locations[0].line if one.target and one.target.locations else 0,
+        )
         for workload in report.workloads
         for one in workload.findings
     ]
@@ -82,7 +86,7 @@ def test_what_an_unread_file_would_say_is_not_called_unset(tmp_path: Path) -> No
         (tmp_path / side / "m" / "config.pbtxt").write_text(text, encoding="utf-8")
     report = diff(str(tmp_path / "old/m/config.pbtxt"), str(tmp_path / "new/m/config.pbtxt"), Options())
     assert [(error.line, bool(error.hint)) for error in report.errors] == [(2, True)]
-    reasons = {one.target.reason for workload in report.workloads for one in workload.findings}
+    reasons = {one.target.reason if one.target else "" for workload in report.workloads for one in workload.findings}
     assert reasons == {"the file that sets it could not be read"}
 
 

@@ -20,13 +20,25 @@ FIRING = [pytest.param(one, case, id=f"{one.id}: {case.name}") for one in CHECKS
 
 def reported(folder: Path, case: Case) -> Report:
     """The report of a case: its source, written to a file named as its kind wants, against its contract if any."""
-    if case.source.startswith("cmd:"):
+    for name, text in case.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if case.files:
+        source = case.source.replace("hf:", f"hf:{folder}/")
+    elif case.source.startswith("cmd:"):
         source = case.source
     else:
         compose = re.search(r"^services:", case.source, re.M) and not re.search(r"^kind:", case.source, re.M)
-        path = folder / ("compose.yaml" if compose else "deploy.yaml")
+        path = folder / (case.file or ("compose.yaml" if compose else "deploy.yaml"))
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(case.source, encoding="utf-8")
         source = str(path)
+    for uri, name, content in case.joined:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+        scheme, _, target = uri.partition(":")
+        source += f"+{scheme}:{folder / target}"
     against = None
     if case.contract:
         against = str(folder / "modelspec.yaml")

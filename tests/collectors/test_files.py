@@ -305,3 +305,14 @@ def test_every_file_of_the_corpus_is_read_or_refused_with_a_place(shared: Path) 
     for error in evidence.errors:
         assert error.message and error.hint and error.line > 0, error
     assert len({error.source for error in evidence.errors}) < evidence.files * 0.06
+
+
+def test_a_secret_in_a_comment_is_masked_in_the_raw_lines(tmp_path: Path) -> None:
+    text = "# HF_TOKEN=canary-abcdef-0123456789\nkind: A\nx: 1  # password=canary-abcdef-0123456789, mind it\n# end\n"
+    path = tmp_path / "a.yaml"
+    path.write_text(text + "---\nkind: B\n# --api-key canary-abcdef-0123456789\n", encoding="utf-8")
+    evidence = COLLECTOR.collect(Request(uri=str(path), scheme="", target=str(path)), Redactor())
+    for document in evidence.documents:
+        shown = "\n".join(document.lines)
+        assert "canary" not in shown and "mind it" in shown and "# end" in shown
+        assert [len(line) for line in document.lines] == [len(line) for line in path.read_text().split("\n")]

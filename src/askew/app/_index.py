@@ -16,6 +16,7 @@ CHECKS: Mapping[str, str] = {
     "bfloat16-without-hardware-support": "askew.checks.rules.bfloat16_without_hardware_support",
     "buffering-before-streaming": "askew.checks.rules.buffering_before_streaming",
     "context-beyond-declared": "askew.checks.rules.context_beyond_declared",
+    "double-bos": "askew.checks.rules.double_bos",
     "floating-image-tag": "askew.checks.rules.floating_image_tag",
     "gpu-request-differs-from-limit": "askew.checks.rules.gpu_request_differs_from_limit",
     "gpu-request-without-limit": "askew.checks.rules.gpu_request_without_limit",
@@ -29,11 +30,13 @@ CHECKS: Mapping[str, str] = {
     "service-link-variables-collide": "askew.checks.rules.service_link_variables_collide",
     "service-port-not-served": "askew.checks.rules.service_port_not_served",
     "shm-default-with-tensor-parallelism": "askew.checks.rules.shm_default_with_tensor_parallelism",
+    "signature-mismatch": "askew.checks.rules.signature_mismatch",
     "startup-budget-below-load-time": "askew.checks.rules.startup_budget_below_load_time",
     "subpath-config-never-updates": "askew.checks.rules.subpath_config_never_updates",
     "tensor-parallel-across-mig": "askew.checks.rules.tensor_parallel_across_mig",
     "tensor-parallel-exceeds-gpus": "askew.checks.rules.tensor_parallel_exceeds_gpus",
     "timeout-below-engine-limits": "askew.checks.rules.timeout_below_engine_limits",
+    "training-serving-package-skew": "askew.checks.rules.training_serving_package_skew",
     "unpinned-model-revision": "askew.checks.rules.unpinned_model_revision",
 }
 COLLECTORS: Mapping[str, str] = {
@@ -44,4 +47,8 @@ COLLECTORS: Mapping[str, str] = {
     "helm": "askew.collectors.helm",
     "hf": "askew.collectors.hf",
     "kustomize": "askew.collectors.kustomize",
+    "mlflow": "askew.collectors.training",
+    "packages": "askew.collectors.packages",
+    "sbom": "askew.collectors.packages",
+    "training": "askew.collectors.training",
 }

@@ -26,6 +26,8 @@ from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
+# Texts that the collector of a model's directory hands on: what it reduced a file to, behind the file's name.
+_OF_MODELS = ("#tensors", "#tokenizer", "#template", "#probes")
 _ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
@@ -57,8 +59,7 @@ def load(
             progress(f"reading {redactor.text(request.uri)}")
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
-    texts = tuple(text for part in evidence for text in part.texts)
-    reading = _read(documents, texts)
+    reading, refused = _readings(evidence)
     contracts, contract_errors = _contracts(documents)
     workloads = passed_on(_joined(reading.workloads) if len(requests) > 1 else reading.workloads)
     resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
@@ -68,13 +69,20 @@ def load(
         for e in part.errors
     ]
     errors.extend(contract_errors)
+    errors.extend(refused)
     unreadable = tuple(_unreadable(resolved))
     errors.extend(unreadable)
     statuses = [
         SourceStatus(role=role, uri=redactor.text(part.uri), status=part.status, reason=part.reason)
         for part in evidence
     ]
+    named = {error.source for error in refused}
     for index, part in enumerate(evidence):
+        if part.platform and statuses[index].status == "complete" and named & set(_sources(part)):
+            nothing = not any(one.source in set(_sources(part)) for one in reading.workloads)
+            statuses[index] = msgspec.structs.replace(
+                statuses[index], status="failed" if nothing else "partial", reason="not everything could be read"
+            )
         doubts = [error for document in part.documents for error in _doubts(document)]
         errors.extend(doubts)
         if doubts and statuses[index].status == "complete":
@@ -159,25 +167,65 @@ def _unreadable(found: Sequence[Snapshot]) -> Iterator[InputError]:
             )
 
 
+def _readings(evidence: Sequence[Evidence]) -> tuple[PlatformReading, list[InputError]]:
+    """What all sources hold, in their order. What a source whose scheme says what it is holds otherwise is an error."""
+    plain = [part for part in evidence if not part.platform]
+    reading = _read(
+        tuple(document for part in plain for document in part.documents),
+        tuple(text for part in plain for text in part.texts),
+    )
+    workloads = list(reading.workloads)
+    errors: list[InputError] = []
+    for part in evidence:
+        if part.platform and (part.documents or part.texts):
+            found: PlatformReading = import_module(f"askew.platforms.{part.platform}.read").read(
+                part.documents, part.texts
+            )
+            workloads.extend(found.workloads)
+            errors.extend(_not_read(unread) for unread in found.unread)
+    return PlatformReading(workloads=tuple(workloads), unread=reading.unread), errors
+
+
+def _not_read(unread: Unread) -> InputError:
+    at = unread.location
+    hint = "correct the file at this place, or point at another"
+    return InputError(source=at.source, line=at.line, column=at.column, message=unread.reason, hint=hint)
+
+
+def _sources(part: Evidence) -> Iterator[str]:
+    yield from (document.source for document in part.documents)
+    yield from (text.source for text in part.texts)
+
+
 def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformReading:
     """Give every document to the platform it belongs to. Platforms are imported only when something is theirs."""
     kubernetes: list[Document] = []
     files: list[tuple[str, str, str, int]] = []
     models: list[Document] = []
+    records: list[Document] = []
+    packages: list[Document] = []
     units: list[Text] = []
     compose = [one for one in documents if one.root["services"].is_mapping and not one.root["kind"].exists]
     mounted = _mounted(compose)
     for document in (one for one in documents if one not in compose):
-        if document.source.startswith(mounted) and not document.root["kind"].exists:
+        kindless = not document.root["kind"].exists
+        if document.source.startswith(mounted) and kindless:
             units.append(Text(source=document.source, text=_readable(document)))
         elif (engine := _configures(document)) is not None:
             files.append((engine, document.root.location.source, _readable(document), 1))
         elif document.source.endswith(".json") and _describes_a_model(document):
             models.append(document)
-        elif not _is_contract(document):
+        elif _is_contract(document):
+            continue
+        elif kindless and _records_training(document):
+            records.append(document)
+        elif kindless and _lists_packages(document):
+            packages.append(document)
+        else:
             kubernetes.append(document)
-    lists = [text for text in texts if text.source.endswith(("/", "#tensors"))]  # of a model's directory
-    for text in (text for text in texts if text not in lists):
+    lists = [text for text in texts if text.source.endswith(("/", *_OF_MODELS))]
+    beside = [text for text in texts if text.source.endswith("#record")]
+    for text in (text for text in texts if text not in lists and text not in beside):
         named = registry.engine_of_file(text.source, text=text.text) if not text.source.startswith("cmd:") else None
         if named is not None and not text.source.startswith(mounted):
             files.append((named, text.source, text.text, 1))
@@ -192,10 +240,21 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         workloads.extend(objects.workloads)
         unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
         unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
-    if models:
+    described: tuple[Workload, ...] = ()
+    if models or lists:
         from askew.platforms.huggingface.read import read as read_model
 
-        workloads.extend(read_model(models, lists).workloads)
+        described = read_model(models, lists).workloads
+    if records or beside:
+        from askew.platforms.training.read import into
+        from askew.platforms.training.read import read as read_records
+
+        described = into(read_records(records, (*beside, *lists)).workloads, described)
+    workloads.extend(described)
+    if packages:
+        from askew.platforms.packages.read import read as read_packages
+
+        workloads.extend(read_packages(packages, ()).workloads)
     if files:
         from askew.platforms import engine_files
 
@@ -258,6 +317,18 @@ def _describes_a_model(document: Document) -> bool:
     from askew.platforms.huggingface.read import describes_a_model
 
     return describes_a_model(document)
+
+
+def _records_training(document: Document) -> bool:
+    from askew.platforms.training.shape import is_record
+
+    return is_record(document)
+
+
+def _lists_packages(document: Document) -> bool:
+    from askew.platforms.packages.read import shows_what_is_installed
+
+    return shows_what_is_installed(document)
 
 
 def _configures(document: Document) -> str | None:
@@ -329,10 +400,12 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
     Sources that each hold several workloads are a fleet, and stay as they are.
     """
     files = [one for one in workloads if one.kind == _ENGINE_FILE]
-    if files and len(files) + 1 == len(workloads):
+    launched = [one for one in workloads if one.kind != _ENGINE_FILE and one.containers]
+    if files and len(launched) == 1:
         from askew.platforms import engine_files
 
-        return (engine_files.joined(files, next(one for one in workloads if one.kind != _ENGINE_FILE)),)
+        into = engine_files.joined(files, launched[0])
+        workloads = tuple(into if one is launched[0] else one for one in workloads if one.kind != _ENGINE_FILE)
     if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
         return workloads
     first = next((one for one in workloads if one.containers), workloads[0])

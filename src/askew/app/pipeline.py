@@ -13,9 +13,11 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
+from askew.app.severity import severity, skew_of_records
 from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
+from askew.compare.telling import told
 from askew.contract.interface import Contract
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
@@ -216,8 +218,10 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
-    filled = with_defaults(reference, target) if mode == "peers" else reference
-    comparison: Comparison = compare(filled, with_defaults(target, reference), mode)
+    target = with_defaults(target, reference)
+    if mode == "peers":
+        reference = with_defaults(reference, target)
+    comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
     unknown = [
@@ -239,6 +243,8 @@ def _compared(
         failed, needs = _check_findings(target, None)
         findings.extend(f for f in failed if (f.rule, f.key, f.facts) not in known)
         unknown.extend(n for n in needs if _selected((n.fact,), options))
+    if mode == "peers":
+        findings.extend(skew_of_records(reference, target))
     return WorkloadReport(
         id=target.id,
         reference_id=reference.id,
@@ -287,7 +293,8 @@ def _check_findings(snapshot: Snapshot, contract: Snapshot | None) -> tuple[list
 
 def _difference(difference: Difference, reference: Snapshot, target: Snapshot, flag_for: FlagFor) -> Finding:
     fact = difference.fact
-    left, right = _placed(difference.reference, reference), _placed(difference.target, target)
+    left, right, apart = told(fact, difference.reference, difference.target)
+    left, right = _placed(left, reference), _placed(right, target)
     return make(
         Finding(
             kind="difference",
@@ -295,10 +302,10 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=_severity(difference, target),
+            severity=severity(difference, reference, target),
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=fact.why,
+            impact=f"{fact.why} {apart[:1].upper()}{apart[1:]}".rstrip(),
             workload=target.id,
             reference=left,
             target=right,
@@ -306,19 +313,6 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             playbook=fact.playbook,
         )
     )
-
-
-def _severity(difference: Difference, target: Snapshot) -> Severity:
-    """That of the fact; of an entry of a map that the engine's maintainers know to matter more, what they say."""
-    fact, engine = difference.fact, target.engine
-    if fact.key == "runtime.packages" and difference.key in registry.engine_names():
-        return "medium"  # an engine inside another brings its own defaults
-    if fact.key not in ("runtime.env", "runtime.arguments.unmapped") or engine is None:
-        return fact.severity
-    from askew.engines.versions import effects
-
-    known = effects(engine.name).get(difference.key)
-    return min(fact.severity, known.severity, key=SEVERITIES.index) if known is not None else fact.severity
 
 
 def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:

@@ -16,7 +16,6 @@ _KNOWN_ELSEWHERE = (
     "helm-release",
     "docker",
     "pid",
-    "mlflow",
     "s3",
     "gs",
     "az",
@@ -70,7 +69,8 @@ def _has_known_scheme(text: str) -> bool:
 def _request(text: str) -> Request:
     match = _SCHEME.match(text)
     if match is None or os.path.exists(text):
-        return Request(uri=text, scheme="", target=text)
+        model = os.path.isfile(os.path.join(text, "MLmodel"))
+        return Request(uri=text, scheme="mlflow" if model else "", target=text)
     scheme = match[1]
     if scheme in registry.schemes():
         target, _, query = (

@@ -1,76 +1,90 @@
-"""A default that one side spells out, and the other leaves to the engine, is no difference.
+"""Options that only one side writes: what the other side's release does where nobody writes them.
 
-Options and variables that no fact describes are compared as text, by name. Where only one side names one, the other
-side's release tells what it is there by default; without that, writing a default down would look like a change.
+An option without a fact of its own is compared as text. Where one deployment writes it and the other leaves it to the
+engine, the other side's text is the literal default of its release: a default that is spelled out is no difference, and
+any other is shown with both values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from askew.compare.compare import is_stated
 from askew.engines import versions
-from askew.engines.versions import JsonData, Release
+from askew.engines.versions import Default, Release
+from askew.facts.types import Value
 from askew.resolve.workload import Resolved, Snapshot
 
-_ENV, _OTHER = "runtime.env", "runtime.arguments.unmapped"
-_WORDS = {"0": "false", "1": "true", "no": "false", "yes": "true", "off": "false", "on": "true"}
+_FACTS = ("runtime.arguments.unmapped", "runtime.env")
+_WRITTEN = ("explicit", "env", "config-file", "contract", "lock")
+_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("0", "false", "no", "off"), "0"),
+    **dict.fromkeys(("1", "true", "yes", "on"), "1"),
+}
 
 
 def with_defaults(here: Snapshot, there: Snapshot) -> Snapshot:
-    """``here``, with the defaults of those options and variables that only ``there`` states."""
+    """``here`` with the defaults of its release for the options that ``there`` writes and ``here`` does not."""
+    if here.engine is None or there.engine is None or here.engine.name != there.engine.name or here.launch is None:
+        return here
+    added: dict[str, dict[str, Resolved]] = {}
+    for fact in _FACTS:
+        known, written = here.facts.get(fact), there.facts.get(fact)
+        if written is None or (known is not None and known.state not in ("known", "absent")):
+            continue
+        for key, entry in written.entries.items():
+            if entry.origin in _WRITTEN and entry.state == "known" and (known is None or key not in known.entries):
+                found = _default(here.engine.name, here.engine.version, fact, key, entry.value)
+                if found is not None:
+                    added.setdefault(fact, {})[key] = found
+    if not added:
+        return here
     facts = dict(here.facts)
-    for fact in (_ENV, _OTHER):
-        stated = there.facts.get(fact)
-        if stated is None or fact not in facts or facts[fact].state not in ("known", "absent"):
-            continue
-        missing = {
-            key: one
-            for key, one in stated.entries.items()
-            if is_stated(one) and one.state == "known" and key not in facts[fact].entries
-        }
-        release = _release(here) if missing else None
-        if release is None:
-            continue
-        found = {key: filled for key, one in missing.items() if (filled := _default(release, fact, key, one))}
-        if found:
-            facts[fact] = msgspec.structs.replace(facts[fact], entries={**facts[fact].entries, **found})
-    return here if facts == here.facts else msgspec.structs.replace(here, facts=facts)
+    for fact, more in added.items():
+        known = here.facts.get(fact)
+        entries = {**(known.entries if known is not None else {}), **more}
+        base = known if known is not None else Resolved(fact=fact, state="known")
+        value: Value = {key: one.value for key, one in entries.items() if one.state == "known"}
+        facts[fact] = msgspec.structs.replace(base, state="known", value=value, entries=entries)
+    return msgspec.structs.replace(here, facts=facts)
 
 
-def _release(snapshot: Snapshot) -> Release | None:
-    engine = snapshot.engine
-    return versions.load(engine.name, engine.version) if engine is not None else None
-
-
-def _default(release: Release, fact: str, key: str, stated: Resolved) -> Resolved | None:
-    """What the release does with a setting that nobody set, as far as its source writes it down."""
-    known = release.variables if fact == _ENV else release.arguments
-    entry = known.get(key)
-    if entry is None or entry.kind == "rule" or entry.value is None or not isinstance(stated.value, str):
+def _default(engine: str, version: str | None, fact: str, key: str, written: Value) -> Resolved | None:
+    near = versions.nearest(engine, version.removeprefix("b") if version else None)
+    if near is None or not isinstance(written, str) or not written:
         return None
-    text = stated.value if _same(stated.value, entry.value) else _text(entry.value)
-    return Resolved(fact=fact, key=key, state="known", value=text, locations=(release.where(entry),))
+    release, exact = near
+    state = _state(release, key)
+    if state is None or state.kind == "rule" or state.value is None or isinstance(state.value, dict):
+        return None
+    return Resolved(
+        fact=fact,
+        state="known",
+        key=key,
+        value=written if _same(written, state.value) else _text(state.value),
+        confidence="certain" if exact else "likely",
+        locations=(release.where(state),),
+    )
 
 
-def _same(text: str, default: JsonData) -> bool:
-    """Whether a word means the default: numbers by their value, yes and no by their sense, the rest as JSON or text."""
-    if isinstance(default, bool):
-        word = text.strip().lower()
-        return _WORDS.get(word, word) == ("true" if default else "false")
-    if isinstance(default, (int, float)):
-        try:
-            return float(text) == default
-        except ValueError:
-            return False
-    if isinstance(default, str):
-        plain, other = text.strip().lower(), default.strip().lower()
-        return plain == other or (_WORDS.get(plain, plain) == _WORDS.get(other, other))
+def _state(release: Release, key: str) -> Default | None:
+    found = release.variables.get(key) or release.arguments.get(key)
+    return found or next((one for one in release.arguments.values() if key in one.names), None)
+
+
+def _same(written: str, default: object) -> bool:
+    """Whether a text is this default in another spelling: ``8192``, ``1.0`` and ``1``, ``True`` and ``1``."""
+    plain = _text(default)
+    if written == plain:
+        return True
+    if written.lower() in _WORDS:
+        return _WORDS[written.lower()] == _WORDS.get(plain.lower())
     try:
-        return bool(msgspec.json.decode(text) == default)
-    except (msgspec.DecodeError, RecursionError):
+        return float(written) == float(plain)
+    except ValueError:
         return False
 
 
-def _text(default: JsonData) -> str:
-    return default if isinstance(default, str) else msgspec.json.encode(default).decode()
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -8,7 +8,7 @@ launches, never a source format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -44,9 +44,11 @@ Outcome: TypeAlias = Finding | Needs
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An input with its verdict. ``source`` is Kubernetes YAML, a compose file, or ``cmd:…``, written as users
-    write it.
+    write it; with ``files``, by their paths, it names sources among those (``hf:model+cmd:…``).
 
-    ``line`` is where the finding must point (1-based, in ``source``), 0 when the case is clean.
+    ``line`` is where the finding must point (1-based, in ``source`` or a joined file), 0 when the case is clean.
+    ``file`` is the path of the source's file where its name matters; ``joined`` are sources that are joined to it: the
+    URI, the path of a file, and its content.
     """
 
     name: str
@@ -54,6 +56,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     fires: bool
     line: int = 0
     contract: str = ""
+    file: str = ""
+    joined: tuple[tuple[str, str, str], ...] = ()
+    files: Mapping[str, str] = {}
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,7 +37,8 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one source gave, redacted, and how the collection ended.
 
-    ``files`` counts what was looked at. ``reason`` says why the status is not complete.
+    ``files`` counts what was looked at. ``reason`` says why the status is not complete. ``platform`` names the module
+    of ``platforms`` that reads all of it, where the scheme says what it is; else the content decides.
     """
 
     uri: str
@@ -47,6 +48,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     errors: tuple[SourceError, ...] = ()
     files: int = 0
+    platform: str = ""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -137,7 +137,7 @@ class Reader:
             self.fail(source, "the file holds no document, only comments or separators", "point at a manifest")
         for document in found:
             self._redactor.document(document)
-            self._hide_comments(document)
+            document.mask_comments(self._without_secret)
         self.documents.extend(found)
 
     def _documents(self, source: str, data: bytes, dialect: Dialect) -> list[Document]:
@@ -147,17 +147,10 @@ class Reader:
             self.fail(source, error.message, error.hint or "correct the file at this place", error.line, error.column)
         return found
 
-    def _hide_comments(self, document: Document) -> None:
-        """Mask secrets in comments of the raw lines; the rest of them was masked with the values."""
-        lines = document.lines
-        if document.index or not isinstance(lines, list):
-            return
-        for row, line in enumerate(lines):
-            at = line.find("#")
-            if at >= 0 and (clean := self._redactor.text(line[at:])) != line[at:]:
-                lines[row] = line[:at] + masked(line[at:], clean)
+    def _without_secret(self, comment: str) -> str:
+        return masked(comment, self._redactor.text(comment))
 
-    def evidence(self, uri: str, nothing: str, hint: str) -> Evidence:
+    def evidence(self, uri: str, nothing: str, hint: str, platform: str = "") -> Evidence:
         """How it ended. ``nothing`` and ``hint`` are said when nothing was found and nothing was wrong either."""
         found = bool(self.documents or self.texts)
         if not found and not self.errors:
@@ -182,6 +175,7 @@ class Reader:
             reason="; ".join(reasons),
             errors=tuple(self.errors),
             files=self.files,
+            platform=platform,
         )
 
 

@@ -202,6 +202,8 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if met is None:
             return "unknown"
         return "same" if met else "different"
+    if fact.type.tells is not None and not fact.type.tells(a.value, b.value):
+        return "unknown" if _demands(a) else "unstated"
     return "same" if fact.type.same(a.value, b.value) else "different"
 
 

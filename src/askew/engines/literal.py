@@ -27,12 +27,14 @@ def literals(
     for flag in flags:
         if not flag.fact or flag.fact in leave:
             continue
-        name = flag.names[0]
+        name = next((one for one in flag.names if stable is not None and one in stable.defaults), flag.names[0])
         confidence: Confidence = "certain"
         because: tuple[str, ...] = ()
         if near is not None:
             release, exact = near
-            entry = release.arguments.get(name) or release.variables.get(name) or release.variables.get(flag.env)
+            # Which of its names a release puts first changes.
+            named = (release.arguments.get(one) or release.variables.get(one) for one in (*flag.names, flag.env))
+            entry = next((one for one in named if one is not None), None)
             if (
                 entry is None
                 or entry.kind == "rule"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import overload
 
 import msgspec
@@ -518,6 +518,19 @@ class Document:
         """The 1-based line in which this document, with the comments before it, begins; 0 without lines."""
         text = self._context.text
         return text.position(self._start)[0] if text is not None else 0
+
+    def mask_comments(self, masked: Callable[[str], str]) -> None:
+        """Put what ``masked`` makes of it, of the same length, in the place of the rest of each raw line from ``#`` on.
+
+        Of the whole stream, so once for its first document; values were masked where they stand.
+        """
+        text = self._context.text
+        if text is None or self.index:
+            return
+        for row, line in enumerate(text.lines):
+            at = line.find("#")
+            if at >= 0 and (clean := masked(line[at:])) != line[at:] and len(clean) == len(line) - at:
+                text.lines[row] = line[:at] + clean
 
     def comments(self) -> Iterator[tuple[int, str]]:
         """Line (1-based, as in locations) and text (from ``#`` on) of each comment outside scalars."""

@@ -233,6 +233,9 @@ class Redactor:
                     part = child.value
                     if isinstance(part, (dict, list)):
                         inside = in_secret or (holds_secret and key in ("data", "stringData"))
+                        # Trackers write each setting of a run as {desc: …, value: …}.
+                        if isinstance(part, dict) and "value" in part and part.keys() <= {"value", "desc"}:
+                            inside = inside or is_secret_name(key)
                         stack.append((child, inside))
                         if kind == "SecretList" and key == "items":
                             stack.extend(

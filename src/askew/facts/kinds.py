@@ -392,6 +392,24 @@ def _same_version(a: Value, b: Value) -> bool:
     return same(a, b)
 
 
+def _same_signature(a: Value, b: Value) -> bool:
+    from askew.facts.values.signature import same
+
+    return same(a, b)
+
+
+def _signatures_tell(a: Value, b: Value) -> bool:
+    from askew.facts.values.signature import tells
+
+    return tells(a, b)
+
+
+def _signatures_differ(a: Value, b: Value) -> str:
+    from askew.facts.values.signature import difference
+
+    return difference(a, b)
+
+
 def _strings(raw: Value, read: Callable[[str], str], expected: str) -> Value:
     if raw is None:
         return None
@@ -525,6 +543,15 @@ digest = _type("digest", _digest, {"type": "string", "pattern": "^[a-z0-9+._-]+:
 version = ValueType(name="version", parse=_version, same=_same_version, show=show_data, schema={"type": "string"})
 setting = _type("setting", _setting, {})  # a value of an open map: "0.7" is a number, "true" a boolean
 data = _type("data", _data, {})  # JSON data as it is
+signature = ValueType(
+    name="map",
+    parse=_data,
+    same=_same_signature,
+    show=show_data,
+    schema={},
+    tells=_signatures_tell,
+    difference=_signatures_differ,
+)
 _STRINGS: dict[str, Value] = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
 string_set = ValueType(
     name="set<text>", parse=_string_set, same=same_data, show=show_data, schema=_STRINGS, satisfies=_all_in

@@ -11,8 +11,15 @@ from askew.facts.types import Category, Fact, Severity, Value, ValueType
 Row: TypeAlias = tuple[str, ValueType, Severity, str, tuple[Value, ...], str, str]
 
 
-def later(category: Category, rows: Iterable[Row], playbook: str, follows: Mapping[str, str] = {}) -> tuple[Fact, ...]:
-    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows`` by the row's key."""
+def later(
+    category: Category,
+    rows: Iterable[Row],
+    playbook: str,
+    follows: Mapping[str, str] = {},
+    settled_by: Mapping[str, str] = {},
+) -> tuple[Fact, ...]:
+    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows`` and ``settled_by`` by the
+    row's key."""
     return tuple(
         Fact(
             key=f"{category}.{key}",
@@ -26,6 +33,7 @@ def later(category: Category, rows: Iterable[Row], playbook: str, follows: Mappi
             stability="experimental",
             playbook=playbook,
             follows=follows.get(key, ""),
+            settled_by=settled_by.get(key, ""),
         )
         for key, kind, severity, observe_with, examples, brief, why in rows
     )

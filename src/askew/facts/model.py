@@ -268,7 +268,7 @@ _LATER: tuple[Row, ...] = (
     ),
     (
         "signature",
-        k.data,
+        k.signature,
         "medium",
         "curl -s $URL/v2/models/$MODEL",
         ({"inputs": [{"name": "x", "shape": [-1, 4], "type": "float32"}]},),
@@ -301,6 +301,24 @@ _LATER: tuple[Row, ...] = (
         ("Qwen/Qwen2.5-7B",),
         "Model that was fine-tuned.",
         "An adapter on another base model, or another revision of it, produces degraded text.",
+    ),
+    (
+        "training.base_revision",
+        k.text,
+        "medium",
+        "cat $MODEL_DIR/adapter_config.json; revision",
+        ("0e9e39f249a16976918f6564b8830bc894c89659",),
+        "Revision of the model that was fine-tuned.",
+        "An adapter on another revision of its base model was trained on other weights or another template.",
+    ),
+    (
+        "training.sequence_length",
+        k.tokens,
+        "low",
+        "the trainer's configuration (sequence_len, cutoff_len, max_seq_length)",
+        (4096,),
+        "Longest sequence of the training run.",
+        "Beyond the length of its fine-tuning a model falls back on what its base model learned.",
     ),
     (
         "training.seed",
@@ -406,7 +424,7 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
     ),
     (
         "tokenizer.added_tokens",
-        k.mapping(k.text),
+        k.mapping(k.verbatim),
         "medium",
         f"{_TOKENIZER}; added_tokens_decoder",
         ({"151643": "<|endoftext|>"},),
@@ -459,6 +477,15 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
         "Prompts differ, whichever file or flag is the reason.",
     ),
     (
+        "chat_template.generation_prompt",
+        k.verbatim,
+        "medium",
+        f"{_TOKENIZER}; chat_template, where add_generation_prompt is true",
+        ("<|im_start|>assistant\n",),
+        "What the template puts behind the last message, for the model to go on from.",
+        "Without it, or with another one, the model may go on with the user's message, or in another mode.",
+    ),
+    (
         "chat_template.emits_bos",
         k.boolean,
         "medium",
@@ -486,6 +513,9 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
         "A reasoning parser that waits for the opening marker never sees it, and reasoning leaks into the answer.",
     ),
 )
+
+# Where both sides are told to take the same other template, what the model's own one says decides nothing.
+_OF_TEMPLATE = {row[0]: "model.chat_template.source" for row in _LATER_TOKENIZER if row[0].startswith("chat_template.")}
 
 FACTS: tuple[Fact, ...] = (
     Fact(
@@ -610,5 +640,5 @@ FACTS: tuple[Fact, ...] = (
         playbook="tokenizer",
     ),
     *later("model", _LATER, "model-identity"),
-    *later("model", _LATER_TOKENIZER, "tokenizer"),
+    *later("model", _LATER_TOKENIZER, "tokenizer", settled_by=_OF_TEMPLATE),
 )

@@ -41,6 +41,8 @@ class ValueType(msgspec.Struct, frozen=True):
     keyed: bool = False  # a map: resolved and compared key by key
     entry: Callable[[str], ValueType] | None = None
     record: bool = False  # a map whose keys belong together (a probe): wholly absent on one side is one finding
+    tells: Callable[[Value, Value], bool] | None = None  # whether two values can be held against each other at all
+    difference: Callable[[Value, Value], str] | None = None  # in what two values differ, in words, where both are long
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

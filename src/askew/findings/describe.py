@@ -12,6 +12,10 @@ def describe(fact: Fact, key: str, reference: Resolved, target: Resolved) -> str
     name = f"{fact.key}[{key}]" if key else fact.key
     if reference.state == "redacted" and target.state == "redacted":
         return f"{name}: the values differ (redacted)"
+    if fact.type.difference is not None and reference.state == target.state == "known" and not key:
+        told = fact.type.difference(reference.value, target.value)
+        if told:
+            return f"{name}: {told}"
     return f"{name}: {side(fact, reference)} → {side(fact, target)}"
 
 

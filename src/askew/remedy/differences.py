@@ -69,12 +69,25 @@ def remedies(
         return (_option(difference),)
     if fact.key == "runtime.env":
         return (_variable(difference),)
+    if fact.key == "model.signature" or fact.key.startswith("model.training."):
+        return (_recorded(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
     if flag is not None and not _has_words(target) and (flag.startswith("-") or flag == flag.upper()):
         flag = None  # a file that stands alone has keys, and neither arguments nor variables
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
     return (_field(difference, target, reference),)
+
+
+def _recorded(difference: Difference) -> Remedy:
+    """What is recorded of a model is changed by nothing but another model."""
+    here = difference.target
+    signature = difference.fact.key == "model.signature"
+    action = "Serve the model of the reference" + (
+        ", or write its signature in the serving schema" if signature else ""
+    )
+    verify = "the inputs of validation give the outputs that they gave then"
+    return Remedy(action=action, verify=verify, undo="serve the other model again", location=_place(here), safe=False)
 
 
 def _signal(here: Resolved) -> Remedy:

@@ -170,7 +170,7 @@ def headline(finding: Finding) -> str:
     if finding.kind == "difference" and left is not None and right is not None:
         if left.value != right.value and value(left) == value(right):
             return f"{name(finding)} differs in what is redacted{sure}"
-        if len(finding.summary) > _HEADLINE:
+        if len(finding.summary) > _HEADLINE and " → " in finding.summary:
             return f"{name(finding)} differs{sure}"
     return clean(finding.summary) + sure
 

@@ -217,3 +217,24 @@ def test_a_real_server_agrees(shared: Path) -> None:
     assert release is not None
     shown = set(re.findall(r"^# TYPE (\w+)", (folder / "metrics-after.http").read_text(), re.MULTILINE))
     assert shown == set(release.metrics)
+
+
+def test_inputs_and_outputs_are_the_models_signature(tmp_path):
+    from askew.app.load import load
+    from askew.evidence.redaction import Redactor
+
+    age = '{"name": "age", "datatype": "FP64", "shape": [-1, 1]}'
+    inputs = f'[{age}, {{"name": "city", "datatype": "BYTES", "shape": [-1]}}]'
+    text = f'{{"name": "churn", "implementation": "mlserver_mlflow.MLflowRuntime", "inputs": {inputs}}}'
+    (tmp_path / "model-settings.json").write_text(text)
+    (snapshot,) = load(str(tmp_path / "model-settings.json"), "target", Redactor()).snapshots
+    found = snapshot.facts["model.signature"]
+    assert found.value == {
+        "inputs": [
+            {"name": "age", "shape": [-1, 1], "type": "float64"},
+            {"name": "city", "shape": [-1], "type": "bytes"},
+        ]
+    }
+    (tmp_path / "model-settings.json").write_text(text.replace('"shape": [-1, 1]', '"shape": "any"'))
+    (snapshot,) = load(str(tmp_path / "model-settings.json"), "target", Redactor()).snapshots
+    assert snapshot.facts["model.signature"].state == "unknown"

@@ -17,7 +17,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
+from askew.collectors.hf import tokens
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
@@ -25,7 +27,7 @@ from askew.evidence.redaction import Redactor
 # Files that describe a model, as transformers, the quantizers and the engines read them.
 READ = (
     "config.json", "generation_config.json", "hf_quant_config.json", "quantize_config.json",
-    "model.safetensors.index.json", "pytorch_model.bin.index.json",
+    "model.safetensors.index.json", "pytorch_model.bin.index.json", *tokens.READ,
 )  # fmt: skip
 _MOST_NAMES = 10_000
 _MOST_SHARDS = 1_000
@@ -74,7 +76,12 @@ class HuggingFaceCollector:
         shards = [name for name in names if name.endswith(".safetensors")][:_MOST_SHARDS]
         for name in shards if any(name in READ for name in names) else ():
             _add_tensors(reader, os.path.join(path, name), f"{shown}/{name}", home)
-        if reader.documents:
+        beside = [name for name in names if name in records.BESIDE]
+        records.add(
+            reader, beside, shown, lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        )
+        tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
+        if reader.documents or reader.texts:
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
         return reader.evidence(request.uri, "no config.json lies in this directory", _HINT)
 

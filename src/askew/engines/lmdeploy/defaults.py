@@ -271,6 +271,16 @@ _SINCE: tuple[tuple[str, Rule, str], ...] = (
 )  # fmt: skip
 
 
+# Literal defaults that are not the same in every release.
+_CHANGED = (
+    "runtime.default_output_tokens",
+    "runtime.generation_config",
+    "runtime.gpu_memory_utilization",
+    "runtime.max_num_seqs",
+    "runtime.sampling_defaults",
+)
+
+
 def _older(fact: str, reason: str) -> Rule:
     return Rule(
         fact=fact, needs=(), compute=lambda known: Unknown(reason, _LOG), because="decided by the release at start"
@@ -286,6 +296,8 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
     for since, rule, otherwise in _SINCE:
         # Where the release is not known, these rules hold for every release of the last two years.
         found.append(rule if near is None or key >= release_key(since) else _older(rule.fact, otherwise))
+    if near is None:
+        found.extend(_older(fact, "decided by the release, which is not known") for fact in _CHANGED)
     named = near[0].arguments if near else {}
     supported = frozenset(name.partition(" ")[2] for name in named if name.startswith("turbomind "))
     found.append(

@@ -12,6 +12,7 @@ from askew.engines.composed import composed
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.mlserver.flags import BEFORE, HUGGING_FACE, MODEL, OF_IMAGE, OF_MODEL, SERVER
+from askew.engines.mlserver.signature import signature
 from askew.engines.observe import Noted, identity
 from askew.engines.settings import OTHER, Setting, state
 from askew.engines.unsupported import classic
@@ -246,6 +247,8 @@ def _model(path: str, launch: Launch, version: str | None, title: str, *, severa
         )
     )
     observations = list(noted.observations)
+    if not several:
+        observations.extend(signature(found.settings))
     if several or not any(one.fact == "model.served_names" for one in observations):
         observations.append(_named(name, content.location))
     return msgspec.structs.replace(noted, observations=tuple(observations), problems=(*problems, *noted.problems))

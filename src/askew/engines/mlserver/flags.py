@@ -121,8 +121,8 @@ OF_MODEL: tuple[Flag, ...] = (
     ),
     Flag(names=(MODEL + "platform",), irrelevant=_METADATA),
     Flag(names=(MODEL + "versions",), irrelevant=_METADATA),
-    Flag(names=(MODEL + "inputs",), fact=OTHER, key="model-settings:inputs"),
-    Flag(names=(MODEL + "outputs",), fact=OTHER, key="model-settings:outputs"),
+    Flag(names=(MODEL + "inputs",), irrelevant="Stated with the outputs as the model's signature."),
+    Flag(names=(MODEL + "outputs",), irrelevant="Stated with the inputs as the model's signature."),
     Flag(names=(MODEL + "parameters",), irrelevant="Its entries are said by themselves."),
     # HuggingFaceSettings of the runtime mlserver-huggingface, which stand in parameters.extra.
     Flag(names=(MODEL + "parameters.extra.pretrained_model",), spreads=_hub),

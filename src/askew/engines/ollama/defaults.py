@@ -200,6 +200,7 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
         _undecided("runtime.speculative", "part of the model", _SHOW),
         _undecided("runtime.lora.enabled", "adapters are part of the model", _SHOW),
         _undecided("runtime.max_num_seqs", "one slot or four by free memory", _PS),
+        _undecided("runtime.default_output_tokens", "the runner decides it", "send a request that names no limit"),
     ]  # fmt: skip
     key = versions.release_key(version) if version else ()
     if versions.load("ollama", version) is not None and key[:3] >= _BY_MEMORY:

@@ -49,6 +49,7 @@ def _unread() -> tuple[Rule, ...]:
     facts = (
         *("runtime.max_num_batched_tokens", "runtime.gpu_memory_utilization", "runtime.sampling_defaults"),
         *("runtime.attention_backend", "runtime.max_num_seqs", "runtime.async_scheduling"),
+        *("runtime.cpu_offload.bytes", "runtime.generation_config", "runtime.pipeline_parallel_size"),
     )
     return tuple(_rule(fact, (), unknown, "the release decides") for fact in facts)
 

@@ -221,7 +221,8 @@ def default_rules(version: str | None, made: Build) -> tuple[Rule, ...]:
     if now is None:
         reason = "decided by rules of the release, which is not known" if version is None else _not_read(version)
         weights = ("runtime.dtype", "runtime.quantization", "runtime.kv_cache.dtype", "runtime.default_output_tokens")
-        facts = (*_AT_START, *_LIMITS, *weights)
+        changed = ("model.trust_remote_code", "runtime.gpu_memory_utilization", "runtime.max_num_seqs")
+        facts = (*_AT_START, *_LIMITS, *weights, *changed)
         # Where only this build's knowledge ends, a release that it has differs in nothing that anyone knows of.
         unread = _undecided(reason, facts, missing=version is not None)
         return (*(rule for rule in rules.everywhere() if rule.fact not in facts), *unread)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from askew.engines.versions import Release, Stable, release_key
 from askew.engines.vllm import generations, switches
-from askew.engines.vllm.generations import GIB, Setting
+from askew.engines.vllm.generations import GIB, GPU, Setting
 from askew.engines.vllm.platforms import on_platform
 from askew.engines.vllm.readers import OTHER, as_text
 from askew.evidence.location import Location
@@ -114,7 +114,9 @@ def rules(setting: Setting | None, *, longest: bool) -> tuple[Rule, ...]:
     ``longest``: the launch asks for the longest context that fits.
     """
     found = [*_ANY, _context(longest)]
-    if setting is not None:
+    if setting is None:
+        found.append(_DTYPE)
+    else:
         ruled = [*generations.rules(setting), *switches.rules(setting), _graphs(setting)]
         if "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS" in setting.release.variables:
             ruled.append(_graph_memory(setting))
@@ -306,6 +308,26 @@ def _longest_answer(facts: Mapping[str, Value]) -> Value | Unknown:
     return Unknown("the model's generation_config.json may set max_new_tokens, and no source shows it")
 
 
+def _dtype(facts: Mapping[str, Value]) -> Value | Unknown:
+    """``--dtype auto`` where the release is not known: what every release makes of a checkpoint."""
+    from askew.knowledge.gpus import supports_bf16
+
+    stored, gpus = facts["model.config.dtype"], facts.get(GPU)
+    lacks = isinstance(gpus, list) and any(supports_bf16(str(gpu)) is False for gpu in gpus)
+    if stored == "float16" or (stored == "bfloat16" and not lacks):
+        return stored
+    return Unknown(f"what becomes of a checkpoint in {stored} depends on the release of vLLM, which is not known")
+
+
+# https://github.com/vllm-project/vllm/blob/v0.2.7/vllm/config.py and every release since.
+_DTYPE = Rule(
+    fact="runtime.dtype",
+    needs=("model.config.dtype",),
+    uses=(GPU,),
+    compute=_dtype,
+    because="in every release of vLLM --dtype auto takes what the checkpoint is stored in, if that is half precision",
+    confidence="likely",
+)
 _ANY: tuple[Rule, ...] = (
     Rule(
         fact="runtime.quantization",

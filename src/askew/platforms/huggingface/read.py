@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from askew.evidence.document import Document
 from askew.evidence.location import Location
+from askew.platforms.huggingface import tokens
 from askew.platforms.huggingface.config import of_config
 from askew.platforms.huggingface.generation import of_generation
 from askew.platforms.huggingface.tensors import of_tensors
@@ -23,7 +24,9 @@ from askew.resolve.workload import Workload
 KIND = "ModelFiles"
 _TENSORS = "#tensors"
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_OTHERS = frozenset(("generation_config.json", "hf_quant_config.json", "quantize_config.json", *_INDEXES))
+_OTHERS = frozenset(
+    ("generation_config.json", "hf_quant_config.json", "quantize_config.json", *_INDEXES, *tokens.FILES)
+)
 _SNAPSHOT = re.compile(r"(?:^|/)models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(?:/|$)")
 _FORMATS = (
     (".safetensors", "safetensors"),
@@ -56,20 +59,28 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
         folders.setdefault(folder, {}).setdefault(key, document)
     names = {text.source[:-1]: frozenset(text.text.splitlines()) for text in texts if text.source.endswith("/")}
     tensors: dict[str, list[SourceText]] = {}
+    told = tokens.by_folder(texts)
+    for folder in told:
+        folders.setdefault(folder, {})
     for text in texts:
         if text.source.endswith(_TENSORS):
             tensors.setdefault(os.path.dirname(text.source), []).append(text)
     workloads = (
-        _workload(folder, files, names.get(folder), tensors.get(folder, ())) for folder, files in folders.items()
+        _workload(folder, files, names.get(folder), tensors.get(folder, ()), told.get(folder, ()))
+        for folder, files in folders.items()
     )
     return PlatformReading(workloads=tuple(workloads))
 
 
 def _workload(
-    folder: str, files: Mapping[str, Document], listed: frozenset[str] | None, tensors: Sequence[SourceText]
+    folder: str,
+    files: Mapping[str, Document],
+    listed: frozenset[str] | None,
+    tensors: Sequence[SourceText],
+    told: Sequence[SourceText],
 ) -> Workload:
-    first = next(iter(files.values()))
-    place = Location(first.source, line=1, column=1)
+    source = next((document.source for document in files.values()), f"{folder}/")
+    place = Location(source, line=1, column=1)
     found: list[Observation] = []
     config = files.get("config.json")
     if config is not None:
@@ -81,6 +92,7 @@ def _workload(
     elif listed is not None and "generation_config.json" not in listed:
         because = ("the directory has no generation_config.json",)
         found.append(_seen("model.generation.sampling_defaults", {}, place, because))
+    found.extend(tokens.read(files, told, listed, place))
     stored = list(of_tensors(tensors)) if tensors else []
     found.extend(stored)
     found.extend(_weights(files if not stored else {}, listed, place))
@@ -89,10 +101,8 @@ def _workload(
         owner, name, commit = snapshot.groups()
         found.append(_seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
         found.append(_seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
-    name = os.path.basename(folder) or os.path.splitext(os.path.basename(first.source))[0]
-    return Workload(
-        namespace="files", kind=KIND, name=name, source=first.source, location=place, observations=tuple(found)
-    )
+    name = os.path.basename(folder) or os.path.splitext(os.path.basename(source))[0]
+    return Workload(namespace="files", kind=KIND, name=name, source=source, location=place, observations=tuple(found))
 
 
 def _weights(files: Mapping[str, Document], listed: frozenset[str] | None, place: Location) -> list[Observation]:

@@ -1,0 +1,46 @@
+"""``packages:FILE`` and ``sbom:FILE``: what is installed where the model is served.
+
+``pip freeze``, a requirements or lock file, an environment of conda, an SBOM as SPDX, CycloneDX or Syft write it. What
+is installed where the model was trained comes by ``training:FILE``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from askew.collectors import records
+from askew.collectors.files.collect import UnreadableError, read_bytes
+from askew.collectors.interface import Capability, Evidence, Request
+from askew.collectors.reading import Reader
+from askew.evidence.redaction import Redactor
+
+_HINT = "name a file: pip freeze > packages.txt, a lock file, or an SBOM (syft IMAGE -o spdx-json)"
+_JSON = (b"{", b"[")
+
+
+class PackagesCollector:
+    """A list of packages in one file."""
+
+    name = "packages"
+    schemes: tuple[str, ...] = ("packages", "sbom")
+    capabilities: tuple[Capability, ...] = ("filesystem",)
+
+    def collect(self, request: Request, redactor: Redactor) -> Evidence:
+        """Read the list. Never raises for what it holds."""
+        reader = Reader(redactor)
+        path = os.path.expanduser(request.target)
+        path = path if os.path.isabs(path) or request.base in ("", ".") else os.path.join(request.base, path)
+        reader.files += 1
+        try:
+            content = read_bytes(path)
+        except UnreadableError as error:
+            reader.fail(request.target, error.message, _HINT)
+        else:
+            if records.is_data(request.target) or content.lstrip()[:1] in _JSON:
+                reader.add_manifest(request.target, content, named=True)
+            else:
+                reader.add_text(request.target, content, variables=False, named=True)
+        return reader.evidence(request.uri, "the file names no package", _HINT, platform="packages")
+
+
+COLLECTOR = PackagesCollector()

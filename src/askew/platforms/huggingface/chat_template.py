@@ -1,0 +1,166 @@
+"""The chat template of a model's directory: which file wins, and what its text tells.
+
+Sources, transformers 4.57.1 (https://github.com/huggingface/transformers/tree/v4.57.1/src/transformers):
+``_from_pretrained`` of ``tokenization_utils_base.py`` (``chat_template.jinja`` and ``additional_chat_templates`` before
+``tokenizer_config.json``; releases before 4.47.0 read that alone) and ``processing_utils.py`` (of models with a
+processor, ``chat_template.json`` before ``chat_template.jinja``). vLLM and SGLang take the processor's template where
+there is one, else the tokenizer's: ``resolve_hf_chat_template`` of ``vllm/entrypoints/chat_utils.py``
+(https://github.com/vllm-project/vllm/tree/v0.11.0) and ``_resolve_hf_chat_template`` of
+``python/sglang/srt/managers/template_manager.py`` (https://github.com/sgl-project/sglang).
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from askew.evidence.document import Document
+from askew.evidence.location import Location
+from askew.facts.types import Value
+from askew.platforms.huggingface.chat_text import canonical, pieces
+from askew.platforms.huggingface.tokenizer import CONFIG, special_tokens, text_of_token
+from askew.platforms.huggingface.tokenizer_json import digest
+from askew.platforms.interface import SourceText
+from askew.platforms.kubernetes.observe import observed
+from askew.resolve.observation import Confidence, Observation
+
+TEMPLATE = "#template"  # behind the name of a file: the text of a chat template
+JINJA, LEGACY, FOLDER = "chat_template.jinja", "chat_template.json", "additional_chat_templates"
+_LONGEST = 20_000  # characters of a template that are told
+_PROCESSORS = frozenset(("processor_config.json", "preprocessor_config.json"))
+_CLOCK = re.compile(r"\bstrftime_now \(")
+OPENER = re.compile(r"<(?:\|?)(?:seed:)?(?:think|thinking|thought|reasoning)(?:\|?)>\s*\Z")
+
+
+class Chosen(NamedTuple):
+    """The templates in effect by their names (``default``, ``tool_use``), where they stand, and the files that lost to
+    them with another text."""
+
+    templates: dict[str, str]
+    place: Location
+    file: str
+    beaten: tuple[str, ...]
+
+    def used(self, tools: bool) -> str | None:
+        """The template that a request is rendered with."""
+        if len(self.templates) == 1:
+            return next(iter(self.templates.values()))
+        return (
+            self.templates.get("tool_use") if tools and "tool_use" in self.templates else self.templates.get("default")
+        )
+
+
+def chosen(files: Mapping[str, Document], texts: Sequence[SourceText], listed: frozenset[str] | None) -> Chosen | None:
+    """The template in effect; None where no file holds one."""
+    named: dict[str, str] = {}
+    place: Location | None = None
+    for text in texts:
+        path = text.source.removesuffix(TEMPLATE)
+        name = os.path.basename(path)
+        key = "default" if name == JINJA else os.path.splitext(name)[0]
+        named[key] = text.text
+        if place is None or name == JINJA:
+            place = Location(path, line=1, column=1)
+    found: dict[str, Chosen] = {}
+    if named and place is not None:
+        found[JINJA] = Chosen(named, place, JINJA, ())
+    for file in (LEGACY, CONFIG):
+        document = files.get(file)
+        if document is None:
+            continue
+        node = document.root["chat_template"]
+        held = _held(node.value)
+        if held:
+            found[file] = Chosen(held, node.location, file, ())
+    processor = listed is not None and not _PROCESSORS.isdisjoint(listed)
+    order = (LEGACY, JINJA, CONFIG) if processor else (JINJA, CONFIG, LEGACY)
+    present = [found[file] for file in order if file in found]
+    if not present:
+        return None
+    best = present[0]
+    beaten = tuple(other.file for other in present[1:] if _canonical(other) != _canonical(best))
+    return best._replace(beaten=beaten)
+
+
+def _held(value: object) -> dict[str, str]:
+    """A template as text, or a list of named ones."""
+    if isinstance(value, str):
+        return {"default": value}
+    found: dict[str, str] = {}
+    for entry in value if isinstance(value, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("template"), str):
+            found[str(entry.get("name"))] = entry["template"]
+    return found
+
+
+def _canonical(one: Chosen) -> dict[str, str]:
+    return {name: canonical(text) for name, text in one.templates.items()}
+
+
+def of_template(
+    files: Mapping[str, Document],
+    texts: Sequence[SourceText],
+    listed: frozenset[str] | None,
+    place: Location,
+    rendered: bool,
+) -> Iterator[Observation]:
+    """The facts that the files state. ``rendered``: probes tell what the template does, so that its text need not."""
+    best = chosen(files, texts, listed)
+    if best is None:
+        if listed is not None and CONFIG in files:
+            because = ("no file of the directory holds a chat template",)
+            yield _seen("model.chat_template.digest", None, place, because)
+        return
+    canon = _canonical(best)
+    value = digest(next(iter(canon.values())) if len(canon) == 1 else dict(canon))
+    why = [f"the template of {best.file}"]
+    why += [
+        f"{file} holds another one" + (", which transformers before 4.47.0 takes" if best.file == JINJA else "")
+        for file in best.beaten
+    ]
+    why += [f"the template{'' if name == 'default' else ' ' + name} → {_short(text)}" for name, text in canon.items()]
+    yield _seen("model.chat_template.digest", value, best.place, tuple(why))
+    text = best.used(False)
+    if text is None:
+        return
+    try:
+        tags = [piece.text for piece in pieces(text) if piece.kind != "text"]
+    except ValueError:
+        tags = []
+    if tags:
+        clock = any(_CLOCK.search(_outside_strings(tag)) for tag in tags)
+        yield _seen("model.chat_template.uses_clock", clock, best.place)
+    if not rendered and tags:
+        yield from _by_text(text, tags, text_of_token(special_tokens(files).get("bos_token")), best.place)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {digest(text)}"
+
+
+def _by_text(text: str, tags: Sequence[str], bos: str | None, place: Location) -> Iterator[Observation]:
+    """What the text makes likely where it could not be rendered."""
+    because = ("by the text of the template, which was not rendered",)
+    emits = any(re.search(r"\bbos_token\b", _outside_strings(tag)) for tag in tags) or (bos is not None and bos in text)
+    yield _seen("model.chat_template.emits_bos", emits, place, because, "likely")
+    tail = pieces(text)[-8:]
+    words = [part for piece in tail for part in ([piece.text] if piece.kind == "text" else _strings(piece.text))]
+    opens = any(OPENER.search(word) for word in words)
+    yield _seen("model.chat_template.opens_reasoning", opens, place, because, "possible" if opens else "likely")
+
+
+def _outside_strings(tag: str) -> str:
+    return re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "''", tag)
+
+
+def _strings(tag: str) -> list[str]:
+    found = re.findall(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", tag)
+    return [(one or other).replace("\\n", "\n") for one, other in found]
+
+
+def _seen(
+    fact: str, value: Value, place: Location, because: tuple[str, ...] = (), confidence: Confidence = "certain"
+) -> Observation:
+    return observed(fact, value, place, origin="model", basis="seen", because=because, confidence=confidence)
