@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import cast
@@ -16,7 +17,7 @@ from askew.collectors.interface import Evidence, Text
 from askew.contract.interface import Contract
 from askew.evidence.document import Document
 from askew.evidence.location import Location
-from askew.evidence.redaction import Redactor
+from askew.evidence.redaction import MARKER, Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
 from askew.platforms.interface import MODEL_PARTS, PlatformReading, Unread
@@ -208,9 +209,9 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     for document in (one for one in documents if one not in compose):
         kindless = not document.root["kind"].exists
         if document.source.startswith(mounted) and kindless:
-            units.append(Text(source=document.source, text="\n".join(document.lines)))
+            units.append(Text(source=document.source, text=_readable(document)))
         elif (engine := _configures(document)) is not None:
-            files.append((engine, document.root.location.source, "\n".join(document.lines), 1))
+            files.append((engine, document.root.location.source, _readable(document), 1))
         elif document.source.endswith(".json") and _describes_a_model(document):
             models.append(document)
             if _records_training(document):  # an adapter's file says of which model it was trained
@@ -226,7 +227,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
     beside = [text for text in texts if text.source.endswith("#record")]
     for text in (text for text in texts if text not in lists and text not in beside):
-        named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None
+        named = registry.engine_of_file(text.source, text=text.text) if not text.source.startswith("cmd:") else None
         if named is not None and not text.source.startswith(mounted):
             files.append((named, text.source, text.text, 1))
         else:
@@ -284,6 +285,35 @@ def _mounted(compose: Sequence[Document]) -> tuple[str, ...]:
     return tuple(sorted({sibling(one.source, name) for one in compose for name in mounted_files(one)} - {".", ""}))
 
 
+def _readable(document: Document) -> str:
+    """The text of a redacted file as its engine can read it: a mask of asterisks would be an alias of YAML, and two
+    masks of one length the same key, so that the marker of each secret stands in their place."""
+    lines = list(document.lines)
+    secrets: list[tuple[int, int, list[str]]] = []
+    pending = [document.root]
+    while pending:
+        node = pending.pop()
+        value = node.value
+        if isinstance(value, dict):
+            pending.extend(child for _, child in node.items())
+        elif isinstance(value, list):
+            pending.extend(node.each())
+        elif isinstance(value, str) and (markers := MARKER.findall(value)):
+            secrets.append((node.location.line, node.location.column, markers))
+    for row, column, markers in sorted(secrets, reverse=True):
+        line = lines[row - 1] if 0 < row <= len(lines) else ""
+        masks = [found.span() for found in _MASK.finditer(line, max(column - 1, 0))]
+        for (start, end), marker in reversed(list(zip(masks, markers, strict=False))):
+            quote = line[start - 1] if start and line[start - 1] in "\"'" else ""  # the closing one is masked too
+            line = line[:start] + marker + quote + line[end:].removeprefix(quote)
+        if line:
+            lines[row - 1] = line
+    return "\n".join(lines)
+
+
+_MASK = re.compile(r"\*+")
+
+
 def _describes_a_model(document: Document) -> bool:
     from askew.platforms.huggingface.read import describes_a_model
 
@@ -315,7 +345,7 @@ def _configures(document: Document) -> str | None:
         for inner, _ in entry.items()
     )
     keys = {*(key for key, _ in root.items()), *listed}
-    return registry.engine_of_file(root.location.source, keys)
+    return registry.engine_of_file(root.location.source, keys, " ".join(key for key, _ in root.items()))
 
 
 def _doubts(document: Document) -> Iterator[InputError]:

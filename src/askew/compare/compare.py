@@ -127,11 +127,12 @@ def _unseen(fact: Fact, here: Snapshot, there: Resolved | None) -> Resolved:
     by_launch = fact.key.startswith(_BY_LAUNCH) and not fact.key.startswith(_BY_IMAGE)
     if here.engine is None or here.launch is None or there is None or there.origin not in _LAUNCHED or not by_launch:
         return unseen(fact)
+    unread = not here.launch.argv and any(problem.kind == "unreadable" for problem in here.problems)
     return Resolved(
         fact=fact.key,
         state="unknown",
         locations=(here.launch.location,),
-        reason="not set, and the default is not known",
+        reason="the file that sets it could not be read" if unread else "not set, and the default is not known",
         observe_with=fact.observe_with,
     )
 

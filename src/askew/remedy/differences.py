@@ -74,6 +74,8 @@ def remedies(
     if fact.key == "model.signature" or fact.key.startswith("model.training."):
         return (_recorded(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
+    if flag is not None and not _has_words(target) and (flag.startswith("-") or flag == flag.upper()):
+        flag = None  # a file that stands alone has keys, and neither arguments nor variables
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
     if wanted.origin == "model" and here.origin == "model":
@@ -129,6 +131,11 @@ def _signal(here: Resolved) -> Remedy:
     action = "Let the autoscaler ask for a metric that this release emits: " + "; ".join(here.because)
     verify = "under load, the autoscaler's status shows the metric and the replica count follows it"
     return Remedy(action=action, verify=verify, undo="ask for the old metric again", location=_place(here), safe=False)
+
+
+def _has_words(target: Snapshot) -> bool:
+    launch = target.launch
+    return launch is None or bool(launch.argv) or launch.image is not None
 
 
 def _can_be_argument(here: Resolved) -> bool:
