@@ -280,7 +280,7 @@ def test_a_value_of_the_wrong_type_is_ignored_as_the_server_does() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "name", "was", "now"),
     [
-        ("0.11.0", "0.11.1", "disable_token_authorization", False, True),
+        ("0.11.0", "0.11.1", "serving.api_key_required", False, True),
         ("0.11.0", "0.11.1", "enable_model_api", "true", "false"),
         ("0.7.1", "0.8.0", "metrics_mode", "prometheus", "log"),
     ],
