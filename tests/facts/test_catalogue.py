@@ -418,3 +418,9 @@ def test_categories_hold_every_fact_once() -> None:
     grouped = by_category()
     assert [one for facts in grouped.values() for one in facts] == list(FACTS.values())
     assert set(grouped) == CATEGORIES
+
+
+def test_a_list_of_numbers_has_the_order_of_numbers() -> None:
+    sizes = fact("runtime.cuda_graph.sizes").type
+    assert sizes.parse(["16", 2, 1, 32]) == [1, 2, 16, 32]
+    assert sizes.same([1, 16, 2], [1, 2, 16]) and not sizes.same([1, 2], [1, 2, 16])

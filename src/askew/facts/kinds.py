@@ -694,6 +694,13 @@ def _or_null(schema: dict[str, Value]) -> Value:
     return {"anyOf": [schema, {"type": "null"}]} if schema else {}
 
 
+def _listed(entry: Value) -> tuple[int, float, str]:
+    """The place of an entry in a list without an order of its own: numbers as numbers, everything else as text."""
+    if isinstance(entry, (int, float)) and not isinstance(entry, bool):
+        return (0, float(entry), "")
+    return (1, 0.0, repr(entry))
+
+
 def list_of(item: ValueType, *, ordered: bool = False) -> ValueType:
     """A list of ``item``; sorted, and without repetitions, unless ``ordered``."""
     expected = f"a list of {item.name}"
@@ -709,11 +716,13 @@ def list_of(item: ValueType, *, ordered: bool = False) -> ValueType:
         if ordered:
             return parsed
         unique = {repr(entry): entry for entry in parsed if entry is not None}
-        return [unique[key] for key in sorted(unique)]
+        return sorted(unique.values(), key=_listed)
 
     def same(a: Value, b: Value) -> bool:
         if not isinstance(a, list) or not isinstance(b, list):
             return a == b
+        if not ordered:  # a default comes as its engine counts it
+            a, b = sorted(a, key=_listed), sorted(b, key=_listed)
         return len(a) == len(b) and all(item.same(x, y) for x, y in zip(a, b, strict=True))
 
     def show(value: Value) -> str:
