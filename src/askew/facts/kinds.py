@@ -497,6 +497,18 @@ def _map_in(raw: Value, expected: str) -> Mapping[str, Value] | None:
     return raw if _text_keys(raw) else _textual(raw)  # type: ignore[return-value,arg-type]  # values are checked one by one
 
 
+# The names whose steps are known: files that have the steps are read as these.
+_PRE_TOKENIZERS = ("gpt-2", "llama-bpe", "qwen2")
+
+
+def _known_steps(value: Value) -> bool:
+    return value in _PRE_TOKENIZERS
+
+
+def _only_a_name(value: Value) -> bool:
+    return str(value).islower() and "{" not in str(value)
+
+
 # -- the types -------------------------------------------------------------------------------------------------------
 
 
@@ -515,6 +527,15 @@ _WHOLE: dict[str, Value] = {"type": "integer", "minimum": 0}
 text = _type("text", _text, {"type": "string"})
 source = ValueType(
     name="text", parse=_text, same=same_data, show=show_data, schema={"type": "string"}, satisfies=_sources_satisfy
+)
+# A pre-tokenizer by the name that GGUF files have for it, or by its steps. Of most names nobody says which steps.
+pre_tokenizer = ValueType(
+    name="text",
+    parse=_text,
+    same=same_data,
+    show=show_data,
+    schema={"type": "string"},
+    tells=lambda a, b: _known_steps(a) or _known_steps(b) or _only_a_name(a) == _only_a_name(b),
 )
 verbatim = _type("text", _verbatim, {"type": "string"})  # blanks and emptiness matter: environment variables
 boolean = _type("bool", _boolean, {"type": "boolean"})
