@@ -110,7 +110,7 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
 
 
 def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
-    """The second value, or that it is not known in the terms of the first: digests of two algorithms."""
+    """The second value, or that it is not known in the terms of the first."""
     kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
     if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
         return b
@@ -215,8 +215,6 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if met is None:
             return "unknown"
         return "same" if met else "different"
-    if fact.type.tells is not None and not fact.type.tells(a.value, b.value):
-        return "unknown" if _demands(a) else "unstated"
     return "same" if fact.type.same(a.value, b.value) else "different"
 
 

@@ -501,6 +501,18 @@ def _map_in(raw: Value, expected: str) -> Mapping[str, Value] | None:
     return raw if _text_keys(raw) else _textual(raw)  # type: ignore[return-value,arg-type]  # values are checked one by one
 
 
+# The names whose steps are known: files that have the steps are read as these.
+_PRE_TOKENIZERS = ("gpt-2", "llama-bpe", "qwen2")
+
+
+def _known_steps(value: Value) -> bool:
+    return value in _PRE_TOKENIZERS
+
+
+def _only_a_name(value: Value) -> bool:
+    return str(value).islower() and "{" not in str(value)
+
+
 # -- the types -------------------------------------------------------------------------------------------------------
 
 
@@ -525,6 +537,15 @@ architecture = ValueType(
     name="text", parse=_text, same=same_data, show=show_data, schema={"type": "string"},
     comparable=lambda a, b: str(a).islower() == str(b).islower(),
 )  # fmt: skip
+# A pre-tokenizer by the name that GGUF files have for it, or by its steps. Of most names nobody says which steps.
+pre_tokenizer = ValueType(
+    name="text",
+    parse=_text,
+    same=same_data,
+    show=show_data,
+    schema={"type": "string"},
+    comparable=lambda a, b: _known_steps(a) or _known_steps(b) or _only_a_name(a) == _only_a_name(b),
+)
 verbatim = _type("text", _verbatim, {"type": "string"})  # blanks and emptiness matter: environment variables
 boolean = _type("bool", _boolean, {"type": "boolean"})
 count = _type("count", _count, _WHOLE)
@@ -565,7 +586,7 @@ signature = ValueType(
     same=_same_signature,
     show=show_data,
     schema={},
-    tells=_signatures_tell,
+    comparable=_signatures_tell,
     difference=_signatures_differ,
 )
 _STRINGS: dict[str, Value] = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}

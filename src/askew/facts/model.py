@@ -496,7 +496,7 @@ _LATER_TOKENIZER: tuple[Row, ...] = (
     ),
     (
         "tokenizer.pre_tokenizer",
-        k.text,
+        k.pre_tokenizer,
         "medium",
         "cat $MODEL_DIR/tokenizer.json; pre_tokenizer",
         ("qwen2",),

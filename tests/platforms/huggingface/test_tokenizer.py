@@ -17,6 +17,7 @@ from askew.app.load import load
 from askew.app.pipeline import Options, diff
 from askew.compare.telling import apart, partings
 from askew.evidence.redaction import Redactor
+from askew.facts.catalogue import FACTS
 from askew.platforms.huggingface.tokenizer import pre_tokenizer
 from askew.platforms.huggingface.tokenizer_json import canonical
 from askew.platforms.huggingface.vocabularies import of_sentencepiece, of_tekken, of_tiktoken, of_vocabulary
@@ -119,7 +120,7 @@ def test_who_decides_about_bos(tmp_path, name, said, post, value, confidence):
         ({"type": "Metaspace", "replacement": "▁", "add_prefix_space": False}, 'Metaspace{"prepend_scheme":"never"}'),
         ({"type": "Metaspace", "replacement": "▁", "add_prefix_space": True, "str_rep": "▁"}, "Metaspace"),
         ({"type": "BertPreTokenizer"}, "BertPreTokenizer"),
-        (None, "none"),
+        (None, None),
     ],
 )  # fmt: skip
 def test_the_name_of_a_pre_tokenizer(part, name):
@@ -348,3 +349,14 @@ def test_a_sentencepiece_model_that_the_library_refuses(tmp_path, model):
     pytest.importorskip("sentencepiece", reason="encodes with SentencePiece, of the extra 'artifacts'")
     one = facts(tmp_path, {"tokenizer.model": model})["model.tokenizer.behaviour"]
     assert one.state == "unknown" and one.reason.startswith("no text was encoded")
+
+
+def test_a_name_and_steps_of_a_pre_tokenizer_tell_nothing_of_each_other():
+    kind = FACTS["model.tokenizer.pre_tokenizer"].type
+    assert kind.tells is not None
+    assert (
+        kind.tells("llama-bpe", "qwen2")
+        and kind.tells("llama-bpe", "Metaspace")
+        and kind.tells("Metaspace", 'Split{"a":1} + ByteLevel')
+    )
+    assert not kind.tells("deepseek-coder", "Metaspace") and not kind.tells('Split{"a":1} + ByteLevel', "deepseek-llm")

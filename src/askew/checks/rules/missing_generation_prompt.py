@@ -78,11 +78,24 @@ _PLAIN = (
 )
 
 
-def _case(name: str, template: str, launch: str, line: int = 0) -> Case:
+_DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: llm}}
+spec:
+  template:
+    spec:
+      containers: [{{name: engine, image: "{image}", args: [{args}]}}]
+"""
+_VLLM, _SGLANG = "vllm/vllm-openai:v0.8.5", "lmsysorg/sglang:v0.4.6"
+
+
+def _case(name: str, template: str, args: str = "--model=/models/m", image: str = _VLLM, line: int = 0) -> Case:
+    config = f'{{\n  "bos_token": null,\n  "chat_template": "{template}"\n}}\n'
     return Case(
         name=name,
-        source=f"hf:model+cmd:{launch}",
-        files={"model/tokenizer_config.json": f'{{\n  "bos_token": null,\n  "chat_template": "{template}"\n}}\n'},
+        source=_DEPLOYMENT.format(image=image, args=args),
+        joined=(("hf:m", "m/tokenizer_config.json", config),),
         fires=bool(line),
         line=line,
         needs="jinja2",
@@ -99,11 +112,11 @@ CHECK = Check(
     run=run,
     playbook="tokenizer",
     cases=(
-        _case("turns alone, in vLLM", _TURNS, "vllm serve model", line=3),
-        _case("turns alone, in SGLang", _TURNS, "python -m sglang.launch_server --model-path model", line=3),
-        _case("turns and an opening", _TURNS + _OPENS, "vllm serve model"),
-        _case("answers begin without a marker", _PLAIN, "vllm serve model"),
-        _case("another template", _TURNS, "vllm serve model --chat-template /t.jinja"),
-        _case("a model that scores", _TURNS, "vllm serve model --task reward"),
+        _case("turns alone, in vLLM", _TURNS, line=3),
+        _case("turns alone, in SGLang", _TURNS, "python3, -m, sglang.launch_server, --model-path=m", _SGLANG, line=3),
+        _case("turns and an opening", _TURNS + _OPENS),
+        _case("answers begin without a marker", _PLAIN),
+        _case("another template", _TURNS, "--model=/models/m, --chat-template=/t.jinja"),
+        _case("a model that scores", _TURNS, "--model=/models/m, --task=reward"),
     ),
 )

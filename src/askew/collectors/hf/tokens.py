@@ -88,6 +88,7 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         bos=special.get("bos_token"),
         template=(best.place.source, best.place.line, best.place.column) if best is not None else ("", 0, 0),
         tokenizer=place,
+        library="tokenizers" if found is not None and found.kind == "tokenizer.json" else "sentencepiece",
     )
     reader.texts.append(Text(source=f"{shown}/{probes.PROBES}", text=msgspec.json.encode(answers).decode()))
 
@@ -175,7 +176,7 @@ def _bytes(reader: Reader, path: str, shown: str, limit: int, real: Real) -> byt
     try:
         data = read_bytes(where, limit)
     except UnreadableError as error:
-        reader.fail(shown, error.message, "" if "at most" in error.message else error.hint)
+        reader.fail(shown, error.message, _HINT)
         return None
     reader.files += 1
     return data
