@@ -202,6 +202,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     models: list[Document] = []
     records: list[Document] = []
     packages: list[Document] = []
+    answers: list[Document] = []
     for document in documents:
         root = document.root
         if (engine := _configures(document)) is not None:
@@ -217,6 +218,8 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             records.append(document)
         elif not root["kind"].exists and _lists_packages(document):
             packages.append(document)
+        elif not root["kind"].exists and _describes_what_is_served(document):
+            answers.append(document)
         else:
             kubernetes.append(document)
     units: list[Text] = []
@@ -252,6 +255,10 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         from askew.platforms.packages.read import read as read_packages
 
         workloads.extend(read_packages(packages, ()).workloads)
+    if answers:
+        from askew.platforms.metadata import read as read_metadata
+
+        workloads.extend(read_metadata(answers).workloads)
     if files:
         from askew.platforms import engine_files
 
@@ -287,6 +294,12 @@ def _lists_packages(document: Document) -> bool:
     from askew.platforms.packages.read import shows_what_is_installed
 
     return shows_what_is_installed(document)
+
+
+def _describes_what_is_served(document: Document) -> bool:
+    from askew.platforms.metadata import form
+
+    return bool(form(document))
 
 
 def _configures(document: Document) -> str | None:
