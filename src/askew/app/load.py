@@ -203,6 +203,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     models: list[Document] = []
     records: list[Document] = []
     packages: list[Document] = []
+    answers: list[Document] = []
     units: list[Text] = []
     compose = [one for one in documents if one.root["services"].is_mapping and not one.root["kind"].exists]
     mounted = _mounted(compose)
@@ -222,6 +223,8 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             records.append(document)
         elif kindless and _lists_packages(document):
             packages.append(document)
+        elif kindless and _describes_what_is_served(document):
+            answers.append(document)
         else:
             kubernetes.append(document)
     lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
@@ -256,6 +259,10 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         from askew.platforms.packages.read import read as read_packages
 
         workloads.extend(read_packages(packages, ()).workloads)
+    if answers:
+        from askew.platforms.metadata import read as read_metadata
+
+        workloads.extend(read_metadata(answers).workloads)
     if files:
         from askew.platforms import engine_files
 
@@ -330,6 +337,12 @@ def _lists_packages(document: Document) -> bool:
     from askew.platforms.packages.read import shows_what_is_installed
 
     return shows_what_is_installed(document)
+
+
+def _describes_what_is_served(document: Document) -> bool:
+    from askew.platforms.metadata import form
+
+    return bool(form(document))
 
 
 def _configures(document: Document) -> str | None:
