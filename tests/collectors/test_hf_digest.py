@@ -382,9 +382,9 @@ def test_the_loaders_choice_of_files_is_ours(tmp_path):
 
 def test_a_format_without_a_list_of_tensors_is_hashed_as_it_is(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["L"]}')
-    (tmp_path / "one.onnx").write_bytes(b"abc" * 1000)
+    (tmp_path / "one.h5").write_bytes(b"abc" * 1000)
     one = digest(tmp_path)
-    (tmp_path / "one.onnx").rename(tmp_path / "two.onnx")
+    (tmp_path / "one.h5").rename(tmp_path / "two.h5")
     assert digest(tmp_path) == one
-    (tmp_path / "two.onnx").write_bytes(b"abd" * 1000)
+    (tmp_path / "two.h5").write_bytes(b"abd" * 1000)
     assert digest(tmp_path) != one

@@ -15,7 +15,7 @@ from askew.resolve.workload import Workload
 
 # How the names of texts end that tell of a model: the list of a directory's files, and what stands in a file of weights
 # or was worked out of it, after the name of that file.
-MODEL_PARTS = ("/", "#tensors", "#gguf", "#pickle", "#weights")
+MODEL_PARTS = ("/", "#tensors", "#gguf", "#pickle", "#graph", "#weights")
 
 
 class Unread(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 
 from askew.collectors.files.collect import UnreadableError, read_bytes
-from askew.collectors.hf.artifacts import models_of, read_artifact, weights_of
+from askew.collectors.hf.artifacts import VARIABLES, models_of, read_artifact, weights_of
 from askew.collectors.hf.tensors import MalformedError, Mode, WeightFile, opened, why
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import Reader
@@ -79,6 +79,8 @@ class HuggingFaceCollector:
         # A snapshot of the cache links to its blobs, two levels up.
         home = os.path.realpath(os.path.join(path, "..", "..") if "snapshots" in path.split(os.sep) else top)
         names = [file] if file else names
+        if "saved_model.pb" in names:
+            names.extend(_variables(path))
         for name in READ:
             if name in names:
                 _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
@@ -126,6 +128,15 @@ def _real(reader: Reader, path: str, shown: str, home: str) -> str:
         return real
     reader.fail(shown, "the link leads outside the model's directory", "name the directory that it leads to")
     return ""
+
+
+def _variables(path: str) -> list[str]:
+    """The weights of a SavedModel, which lie in a folder beside it."""
+    try:
+        found = sorted(os.listdir(os.path.join(path, "variables")))[:_MOST_SHARDS]
+    except OSError:
+        return []
+    return [f"variables/{name}" for name in found if f"variables/{name}".startswith(VARIABLES)]
 
 
 def _modules(reader: Reader) -> list[str]:
