@@ -45,16 +45,17 @@ class HuggingFaceCollector:
 
     name = "hf"
     schemes: tuple[str, ...] = ("hf",)
-    capabilities: tuple[Capability, ...] = ("filesystem",)
+    capabilities: tuple[Capability, ...] = ("filesystem", "network")  # the network to a Dask cluster that was named
 
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Read the files that describe the model. Never raises for what lies there."""
         reader = Reader(redactor)
         options = dict(request.options)
         for key, value in options.items():
-            if value not in _OPTIONS.get(key, ()):
+            if value not in _OPTIONS.get(key, ()) and not (key == "executor" and value.startswith("dask://")):
                 message = f"{key}={value} is no option of a model's directory"
                 choices = ", ".join(f"{name}={'|'.join(values)}" for name, values in _OPTIONS.items())
+                choices += ", executor=dask://host:port"
                 reader.fail(request.uri, message, f"write hf:DIR?digest=full; these are: {choices}")
                 return reader.evidence(request.uri, "", "")
         target = request.target or "."
@@ -209,7 +210,8 @@ def _add_weights(
     if mode is not None:
         from askew.collectors.hf.digests import weights_text
 
-        text = weights_text(reader, files, broken, shown, mode, options.get("cache") != "off", request.progress)
+        remember, where = options.get("cache") != "off", options.get("executor", "")
+        text = weights_text(reader, files, broken, shown, mode, remember, request.progress, where)
         if text:
             reader.texts.append(Text(source=f"{shown}/#weights", text=text))
 

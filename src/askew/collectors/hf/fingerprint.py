@@ -168,12 +168,14 @@ class Fingerprint:
         mode: Mode,
         known: Callable[[WeightFile], Known],
         progress: Callable[[str], None] | None = None,
+        failures: tuple[type[Exception], ...] = (ChangedError, OSError),
     ) -> None:
         self._executor = executor
         self._window = 2 * workers + 2
         self._mode = mode
         self._known = known
         self._progress = progress
+        self._failures = failures
         self._shown = 0.0
         self._done = self._all = 0
 
@@ -187,10 +189,9 @@ class Fingerprint:
         trouble = ""
         try:
             self._hash(file, known)
-        except ChangedError as error:
-            trouble = str(error)
-        except OSError as error:
-            trouble = (error.strerror or "it cannot be read").lower()
+        except self._failures as error:
+            strerror = error.strerror.lower() if isinstance(error, OSError) and error.strerror else ""
+            trouble = strerror or str(error) or "it cannot be read"
         finally:
             known.save()  # an interrupted run goes on from here
         if trouble:
