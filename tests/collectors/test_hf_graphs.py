@@ -193,3 +193,13 @@ def test_no_change_of_bytes_raises(tmp_path_factory, data):
         side(f"hf:{folder}/{name}")
     (folder / "a.joblib").write_bytes(zlib.compress(bytes(changed)))
     side(f"hf:{folder}/a.joblib")
+
+
+def test_graphs_that_disagree_are_left_open_and_those_that_agree_are_not(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(onnx())
+    (tmp_path / "model_fp16.onnx").write_bytes(onnx(weights=b"v" * 50, opset=18))
+    found = side(f"hf:{tmp_path}").snapshots[0].facts
+    assert found["model.signature"].state == "known"
+    assert found["model.training.packages"].entries["torch"].value == "2.6.0"
+    opset = found["model.training.packages"].entries["onnx.opset"]
+    assert opset.state == "unknown" and "model.onnx, model_fp16.onnx" in opset.reason

@@ -29,7 +29,9 @@ VARIABLES = "variables/variables."  # of a SavedModel, in a folder of their own
 _BESIDE = re.compile(
     r"(?:training_args|optimizer|scheduler|scaler|rng_state.*|trainer_state)\.(?:bin|pt|pth|pkl)|.*\.index\.json"
 )
-_COPIES = re.compile(r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)")
+_COPIES = re.compile(
+    r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)|mmproj.*\.gguf|.*imatrix.*\.gguf"
+)
 # Files of these names hold nothing but pickles; other programs, too, write files called .bin.
 _PICKLED = re.compile(r"pytorch_model.*\.bin|.*\.(?:pkl|pickle|joblib|pt|pth)")
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
