@@ -154,6 +154,13 @@ def test_a_lightgbm_model(tmp_path):
     assert facts(f"hf:{tmp_path}")["model.signature"] == {"inputs": [{"name": "age"}, {"name": "income"}]}
 
 
+@pytest.mark.parametrize(("before", "after"), [(100, 100), (100, 3 * 2**20), (3 * 2**20, 100)])
+def test_a_catboost_model(tmp_path, before, after):
+    about = b"Git info:\n    Commit: b1bd2a6\n    Branch: tags/v1.2.10\n    Author: x\n"
+    (tmp_path / "m.cbm").write_bytes(b"CBM1" + bytes(before) + about + bytes(after))
+    assert facts(f"hf:{tmp_path}")["model.training.packages"] == {"catboost": "1.2.10"}
+
+
 def test_another_text_of_that_name_is_hashed_as_it_is(tmp_path):
     (tmp_path / "model.bst").write_text("binf")
     assert facts(f"hf:{tmp_path}/model.bst?digest=full")["model.weights.digest"]

@@ -1,4 +1,4 @@
-"""Inputs, outputs and writers of ONNX models, TensorFlow SavedModels, XGBoost and LightGBM models.
+"""Inputs, outputs and writers of ONNX models, TensorFlow SavedModels, XGBoost, LightGBM and CatBoost models.
 
 Protocol buffers are read field by field as they lie on disk: what is not asked for is passed over, whatever its size.
 Sources: https://protobuf.dev/programming-guides/encoding/; ``ModelProto`` and ``GraphProto``,
@@ -254,12 +254,14 @@ def _cleaned(ports: list[Port], clean: Callable[[str], str]) -> list[Port]:
 _JSON_NAMES = re.compile(rb'"feature_names"\s*:\s*(\[[^\]]*\])')
 _JSON_RELEASE = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]\s*\}\s*$')
 _UBJ_NAMES, _UBJ_RELEASE = b"feature_names[#L", b"\x07version["
+# What a release writes of itself under catboost_version_info, beside the trees.
+_CATBOOST = re.compile(rb"Branch: tags/v(\d+(?:\.\d+)+)\n")
 _LGB_NAMES = re.compile(r"^feature_names=(.*)$", re.MULTILINE)
 
 
 def read_trees(file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph | None:
-    """An XGBoost model (JSON, UBJSON) or a LightGBM one: the features in their order, and the release of XGBoost. None
-    where it is none of these. Raises OSError."""
+    """An XGBoost model (JSON, UBJSON), a LightGBM or a CatBoost one: the features in their order, and the release that
+    wrote it, as far as the file states them. None where it is none of these. Raises OSError."""
     head = file.read(_HEAD)
     file.seek(max(0, size - _TAIL))
     tail = file.read(_TAIL)
@@ -268,6 +270,11 @@ def read_trees(file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph 
     if head.startswith(b"tree\n"):
         match = _LGB_NAMES.search(head.decode("utf-8", "replace"))
         names = match[1].split(" ") if match else []
+    elif head.startswith(b"CBM1"):
+        file.seek(max(0, size - _HEAD))
+        stated = _CATBOOST.search(head) or _CATBOOST.search(file.read(_HEAD))
+        if stated:
+            packages["catboost"] = stated[1].decode()
     elif head.startswith(b"{L"):
         names, release = _ubj_names(head), _ubj_release(tail)
         if release:
