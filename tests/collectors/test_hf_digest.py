@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import sys
 import time
-from concurrent.futures import Executor, Future
+import types
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -382,9 +385,56 @@ def test_the_loaders_choice_of_files_is_ours(tmp_path):
 
 def test_a_format_without_a_list_of_tensors_is_hashed_as_it_is(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["L"]}')
-    (tmp_path / "one.onnx").write_bytes(b"abc" * 1000)
+    (tmp_path / "one.h5").write_bytes(b"abc" * 1000)
     one = digest(tmp_path)
-    (tmp_path / "one.onnx").rename(tmp_path / "two.onnx")
+    (tmp_path / "one.h5").rename(tmp_path / "two.h5")
     assert digest(tmp_path) == one
-    (tmp_path / "two.onnx").write_bytes(b"abd" * 1000)
+    (tmp_path / "two.h5").write_bytes(b"abd" * 1000)
     assert digest(tmp_path) != one
+
+
+def test_a_cluster_hashes_what_this_machine_does(tmp_path, monkeypatch):
+    asked = []
+
+    class Client(contextlib.nullcontext):
+        def __init__(self, address, timeout):
+            asked.append(address)
+            if "nobody" in address:
+                raise OSError("timed out")
+
+        def __enter__(self):
+            return self
+
+        def nthreads(self):
+            return {} if "idle" in asked[-1] else {"one": 1, "two": 3}
+
+        def get_executor(self, pure):
+            return ThreadPoolExecutor(2)
+
+    module = types.ModuleType("distributed")
+    module.Client = Client  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "distributed", module)
+    where = folder(tmp_path / "a", TENSORS)
+    uri = f"hf:{where}?digest=full&cache=off&executor=dask://"
+    assert facts(f"{uri}host:8786")["model.weights.digest"].value == digest(where)
+    assert asked == ["tcp://host:8786"]
+    for host, says in (("nobody:1", "does not answer: timed out"), ("idle:1", "has no workers")):
+        found = side(f"{uri}{host}")
+        assert says in found.errors[0].message and found.errors[0].source == f"dask://{host}"
+        assert found.snapshots[0].facts["model.weights.format"].value == "safetensors"
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "askew[dask]" in side(f"{uri}host:1").errors[0].hint
+
+
+def test_a_worker_that_dies_is_an_error_of_its_file(tmp_path):
+    path = shard(tmp_path / "m.safetensors", {"a": ("U8", [4], b"abcd")})
+
+    class Dies(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            future: Future[object] = Future()
+            future.set_exception(RuntimeError("the worker was killed"))
+            return future
+
+    file = WeightFile("m", str(path), (Tensor("a", "U8", (4,), 100, 4),), path.stat())
+    (outcome,) = Fingerprint(Dies(), 1, "full", lambda _: Known(), None, (Exception,)).of([file])
+    assert outcome.trouble == "the worker was killed" and not outcome.lines

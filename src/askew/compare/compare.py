@@ -114,7 +114,7 @@ def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
     kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
     if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
         return b
-    reason = f"{kind.show(b.value)} and {kind.show(a.value)} say nothing about each other"
+    reason = "the two sides state it in terms that say nothing about each other"
     return Resolved(
         fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
         observe_with=fact.observe_with,

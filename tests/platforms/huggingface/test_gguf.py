@@ -245,3 +245,9 @@ def test_no_change_of_bytes_raises(tmp_path_factory, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
     side(f"hf:{path}?digest=full&cache=off")
+
+
+def test_a_projector_beside_the_model_is_no_second_model(tmp_path):
+    gguf(tmp_path / "m-Q4_K_M.gguf", LLAMA, TENSORS)
+    gguf(tmp_path / "mmproj-model-f16.gguf", {"general.architecture": "clip"})
+    assert facts(f"hf:{tmp_path}")["model.architecture"].value == "llama"

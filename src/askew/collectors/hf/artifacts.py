@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from askew.collectors.hf.tensors import Tensor, as_header, read_safetensors
+
+if TYPE_CHECKING:
+    from askew.collectors.hf.graphs import Graph
 
 # Names of files of weights, in the order in which loaders prefer their formats where several lie side by side.
 _FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -19,13 +22,16 @@ _FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("onnx", (".onnx", ".onnx_data")),
     ("savedmodel", ("saved_model.pb", ".h5", ".keras", ".tflite")),
     ("tensorrt-plan", (".plan", ".engine")),
-    ("trees", (".ubj", ".cbm", ".xgb", ".lgb")),
+    ("trees", (".ubj", ".bst", ".xgb", ".lgb", ".cbm", "model.txt", "model.json")),
 )
+VARIABLES = "variables/variables."  # of a SavedModel, in a folder of their own
 # What a trainer leaves beside the weights, and copies of them: other names of the tensors, or no model by themselves.
 _BESIDE = re.compile(
     r"(?:training_args|optimizer|scheduler|scaler|rng_state.*|trainer_state)\.(?:bin|pt|pth|pkl)|.*\.index\.json"
 )
-_COPIES = re.compile(r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)")
+_COPIES = re.compile(
+    r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)|mmproj.*\.gguf|.*imatrix.*\.gguf"
+)
 # Files of these names hold nothing but pickles; other programs, too, write files called .bin.
 _PICKLED = re.compile(r"pytorch_model.*\.bin|.*\.(?:pkl|pickle|joblib|pt|pth)")
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
@@ -35,6 +41,8 @@ def format_of(name: str) -> str:
     """The format that a file's name promises; empty where it is no file of weights."""
     if _BESIDE.fullmatch(name):
         return ""
+    if name.startswith(VARIABLES):
+        return "savedmodel"
     return next((kind for kind, endings in _FORMATS if name.endswith(endings)), "")
 
 
@@ -79,7 +87,20 @@ def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], s
     whole = (Tensor("", "bytes", (), 0, size),)
     if kind == "pickle":
         return _of_pickle(name, file, size, whole)
-    return Artifact((), whole)
+    graph = _graph(kind, name, file, size, clean)
+    return Artifact((), whole) if graph is None else Artifact((("graph", msgspec.json.encode(graph).decode()),), whole)
+
+
+def _graph(kind: str, name: str, file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph | None:
+    if kind not in ("onnx", "savedmodel", "trees"):
+        return None
+    from askew.collectors.hf.graphs import read_onnx, read_saved_model, read_trees
+
+    if name.endswith(".onnx"):
+        return read_onnx(file, size, clean)
+    if name == "saved_model.pb":
+        return read_saved_model(file, size, clean)
+    return read_trees(file, size, clean) if kind == "trees" else None
 
 
 def _of_pickle(name: str, file: BinaryIO, size: int, whole: tuple[Tensor, ...]) -> Artifact:

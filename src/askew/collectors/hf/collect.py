@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.hf import tokens
-from askew.collectors.hf.artifacts import models_of, read_artifact, weights_of
+from askew.collectors.hf.artifacts import VARIABLES, models_of, read_artifact, weights_of
 from askew.collectors.hf.tensors import MalformedError, Mode, WeightFile, opened, why
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import Reader
@@ -47,16 +47,17 @@ class HuggingFaceCollector:
 
     name = "hf"
     schemes: tuple[str, ...] = ("hf",)
-    capabilities: tuple[Capability, ...] = ("filesystem",)
+    capabilities: tuple[Capability, ...] = ("filesystem", "network")  # the network to a Dask cluster that was named
 
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Read the files that describe the model. Never raises for what lies there."""
         reader = Reader(redactor)
         options = dict(request.options)
         for key, value in options.items():
-            if value not in _OPTIONS.get(key, ()):
+            if value not in _OPTIONS.get(key, ()) and not (key == "executor" and value.startswith("dask://")):
                 message = f"{key}={value} is no option of a model's directory"
                 choices = ", ".join(f"{name}={'|'.join(values)}" for name, values in _OPTIONS.items())
+                choices += ", executor=dask://host:port"
                 reader.fail(request.uri, message, f"write hf:DIR?digest=full; these are: {choices}")
                 return reader.evidence(request.uri, "", "")
         target = request.target or "."
@@ -81,6 +82,8 @@ class HuggingFaceCollector:
         # A snapshot of the cache links to its blobs, two levels up.
         home = os.path.realpath(os.path.join(path, "..", "..") if "snapshots" in path.split(os.sep) else top)
         names = [file] if file else names
+        if "saved_model.pb" in names:
+            names.extend(_variables(path))
         for name in READ:
             if name in names:
                 _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
@@ -135,6 +138,15 @@ def _real(reader: Reader, path: str, shown: str, home: str) -> str:
         return real
     reader.fail(shown, "the link leads outside the model's directory", "name the directory that it leads to")
     return ""
+
+
+def _variables(path: str) -> list[str]:
+    """The weights of a SavedModel, which lie in a folder beside it."""
+    try:
+        found = sorted(os.listdir(os.path.join(path, "variables")))[:_MOST_SHARDS]
+    except OSError:
+        return []
+    return [f"variables/{name}" for name in found if f"variables/{name}".startswith(VARIABLES)]
 
 
 def _modules(reader: Reader) -> list[str]:
@@ -207,7 +219,8 @@ def _add_weights(
     if mode is not None:
         from askew.collectors.hf.digests import weights_text
 
-        text = weights_text(reader, files, broken, shown, mode, options.get("cache") != "off", request.progress)
+        remember, where = options.get("cache") != "off", options.get("executor", "")
+        text = weights_text(reader, files, broken, shown, mode, remember, request.progress, where)
         if text:
             reader.texts.append(Text(source=f"{shown}/#weights", text=text))
 

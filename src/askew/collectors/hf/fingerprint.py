@@ -36,6 +36,7 @@ from askew.collectors.hf.tensors import Mode, Stamp, Tensor, WeightFile
 ALGORITHMS: dict[Mode, str] = {"full": "sha256-tensors", "sample": "sha256-tensors-sampled"}
 LEAF = 4 * 2**20
 _READ = 512 * 2**10  # what is read at once stays in the processor's cache until it is hashed
+_SMALL = 32 * 2**10
 _WORK = 32 * 2**20  # bytes of one piece of work
 _MOST_SPANS = 2048
 _EDGE, _SPOT, _SPOTS = 64 * 2**10, 4096, 32
@@ -125,12 +126,30 @@ def hashed(piece: Piece) -> list[bytes]:
         if not stat.S_ISREG(status.st_mode) or Stamp(status.st_size, status.st_mtime_ns) != piece.stamp:
             raise ChangedError("the file changed while it was read")
         sparse = getattr(status, "st_blocks", 0) * 512 < status.st_size
-        buffer = memoryview(bytearray(min(_READ, max((size for _, size in piece.spans), default=0))))
-        return [_hashed(file, begin, size, buffer, sparse) for begin, size in piece.spans]
+        buffer = memoryview(bytearray(min(_READ, sum(size for _, size in piece.spans))))
+        found: list[bytes] = []
+        at = 0
+        while at < len(piece.spans):
+            begin, size = piece.spans[at]
+            if size > len(buffer):
+                found.append(_of_large(file, begin, size, buffer, sparse))
+                at += 1
+                continue
+            # Small tensors that lie side by side are read at once.
+            end, after = begin, at
+            while after < len(piece.spans) and piece.spans[after][0] == end:
+                if end + piece.spans[after][1] - begin > len(buffer):
+                    break
+                end += piece.spans[after][1]
+                after += 1
+            _fill(file, begin, buffer[: end - begin])
+            found.extend(_of_small(buffer[one - begin : one - begin + two]) for one, two in piece.spans[at:after])
+            at = after
+        return found
 
 
-def _hashed(file: FileIO, begin: int, size: int, buffer: memoryview, sparse: bool) -> bytes:
-    if sparse and size > len(buffer) // 2 and _is_hole(file.fileno(), begin, size):
+def _of_large(file: FileIO, begin: int, size: int, buffer: memoryview, sparse: bool) -> bytes:
+    if sparse and _is_hole(file.fileno(), begin, size):
         return _of_zeros(size)
     total = hashlib.sha256()
     file.seek(begin)
@@ -140,6 +159,26 @@ def _hashed(file: FileIO, begin: int, size: int, buffer: memoryview, sparse: boo
             raise ChangedError("the file ends before its last tensor does")
         total.update(buffer[:count])
         size -= count
+    return total.digest()
+
+
+def _fill(file: FileIO, begin: int, view: memoryview) -> None:
+    file.seek(begin)
+    while len(view):
+        count = file.readinto(view)
+        if not count:
+            raise ChangedError("the file ends before its last tensor does")
+        view = view[count:]
+
+
+def _of_small(view: memoryview) -> bytes:
+    """hashlib lets the interpreter's lock go from 2,048 bytes on; for a few kilobytes waiting to get it back would take
+    longer than hashing."""
+    if len(view) > _SMALL:
+        return hashlib.sha256(view).digest()
+    total = hashlib.sha256()
+    for at in range(0, len(view), 2047):
+        total.update(view[at : at + 2047])
     return total.digest()
 
 
@@ -168,12 +207,14 @@ class Fingerprint:
         mode: Mode,
         known: Callable[[WeightFile], Known],
         progress: Callable[[str], None] | None = None,
+        failures: tuple[type[Exception], ...] = (ChangedError, OSError),
     ) -> None:
         self._executor = executor
         self._window = 2 * workers + 2
         self._mode = mode
         self._known = known
         self._progress = progress
+        self._failures = failures
         self._shown = 0.0
         self._done = self._all = 0
 
@@ -187,10 +228,9 @@ class Fingerprint:
         trouble = ""
         try:
             self._hash(file, known)
-        except ChangedError as error:
-            trouble = str(error)
-        except OSError as error:
-            trouble = (error.strerror or "it cannot be read").lower()
+        except self._failures as error:
+            strerror = error.strerror.lower() if isinstance(error, OSError) and error.strerror else ""
+            trouble = strerror or str(error) or "it cannot be read"
         finally:
             known.save()  # an interrupted run goes on from here
         if trouble:

@@ -24,6 +24,7 @@ from askew.platforms.huggingface.embeddings import (
 )
 from askew.platforms.huggingface.generation import of_generation
 from askew.platforms.huggingface.gguf import of_gguf
+from askew.platforms.huggingface.graphs import of_graphs
 from askew.platforms.huggingface.pickles import of_pickles
 from askew.platforms.huggingface.processors import of_processor
 from askew.platforms.huggingface.tensors import of_tensors
@@ -114,7 +115,7 @@ def _workload(
     generation = files.get("generation_config.json")
     if generation is not None:
         found.extend(of_generation(generation.root))
-    elif listed is not None and "generation_config.json" not in listed:
+    elif config is not None and listed is not None and "generation_config.json" not in listed:
         because = ("the directory has no generation_config.json",)
         found.append(_seen("model.generation.sampling_defaults", {}, place, because))
     found.extend(tokens.read(files, told, listed, place))
@@ -144,6 +145,7 @@ def _described(parts: Sequence[SourceText]) -> Iterator[Observation]:
         kinds.setdefault(part.source.rpartition("#")[2], []).append(part)
     yield from of_gguf(kinds.get("gguf", ()))
     yield from of_pickles(kinds.get("pickle", ()))
+    yield from of_graphs(kinds.get("graph", ()))
     for part in kinds.get("weights", ()):
         yield from of_weights(part)
 
