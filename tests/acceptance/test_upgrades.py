@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 
 from askew.app.defaults import defaults
+from askew.app.pipeline import Options, diff
 from askew.cli.run import run
 from askew.engines import versions
 from askew.report.defaults import Change
@@ -229,3 +231,41 @@ def test_the_command_writes_what_it_knows(capsys: pytest.CaptureFixture[str]) ->
 def test_what_does_not_exist_is_refused(words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["defaults", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_float32_checkpoint_runs_in_another_dtype_after_the_upgrade(tmp_path: Path) -> None:
+    for stored in ("float32", "bfloat16"):
+        model = tmp_path / stored
+        model.mkdir()
+        (model / "config.json").write_text(
+            json.dumps({"model_type": "llama", "torch_dtype": stored, "max_position_embeddings": 4096})
+        )
+        for name in ("0.8.5", "0.9.2"):
+            (tmp_path / f"{name}.json").write_text(
+                json.dumps(
+                    {
+                        "apiVersion": "v1",
+                        "kind": "Pod",
+                        "metadata": {"name": "llm"},
+                        "spec": {
+                            "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"},
+                            "containers": [
+                                {
+                                    "name": "e",
+                                    "image": f"vllm/vllm-openai:v{name}",
+                                    "args": ["--model", "m"],
+                                    "resources": {"limits": {"nvidia.com/gpu": "1"}},
+                                }
+                            ],
+                        },
+                    }
+                )
+            )
+        report = diff(f"{tmp_path}/0.8.5.json+hf:{model}", f"{tmp_path}/0.9.2.json+hf:{model}", Options())
+        found = [
+            (one.reference.value, one.target.value)
+            for workload in report.workloads
+            for one in workload.findings
+            if one.facts[0] == "runtime.dtype" and one.reference is not None and one.target is not None
+        ]
+        assert found == ([("float16", "bfloat16")] if stored == "float32" else [])

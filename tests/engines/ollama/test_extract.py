@@ -87,3 +87,20 @@ def test_the_oldest_releases_ask_where_they_need_it(tmp_path: Path) -> None:
     text = 'package server\nx := os.Getenv("OLLAMA_ORIGINS")\ny := os.Getenv("HOME")\n'
     found = release(write(tmp_path, {"server/routes.go": text}))
     assert found["variables"] == {"OLLAMA_ORIGINS": {"at": "server/routes.go:2", "kind": "rule"}}
+
+
+def test_an_option_that_nothing_sets_is_still_one() -> None:
+    text = TYPES.replace("\tNumCtx int", '\tUseMMap *bool `json:"use_mmap,omitempty"`\n\tNumCtx int')
+    found = options(text.replace("\t\tTopK: 40,\n", ""))
+    assert found["use_mmap"]["kind"] == found["top_k"]["kind"] == found["num_ctx"]["kind"] == "rule"
+
+
+def test_the_address_of_an_image_has_its_port_and_the_slots_their_number(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nENV OLLAMA_HOST 0.0.0.0\n")
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server" / "sched.go").write_text(
+        'package server\n\nfunc f() {\n\tnumParallel := 1\n\tif onp := os.Getenv("OLLAMA_NUM_PARALLEL"); onp != "" {\n'
+    )
+    found = release(tmp_path)
+    assert found["arguments"]["image OLLAMA_HOST"]["value"] == "0.0.0.0:11434"
+    assert found["variables"]["OLLAMA_NUM_PARALLEL"] == {"at": "server/sched.go:4", "value": 1}
