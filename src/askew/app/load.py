@@ -20,14 +20,12 @@ from askew.evidence.location import Location
 from askew.evidence.redaction import MARKER, Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
-from askew.platforms.interface import PlatformReading, Unread
+from askew.platforms.interface import MODEL_PARTS, PlatformReading, Unread
 from askew.report.model import Assumption, InputError, Role, SourceStatus
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
-# Texts that the collector of a model's directory hands on: what it reduced a file to, behind the file's name.
-_OF_MODELS = ("#tensors", "#tokenizer", "#template", "#probes")
 _ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
@@ -57,6 +55,7 @@ def load(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
+            request = msgspec.structs.replace(request, progress=progress)
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     reading, refused = _readings(evidence)
@@ -204,6 +203,7 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     models: list[Document] = []
     records: list[Document] = []
     packages: list[Document] = []
+    answers: list[Document] = []
     units: list[Text] = []
     compose = [one for one in documents if one.root["services"].is_mapping and not one.root["kind"].exists]
     mounted = _mounted(compose)
@@ -215,15 +215,19 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             files.append((engine, document.root.location.source, _readable(document), 1))
         elif document.source.endswith(".json") and _describes_a_model(document):
             models.append(document)
+            if _records_training(document):  # an adapter's file says of which model it was trained
+                records.append(document)
         elif _is_contract(document):
             continue
         elif kindless and _records_training(document):
             records.append(document)
         elif kindless and _lists_packages(document):
             packages.append(document)
+        elif kindless and _describes_what_is_served(document):
+            answers.append(document)
         else:
             kubernetes.append(document)
-    lists = [text for text in texts if text.source.endswith(("/", *_OF_MODELS))]
+    lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
     beside = [text for text in texts if text.source.endswith("#record")]
     for text in (text for text in texts if text not in lists and text not in beside):
         named = registry.engine_of_file(text.source, text=text.text) if not text.source.startswith("cmd:") else None
@@ -255,6 +259,10 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
         from askew.platforms.packages.read import read as read_packages
 
         workloads.extend(read_packages(packages, ()).workloads)
+    if answers:
+        from askew.platforms.metadata import read as read_metadata
+
+        workloads.extend(read_metadata(answers).workloads)
     if files:
         from askew.platforms import engine_files
 
@@ -329,6 +337,12 @@ def _lists_packages(document: Document) -> bool:
     from askew.platforms.packages.read import shows_what_is_installed
 
     return shows_what_is_installed(document)
+
+
+def _describes_what_is_served(document: Document) -> bool:
+    from askew.platforms.metadata import form
+
+    return bool(form(document))
 
 
 def _configures(document: Document) -> str | None:
@@ -406,7 +420,9 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
 
         into = engine_files.joined(files, launched[0])
         workloads = tuple(into if one is launched[0] else one for one in workloads if one.kind != _ENGINE_FILE)
-    if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
+    if len({(w.source, w.kind) for w in workloads}) != len(workloads):
+        return _with_descriptions(workloads)
+    if len(workloads) < 2:
         return workloads
     first = next((one for one in workloads if one.containers), workloads[0])
     others = [one for one in workloads if one is not first]
@@ -416,6 +432,26 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
             containers=tuple(c for w in workloads for c in w.containers) if not first.containers else first.containers,
             observations=(*first.observations, *(o for w in others for o in _all_observations(w))),
         ),
+    )
+
+
+def _with_descriptions(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    """Several workloads of one source, and descriptions of a model that starts nothing itself (its files, its training,
+    the packages of its image): they are of the one workload that an engine serves, where there is one."""
+    served = [one for one in workloads if _serves(one)]
+    described = [one for one in workloads if not one.containers]
+    if len(served) != 1 or not described or len({(one.source, one.kind) for one in described}) != len(described):
+        return workloads
+    more = tuple(observation for one in described for observation in one.observations)
+    into = msgspec.structs.replace(served[0], observations=(*served[0].observations, *more))
+    return tuple(into if one is served[0] else one for one in workloads if one.containers)
+
+
+def _serves(workload: Workload) -> bool:
+    return any(
+        registry.recognise(process) is not None
+        for container in workload.containers
+        for process in (container.processes or (container.launch,))
     )
 
 

@@ -8,7 +8,7 @@ launches, never a source format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -44,7 +44,7 @@ Outcome: TypeAlias = Finding | Needs
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An input with its verdict. ``source`` is Kubernetes YAML, a compose file, or ``cmd:…``, written as users
-    write it; with ``files``, by their paths, it names sources among those (``hf:model+cmd:…``).
+    write it. ``needs`` is an optional library without which the case cannot be decided.
 
     ``line`` is where the finding must point (1-based, in ``source`` or a joined file), 0 when the case is clean.
     ``file`` is the path of the source's file where its name matters; ``joined`` are sources that are joined to it: the
@@ -58,7 +58,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     contract: str = ""
     file: str = ""
     joined: tuple[tuple[str, str, str], ...] = ()
-    files: Mapping[str, str] = {}
+    needs: str = ""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

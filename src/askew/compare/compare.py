@@ -83,7 +83,8 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         settled = bool(fact.settled_by) and _agree(
             reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by)
         )
-        for part, a, b in _parts(fact, left, right, mode):
+        for part, a, other in _parts(fact, left, right, mode):
+            b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
@@ -106,6 +107,18 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         verified=verified,
         unknown=unknown,
     )
+
+
+def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
+    """The second value, or that it is not known in the terms of the first."""
+    kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
+    if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
+        return b
+    reason = "the two sides state it in terms that say nothing about each other"
+    return Resolved(
+        fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
+        observe_with=fact.observe_with,
+    )  # fmt: skip
 
 
 def _unseen(fact: Fact, here: Snapshot, there: Resolved | None) -> Resolved:
@@ -202,8 +215,6 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if met is None:
             return "unknown"
         return "same" if met else "different"
-    if fact.type.tells is not None and not fact.type.tells(a.value, b.value):
-        return "unknown" if _demands(a) else "unstated"
     return "same" if fact.type.same(a.value, b.value) else "different"
 
 

@@ -69,6 +69,8 @@ def remedies(
         return (_option(difference),)
     if fact.key == "runtime.env":
         return (_variable(difference),)
+    if fact.key == "runtime.packages" and difference.key and isinstance(wanted.value, str):
+        return (_package(difference),)
     if fact.key == "model.signature" or fact.key.startswith("model.training."):
         return (_recorded(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
@@ -76,7 +78,41 @@ def remedies(
         flag = None  # a file that stands alone has keys, and neither arguments nor variables
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
+    if wanted.origin == "model" and here.origin == "model":
+        return (_model_file(difference),)
     return (_field(difference, target, reference),)
+
+
+def _model_file(difference: Difference) -> Remedy:
+    """What a file of the model says is not set anywhere: the file is taken from where it is right."""
+    fact, wanted, here = difference.fact, _place(difference.reference), _place(difference.target)
+    right, wrong = wanted.source if wanted is not None else "", here.source if here is not None else ""
+    if fact.type.name == "digest" or not right or difference.reference.value is None:
+        action = f"Take {right or 'the files'} of the reference" + (f" in place of {wrong}" if wrong else "")
+    else:
+        value = _shown(difference, difference.reference)
+        action = f"Set {_name(difference)} back to {value} in {wrong or right}, or take {right} of the reference"
+    return Remedy(
+        action=action,
+        verify=_verify(fact),
+        undo=f"Put {wrong or 'the files'} back as it is now" if wrong else "Put the files back as they are now",
+        location=here,
+        safe=False,
+    )
+
+
+def _package(difference: Difference) -> Remedy:
+    """A release of a library in the image that serves."""
+    text = f"{difference.key}=={difference.reference.value}"
+    was = f"{difference.key}=={difference.target.value}" if isinstance(difference.target.value, str) else ""
+    return Remedy(
+        action=f"Install {text} in the serving image",
+        text=text,
+        verify=f"pip freeze in the image shows {text}",
+        undo=f"install {was} again" if was else f"remove {difference.key} again",
+        location=_place(difference.target),
+        safe=False,
+    )
 
 
 def _recorded(difference: Difference) -> Remedy:

@@ -137,8 +137,18 @@ def test_what_a_template_does(tmp_path):
 @needs_jinja
 def test_a_template_without_a_generation_prompt_is_told_apart(tmp_path):
     text = CHATML.replace("{{- '<|im_start|>assistant\\n' }}", "")
-    found = facts(tmp_path, with_template(text))
-    assert found["model.chat_template.generation_prompt"].value == ""
+    one = facts(tmp_path, with_template(text))["model.chat_template.generation_prompt"]
+    assert one.state == "absent" and "<|im_start|>assistant" in one.because[0]
+
+
+@needs_jinja
+def test_a_template_that_needs_no_generation_prompt_lacks_none(tmp_path):
+    text = (
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{{ ' ' + m.content + eos_token }}"
+        "{% else %}{{ '[INST] ' + m.content + ' [/INST]' }}{% endif %}{% endfor %}"
+    )
+    one = facts(tmp_path, with_template(text))["model.chat_template.generation_prompt"]
+    assert (one.state, one.value) == ("known", "")
 
 
 @needs_jinja
@@ -148,8 +158,9 @@ def test_the_rendered_difference_is_shown(tmp_path):
     report = diff(f"hf:{tmp_path}/a", f"hf:{tmp_path}/b", Options())
     (finding,) = (f for f in report.workloads[0].findings if f.rule == "model.chat_template.behaviour")
     assert "One question: " in finding.impact and "became" in finding.impact
-    assert finding.reference.because[0] != finding.target.because[0]
-    assert all(len(reason) < 300 for reason in (*finding.reference.because, *finding.target.because))
+    told = [side.because for side in (finding.reference, finding.target) if side is not None]
+    assert told[0][0] != told[1][0]
+    assert all(len(reason) < 300 for reason in (*told[0], *told[1]))
 
 
 @needs_jinja
@@ -245,8 +256,7 @@ def test_a_long_template_is_read_in_time():
 @pytest.mark.parametrize(
     "text",
     [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(9) %}{% endfor %}{% endfor %}"
-        "{% endfor %}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% if a < b %}{% endif %}{% endfor %}{% endfor %}",
         "{{ 'a' * 10 ** 11 }}",
         "{% set ns = namespace(t='a') %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}",
         "{{ 9 ** (9 ** 9) }}",

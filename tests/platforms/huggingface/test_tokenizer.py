@@ -17,9 +17,10 @@ from askew.app.load import load
 from askew.app.pipeline import Options, diff
 from askew.compare.telling import apart, partings
 from askew.evidence.redaction import Redactor
+from askew.facts.catalogue import FACTS
 from askew.platforms.huggingface.tokenizer import pre_tokenizer
 from askew.platforms.huggingface.tokenizer_json import canonical
-from askew.platforms.huggingface.vocabularies import of_sentencepiece, of_tiktoken, of_vocabulary
+from askew.platforms.huggingface.vocabularies import of_sentencepiece, of_tekken, of_tiktoken, of_vocabulary
 from tests.platforms.huggingface.tokenizers_made import MERGES, base, write
 
 needs_tokenizers = pytest.mark.skipif(
@@ -119,7 +120,7 @@ def test_who_decides_about_bos(tmp_path, name, said, post, value, confidence):
         ({"type": "Metaspace", "replacement": "▁", "add_prefix_space": False}, 'Metaspace{"prepend_scheme":"never"}'),
         ({"type": "Metaspace", "replacement": "▁", "add_prefix_space": True, "str_rep": "▁"}, "Metaspace"),
         ({"type": "BertPreTokenizer"}, "BertPreTokenizer"),
-        (None, "none"),
+        (None, None),
     ],
 )  # fmt: skip
 def test_the_name_of_a_pre_tokenizer(part, name):
@@ -246,7 +247,7 @@ def test_a_sparse_giant_is_refused_unread(tmp_path):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_tokenizer_or_a_value_error(data):
-    for read in (canonical, of_sentencepiece, of_tiktoken, lambda raw: of_vocabulary(raw, raw)):
+    for read in (canonical, of_sentencepiece, of_tekken, of_tiktoken, lambda raw: of_vocabulary(raw, raw)):
         try:
             read(data)
         except ValueError as error:
@@ -291,3 +292,73 @@ def test_a_real_tokenizer_written_anew_by_its_library(tmp_path):
     raw = json.loads(real)
     raw["model"]["merges"][100], raw["model"]["merges"][101] = raw["model"]["merges"][101], raw["model"]["merges"][100]
     assert canonical(json.dumps(raw).encode()).merges != canonical(real).merges
+
+
+def test_what_to_do_names_the_files(tmp_path):
+    files = base()
+    files["tokenizer_config.json"]["eos_token"] = "</s>"
+    files["tokenizer.json"]["model"]["merges"].reverse()
+    report = diff(f"hf:{write(tmp_path / 'a', base())}", f"hf:{write(tmp_path / 'b', files)}", Options())
+    told = {finding.rule: finding.remedies[0].action for finding in report.workloads[0].findings}
+    name = "model.tokenizer.special_tokens"
+    config = "tokenizer_config.json"
+    back = f"Set {name}[eos_token] back to <|im_end|> in {tmp_path}/b/{config}"
+    assert told[name] == f"{back}, or take {tmp_path}/a/{config} of the reference"
+    tokenizer = "tokenizer.json"
+    assert told["model.tokenizer.digest"] == (
+        f"Take {tmp_path}/a/{tokenizer} of the reference in place of {tmp_path}/b/{tokenizer}"
+    )
+
+
+def tekken(**changes):
+    config = {"pattern": r"\p{L}+", "num_vocab_tokens": 300, "default_vocab_size": 260, "default_num_special_tokens": 4}
+    ranks = [{"rank": n, "token_bytes": base64.b64encode(bytes([n])).decode(), "token_str": chr(n)} for n in range(256)]
+    unused = {"rank": 256, "token_bytes": "YWI=", "token_str": "ab"}
+    special = [
+        {"rank": 0, "token_str": "<unk>", "is_control": True},
+        {"rank": 1, "token_str": "<s>", "is_control": True},
+    ]
+    return json.dumps({"config": config, "vocab": [*ranks, unused], "special_tokens": special, **changes}).encode()
+
+
+def test_a_tekken_file():
+    raw = json.loads(tekken())
+    assert of_tekken(tekken()).size == 260
+    assert of_tekken(tekken()) == of_tekken(tekken(vocab=raw["vocab"][::-1]))
+    assert of_tekken(tekken()) == of_tekken(tekken(vocab=raw["vocab"][:-1])), "a rank that is not used"
+    assert of_tekken(tekken()) != of_tekken(tekken(config={**raw["config"], "pattern": "."}))
+    assert of_tekken(tekken()) != of_tekken(tekken(vocab=raw["vocab"][1:]))
+    with pytest.raises(ValueError, match="tekken"):
+        of_tekken(b'{"config": {}, "vocab": [1]}')
+
+
+def test_what_a_sentencepiece_model_does(tmp_path):
+    pytest.importorskip("sentencepiece", reason="encodes with SentencePiece, of the extra 'artifacts'")
+    files = {"tokenizer.model": sentencepiece([*PIECES, ("▁", -3.0, 1), ("a", -3.5, 1)], field(3, 1))}
+    found = facts(tmp_path / "a", files)
+    assert '"a" → 3, decoded "a"' in found["model.tokenizer.behaviour"].because
+    files["tokenizer.model"] = sentencepiece(
+        [*PIECES[:3], ("▁a", -9.0, 1), *PIECES[4:], ("▁", -3.0, 1), ("a", -3.5, 1)]
+    )
+    other = facts(tmp_path / "b", files)
+    assert '"a" → 5 6, decoded "a"' in other["model.tokenizer.behaviour"].because
+
+
+@pytest.mark.parametrize("model", [b"\x0a\x03\x0a\x01a", b"\x0a\x05\x0a\x01a\x18\x7f"])
+def test_a_sentencepiece_model_that_the_library_refuses(tmp_path, model):
+    pytest.importorskip("sentencepiece", reason="encodes with SentencePiece, of the extra 'artifacts'")
+    one = facts(tmp_path, {"tokenizer.model": model})["model.tokenizer.behaviour"]
+    assert one.state == "unknown" and one.reason.startswith("no text was encoded")
+
+
+def test_a_name_and_steps_of_a_pre_tokenizer_tell_nothing_of_each_other():
+    kind = FACTS["model.tokenizer.pre_tokenizer"].type
+    assert kind.comparable is not None
+    assert (
+        kind.comparable("llama-bpe", "qwen2")
+        and kind.comparable("llama-bpe", "Metaspace")
+        and kind.comparable("Metaspace", 'Split{"a":1} + ByteLevel')
+    )
+    assert not kind.comparable("deepseek-coder", "Metaspace") and not kind.comparable(
+        'Split{"a":1} + ByteLevel', "deepseek-llm"
+    )

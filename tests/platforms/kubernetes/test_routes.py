@@ -101,6 +101,18 @@ def test_other_controllers():
     assert kong["serving.retries/kong"]["attempts"] == 2
 
 
+def test_haproxy_waits_50_seconds_for_an_engine_unless_the_service_or_the_ingress_says_otherwise():
+    longer = 'haproxy.org/timeout-server: "5m"'
+    only_named = ingress('haproxy.org/load-balance: "leastconn"', "haproxy")
+    assert only_named["serving.read_timeout"] == 50
+    assert only_named["serving.idle_timeout"] == 60
+    assert ingress(longer, "haproxy")["serving.read_timeout"] == 300
+    before = ingress(longer, "haproxy", service='haproxy.org/timeout-server: "90000"')
+    assert before["serving.read_timeout"] == 90
+    zero = ingress('haproxy.org/timeout-server: "0"', "haproxy")["serving.read_timeout"]
+    assert isinstance(zero, Unknown) and zero.text == "0"
+
+
 def test_the_annotations_tell_f5_from_ingress_nginx():
     assert ingress('nginx.org/proxy-read-timeout: "90s"')["serving.read_timeout"] == 90
 

@@ -88,18 +88,32 @@ def run(subject: Subject) -> Iterator[Outcome]:
     )
 
 
-_TEMPLATE = "{{ %s }}{%% for m in messages %%}{{ m.content }}{%% endfor %%}"
+_DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: llm}}
+spec:
+  template:
+    spec:
+      containers: [{{name: engine, image: "{image}", args: [{args}]}}]
+"""
+_CONFIG = """\
+{{
+  "tokenizer_class": "LlamaTokenizer",
+  "bos_token": "<s>",
+  "add_bos_token": {adds},
+  "chat_template": "{{{{ {writes} }}}}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}"
+}}
+"""
+_VLLM, _TGI = "vllm/vllm-openai:v0.4", "ghcr.io/huggingface/text-generation-inference:2"
 
 
-def _case(name: str, launch: str, writes: str = "bos_token", adds: str = "true", line: int = 0) -> Case:
-    config = (
-        '{\n  "tokenizer_class": "LlamaTokenizer",\n  "bos_token": "<s>",\n'
-        f'  "add_bos_token": {adds},\n  "chat_template": "{_TEMPLATE % writes}"\n}}\n'
-    )
+def _case(name: str, image: str, args: str = "", writes: str = "bos_token", adds: str = "true", line: int = 0) -> Case:
+    given = f"--model{'-id' if image.startswith(_TGI) else ''}=/models/m{args}"
     return Case(
         name=name,
-        source=f"hf:model+cmd:{launch}",
-        files={"model/tokenizer_config.json": config},
+        source=_DEPLOYMENT.format(image=image, args=given),
+        joined=(("hf:m", "m/tokenizer_config.json", _CONFIG.format(writes=writes, adds=adds)),),
         fires=bool(line),
         line=line,
     )
@@ -115,14 +129,13 @@ CHECK = Check(
     run=run,
     playbook="tokenizer",
     cases=(
-        _case("vLLM 0.4.2", "docker run vllm/vllm-openai:v0.4.2 --model model", line=4),
-        _case("TGI 2.2.0", "docker run ghcr.io/huggingface/text-generation-inference:2.2.0 --model-id model", line=4),
-        _case("vLLM 0.4.3", "docker run vllm/vllm-openai:v0.4.3 --model model"),
-        _case("a template that leaves it to the tokenizer", "docker run vllm/vllm-openai:v0.4.2 --model m", "''"),
-        _case(
-            "a tokenizer that leaves it to the template", "docker run vllm/vllm-openai:v0.4.2 --model m", adds="false"
-        ),
-        _case("another template", "docker run vllm/vllm-openai:v0.4.2 --model m --chat-template /t.jinja"),
-        _case("a release that is not known", "vllm serve model"),
+        _case("vLLM 0.4.2", f"{_VLLM}.2", line=4),
+        _case("TGI 2.2.0", f"{_TGI}.2.0", line=4),
+        _case("vLLM 0.4.3", f"{_VLLM}.3"),
+        _case("TGI 2.3.0", f"{_TGI}.3.0"),
+        _case("a template that leaves it to the tokenizer", f"{_VLLM}.2", writes="''"),
+        _case("a tokenizer that leaves it to the template", f"{_VLLM}.2", adds="false"),
+        _case("another template", f"{_VLLM}.2", ", --chat-template=/t.jinja"),
+        _case("a release that is not known", "vllm/vllm-openai:latest"),
     ),
 )

@@ -2,7 +2,8 @@
 
 ## What it finds
 
-A serving schema (a Triton model's `config.pbtxt`) that disagrees with the signature that was recorded when the model
+A serving schema (a Triton model's `config.pbtxt`, MLServer's `model-settings.json`, what a server answers when it is
+asked for a model's metadata) that disagrees with the signature that was recorded when the model
 was saved (MLflow): an input that is missing or that the model does not know, another number of features, columns in
 another order, another type or shape.
 
@@ -26,8 +27,8 @@ that is served.
 ## When it is fine
 
 When a step in front of the model converts what clients send (an ensemble, a transformer, a feature store). Whole
-numbers that arrive as floating-point ones are reported as medium, since that is how missing values get in; fewer bits
-of floating-point numbers as low, as the model then sees rounded values.
+numbers that arrive as floating-point ones are reported as medium, since that is how missing values get in; numbers of
+fewer bits as low, as the model then sees rounded values.
 
 ## References
 

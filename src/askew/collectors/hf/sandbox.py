@@ -12,7 +12,7 @@ import json
 import sys
 from typing import Any
 
-_MEMORY = {"templates": 1 << 30, "tokens": 4 << 30}
+_MEMORY = {"templates": 1 << 30, "tokens": 4 << 30, "pieces": 1 << 30}
 _SECONDS = 15
 _LONGEST = 1 << 18  # characters of one prompt
 _FAILED = "\x00"
@@ -35,7 +35,7 @@ def main() -> None:
     """Answer one request."""
     asked = json.load(sys.stdin.buffer)
     _limit(asked["kind"])
-    answer = _templates(asked) if asked["kind"] == "templates" else _tokens(asked)
+    answer = {"templates": _templates, "tokens": _tokens, "pieces": _pieces}[asked["kind"]](asked)
     sys.stdout.buffer.write(json.dumps(answer).encode("ascii"))
     sys.stdout.buffer.flush()
 
@@ -161,6 +161,25 @@ def _tokens(asked: dict[str, Any]) -> dict[str, Any]:
         ids = tokenizer.encode(probe, add_special_tokens=False).ids
         answers.append([probe, ids, tokenizer.decode(ids, skip_special_tokens=False)])
     return {"answers": answers}
+
+
+def _pieces(asked: dict[str, Any]) -> dict[str, Any]:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor()
+    with open(asked["path"], "rb") as file:
+        model = file.read()
+    try:
+        processor.LoadFromSerializedProto(model)
+    except Exception as error:
+        return {"fault": f"SentencePiece does not read the file: {str(error)[:300]}"}
+    _refuse()
+    ids = [processor.EncodeAsIds(probe) for probe in asked["texts"]]
+    return {
+        "answers": [
+            [probe, found, processor.DecodeIds(found)] for probe, found in zip(asked["texts"], ids, strict=True)
+        ]
+    }
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from askew.platforms.huggingface.tokens import FILES, TOKENIZER
 
 # Small files, read with their lines.
 READ = FILES
+# Files with a vocabulary, the one that wins first.
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "vocab.txt")
 _MOST_BYTES = 128 * 2**20  # the largest vocabularies are some 40 MiB
 _MOST_TEMPLATE = 2**20
 _MOST_TEMPLATES = 20
@@ -71,6 +73,13 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
             "texts": probes.TEXTS,
         }
         encoded = _asked("tokenizers", asked, probes.Encoded)
+    elif found is not None and found.kind == "sentencepiece":
+        asked = {
+            "kind": "pieces",
+            "path": os.path.abspath(real(os.path.join(path, "tokenizer.model"), place)),
+            "texts": [text for text in probes.TEXTS if "\0" not in text],
+        }
+        encoded = _asked("sentencepiece", asked, probes.Encoded)
     if rendered is None and encoded is None:
         return
     answers = probes.Answers(
@@ -79,6 +88,7 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         bos=special.get("bos_token"),
         template=(best.place.source, best.place.line, best.place.column) if best is not None else ("", 0, 0),
         tokenizer=place,
+        library="tokenizers" if found is not None and found.kind == "tokenizer.json" else "sentencepiece",
     )
     reader.texts.append(Text(source=f"{shown}/{probes.PROBES}", text=msgspec.json.encode(answers).decode()))
 
@@ -117,9 +127,7 @@ def _tokenizer(
 ) -> tuple[tokenizer_json.Tokenizer | None, str]:
     """The vocabulary in effect, and the name of its file."""
     tiktoken = next((name for name in names if name.endswith(".tiktoken")), "")
-    name = next(
-        (one for one in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", tiktoken) if one in names), ""
-    )
+    name = next((one for one in (*_VOCABULARIES, tiktoken) if one in names), "")
     if not name or (name == "vocab.json" and "merges.txt" not in names):
         return None, ""
     place = f"{shown}/{name}"
@@ -131,6 +139,8 @@ def _tokenizer(
             found = tokenizer_json.canonical(data)
         elif name == "tokenizer.model":
             found = _of_model(data)
+        elif name == "tekken.json":
+            found = vocabularies.of_tekken(data)
         elif name == tiktoken:
             found = vocabularies.of_tiktoken(data)
         else:
@@ -166,7 +176,7 @@ def _bytes(reader: Reader, path: str, shown: str, limit: int, real: Real) -> byt
     try:
         data = read_bytes(where, limit)
     except UnreadableError as error:
-        reader.fail(shown, error.message, "" if "at most" in error.message else error.hint)
+        reader.fail(shown, error.message, _HINT)
         return None
     reader.files += 1
     return data

@@ -12,13 +12,9 @@ import msgspec
 
 from askew.engines.settings import Setting
 from askew.facts.types import Value
+from askew.facts.values.signature import protocol_type
 from askew.resolve.observation import Observation, Unknown
 
-_TYPES = {
-    "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "INT8": "int8",
-    "INT16": "int16", "INT32": "int32", "INT64": "int64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
-    "BF16": "bfloat16", "BYTES": "bytes",
-}  # fmt: skip
 _LOOK = "curl -s $URL/v2/models/$MODEL"
 
 
@@ -45,8 +41,7 @@ def signature(settings: Sequence[Setting]) -> Iterator[Observation]:
             unknown = Unknown(f"{side}: expected a list of tensors with name, datatype and shape", _LOOK)
             continue
         value[side] = [
-            {"name": one.name, "shape": [*one.shape], "type": _TYPES.get(one.datatype.upper(), one.datatype.lower())}
-            for one in tensors
+            {"name": one.name, "shape": [*one.shape], "type": protocol_type(one.datatype)} for one in tensors
         ]
     yield Observation(
         fact="model.signature",

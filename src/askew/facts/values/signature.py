@@ -1,8 +1,9 @@
 """Signatures of models, compared by what they mean to the values that go in and come out.
 
 A signature is ``{"inputs": […], "outputs": […]}``; each entry has a ``type`` and mostly a ``name``. An entry with a
-``shape`` is a tensor, one without is a column of a table. Tensors are fed by name, so their order means nothing;
-columns of two tables are fed by order wherever a client or a server turns them into an array.
+``shape`` (null where its rank is open) is a tensor, one without is a column of a table. Tensors are fed by name, so
+their order means nothing; columns of two tables are fed by order wherever a client or a server turns them into an
+array. Whether two signatures mean the same does not depend on which of them is the reference.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _FAMILIES = {
     **dict.fromkeys(("float16", "float32", "float64", "bfloat16", "fp16", "fp32", "fp64", "bf16"), "float"),
     **dict.fromkeys(("int8", "int16", "int32", "int64"), "integer"),
     **dict.fromkeys(("uint8", "uint16", "uint32", "uint64"), "unsigned integer"),
-    **dict.fromkeys(("string", "bytes", "object", "str"), "text"),
+    **dict.fromkeys(("string", "bytes", "str"), "text"),
     **dict.fromkeys(("bool", "boolean"), "bool"),
     **dict.fromkeys(("datetime", "datetime64"), "datetime"),
 }
+_PROTOCOL = {"FP16": "float16", "FP32": "float32", "FP64": "float64", "BF16": "bfloat16"}
 # Each can be read as any that follows without a change of its value, mostly.
 _NUMBERS = ("bool", "unsigned integer", "integer", "float")
 _WIDTH = re.compile(r"(\d{1,3})$")
@@ -53,6 +55,11 @@ class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind not in ("narrower", "optional")
 
 
+def protocol_type(datatype: str) -> str:
+    """A datatype of the Open Inference Protocol (``FP32``, ``BYTES``) as signatures have it."""
+    return _PROTOCOL.get(datatype.upper(), datatype.lower())
+
+
 def mismatches(reference: Value, target: Value) -> tuple[Mismatch, ...]:
     """In what the target differs. Only sides that both state are compared."""
     found: list[Mismatch] = []
@@ -66,7 +73,9 @@ def mismatches(reference: Value, target: Value) -> tuple[Mismatch, ...]:
 def tells(reference: Value, target: Value) -> bool:
     """Whether two signatures can be held against each other: columns that go into one tensor have lost their names
     there, and what several models of one server take is not one signature."""
-    if reference == target or mismatches(reference, target):
+    if reference == target:
+        return True
+    if any(one.weighty for one in (*mismatches(reference, target), *mismatches(target, reference))):
         return True
     compared = False
     for side in _SIDES:
@@ -139,7 +148,11 @@ def _side(side: Side, a: Sequence[Entry], b: Sequence[Entry]) -> list[Mismatch]:
         for name, one in left.items()
         if name not in right and one.get("optional") is not True
     ]
-    found.extend(Mismatch(side=side, kind="added", name=name) for name in right if name not in left)
+    found.extend(
+        Mismatch(side=side, kind="added", name=name)
+        for name, one in right.items()
+        if name not in left and one.get("optional") is not True
+    )
     for name, one in left.items():
         if name in right:
             found.extend(_entry(side, name, one, right[name]))
@@ -160,9 +173,9 @@ def _entry(side: Side, name: str, a: Entry, b: Entry) -> list[Mismatch]:
         upwards = family in _NUMBERS and other in _NUMBERS and _NUMBERS.index(family) < _NUMBERS.index(other)
         found.append(Mismatch(side=side, kind="converted" if upwards else "type", name=name, reference=x, target=y))
     elif family is not None and other is not None and _width(y) < _width(x):
-        kind: Kind = "narrower" if family == "float" else "type"
-        found.append(Mismatch(side=side, kind=kind, name=name, reference=x, target=y))
-    if not _shapes_agree(a.get("shape"), b.get("shape")):
+        found.append(Mismatch(side=side, kind="narrower", name=name, reference=x, target=y))
+    open_ = any("shape" in one and one["shape"] is None for one in (a, b))
+    if not open_ and not _shapes_agree(a.get("shape"), b.get("shape")):
         shown = _shape(a.get("shape")), _shape(b.get("shape"))
         found.append(Mismatch(side=side, kind="shape", name=name, reference=shown[0], target=shown[1]))
     if b.get("optional") is True and a.get("optional") is not True:

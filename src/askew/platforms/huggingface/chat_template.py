@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from askew.evidence.document import Document
 from askew.evidence.location import Location
 from askew.facts.types import Value
@@ -137,7 +139,8 @@ def of_template(
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {digest(text)}"
+    quoted = msgspec.json.encode(text).decode()
+    return quoted if len(quoted) <= _LONGEST else f"{quoted[:_LONGEST]}… {digest(text)}"
 
 
 def _by_text(text: str, tags: Sequence[str], bos: str | None, place: Location) -> Iterator[Observation]:

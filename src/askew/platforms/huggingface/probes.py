@@ -147,13 +147,14 @@ class Encoded(msgspec.Struct, frozen=True):
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """All that was tried on one directory; ``bos`` is the text of its BOS token."""
+    """All that was tried on one directory; ``bos`` is the text of its BOS token, ``library`` the one that encoded."""
 
     rendered: Rendered | None = None
     encoded: Encoded | None = None
     bos: str | None = None
     template: tuple[str, int, int] = ("", 0, 0)
     tokenizer: str = ""
+    library: str = ""
 
 
 def of_probes(text: str) -> Iterator[Observation]:
@@ -163,7 +164,8 @@ def of_probes(text: str) -> Iterator[Observation]:
     except msgspec.DecodeError:
         return
     if answers.encoded is not None:
-        yield from _encoded(answers.encoded, Location(answers.tokenizer, line=1, column=1))
+        place = Location(answers.tokenizer, line=1, column=1)
+        yield from _encoded(answers.encoded, place, "" if answers.library == "tokenizers" else f"{answers.library}+")
     if answers.rendered is not None:
         source, line, column = answers.template
         yield from _rendered(answers.rendered, Location(source, line=line, column=column), answers.bos)
@@ -178,13 +180,14 @@ def was_rendered(text: str) -> bool:
     return found is not None and not found.fault
 
 
-def _encoded(found: Encoded, place: Location) -> Iterator[Observation]:
+def _encoded(found: Encoded, place: Location, algorithm: str) -> Iterator[Observation]:
+    """``algorithm`` stands in front of a digest that compares with those of the same library only."""
     fact = "model.tokenizer.behaviour"
     if found.fault:
         yield observed(fact, Unknown(found.fault, found.hint, missing=True), place, origin="model", basis="seen")
         return
     shown = tuple(f"{_json(text)} → {_ids(ids)}, decoded {_json(back)}" for text, ids, back in found.answers)
-    value = digest([CORPUS, [list(answer) for answer in found.answers]])
+    value = algorithm + digest([CORPUS, [list(answer) for answer in found.answers]])
     yield observed(fact, value, place, origin="model", basis="seen", because=shown)
 
 
@@ -213,7 +216,18 @@ def _rendered(found: Rendered, place: Location, bos: str | None) -> Iterator[Obs
         yield seen("model.chat_template.emits_bos", asked.startswith(bos))
     yield seen("model.chat_template.opens_reasoning", OPENER.search(asked) is not None)
     if asked.startswith(plain):
-        yield seen("model.chat_template.generation_prompt", asked[len(plain) :])
+        begins = _turn(plain, prompts.get("an answer at the end", ""))
+        prompt = asked[len(plain) :]
+        if not prompt and begins.strip():
+            because = (f"an answer begins with {_json(begins)}, and the template puts nothing there for one to come",)
+            yield seen("model.chat_template.generation_prompt", None)
+        else:
+            yield seen("model.chat_template.generation_prompt", prompt)
+
+
+def _turn(question: str, answered: str) -> str:
+    """What stands between a question and its answer; empty where that cannot be told."""
+    return answered[len(question) :].partition("Hi")[0] if answered.startswith(question) else ""
 
 
 FAILED = "\x00"  # in front of the reason why a conversation has no prompt

@@ -59,8 +59,8 @@ class Bulk(msgspec.Struct, frozen=True):
 class Tokenizer(msgspec.Struct, frozen=True, kw_only=True):
     """A tokenizer in canonical form. ``size`` counts the ids, those of added tokens among them.
 
-    ``kind`` is the file's: ``tokenizer.json``, ``vocab``, ``sentencepiece``, ``tiktoken``. The parts are JSON with
-    sorted keys, empty where there is none.
+    ``kind`` is the file's: ``tokenizer.json``, ``vocab``, ``sentencepiece``, ``tiktoken``, ``tekken``. The parts are
+    JSON with sorted keys, empty where there is none.
     """
 
     kind: str

@@ -1,7 +1,8 @@
-"""Tokenizers in other files than ``tokenizer.json``: SentencePiece models, ranks of tiktoken, vocabularies and merges.
+"""Tokenizers in other files than ``tokenizer.json``: SentencePiece models, ranks, vocabularies with and without merges.
 
 Sources: https://github.com/google/sentencepiece/blob/v0.2.0/src/sentencepiece_model.proto and ``load_tiktoken_bpe`` of
-https://github.com/openai/tiktoken/blob/0.9.0/tiktoken/load.py
+https://github.com/openai/tiktoken/blob/0.9.0/tiktoken/load.py; ``tokens/tokenizers/tekken.py`` of
+https://github.com/mistralai/mistral-common (which ranks count: ``_reload_mergeable_ranks``)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from askew.facts.types import Value
-from askew.platforms.huggingface.tokenizer_json import Map, Tokenizer, bulk, text
+from askew.platforms.huggingface.tokenizer_json import Map, Token, Tokenizer, bulk, text
 
 _MOST_PIECES = 4_000_000
 _NORMALIZER = {1: "name", 2: "charsmap", 3: "add_dummy_prefix", 4: "remove_extra_whitespaces", 5: "escape_whitespaces",
@@ -72,6 +73,44 @@ def of_tiktoken(data: bytes) -> Tokenizer:
         size=len(ranks),
         model=text({"type": "tiktoken"}),
         vocabulary=bulk(f"{r} {t}" for r, t in ranks),
+    )
+
+
+class _Ranked(msgspec.Struct, frozen=True):
+    rank: int
+    token_bytes: str
+
+
+class _Special(msgspec.Struct, frozen=True):
+    rank: int
+    token_str: str
+
+
+class _Tekken(msgspec.Struct, frozen=True):
+    config: dict[str, int | float | str | None]
+    vocab: list[_Ranked]
+    special_tokens: list[_Special] | None = None
+
+
+def of_tekken(data: bytes) -> Tokenizer:
+    """Mistral's ``tekken.json``: ranks, the pattern that splits, special tokens. Raises ValueError."""
+    try:
+        found = msgspec.json.decode(data, type=_Tekken)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"expected the ranks of a tekken tokenizer: {error}") from None
+    used = found.config.get("default_vocab_size")
+    reserved = found.config.get("default_num_special_tokens")
+    ranks = sorted((one.rank, one.token_bytes) for one in found.vocab)
+    if isinstance(used, int) and isinstance(reserved, int):
+        ranks = ranks[: max(0, used - reserved)]  # the rest of the file is not used
+    special = [Token(one.rank, one.token_str, ("special",)) for one in found.special_tokens or ()]
+    return Tokenizer(
+        kind="tekken",
+        size=used if isinstance(used, int) else len(ranks) + len(special),
+        model=text({"type": "tekken", "version": found.config.get("version")}),
+        vocabulary=bulk(f"{rank} {token}" for rank, token in ranks),
+        pre_tokenizer=text({"type": "Split", "pattern": {"Regex": found.config.get("pattern")}}),
+        added=sorted(special),
     )
 
 

@@ -6,6 +6,7 @@ https://cloud.google.com/kubernetes-engine/docs/how-to/ingress-configuration;
 https://docs.konghq.com/kubernetes-ingress-controller/latest/reference/annotations/;
 https://github.com/openshift/router/blob/master/images/router/haproxy/conf/haproxy-config.template;
 https://github.com/projectcontour/contour/blob/main/internal/annotation/annotations.go;
+https://github.com/haproxytech/kubernetes-ingress/blob/master/documentation/annotations.md;
 https://learn.microsoft.com/azure/application-gateway/use-server-sent-events
 """
 
@@ -44,6 +45,8 @@ _CONTROLLERS: Mapping[str, str] = {
     "ingress-controllers.konghq.com/kong": "kong",
     "projectcontour.io/projectcontour": "contour",
     "azure/application-gateway": "agic",
+    "haproxy.org/ingress-controller": "haproxy",
+    "haproxy.org/ingress-controller/haproxy": "haproxy",
 }
 _CLASSES: Mapping[str, str] = {
     "alb": "alb",
@@ -66,6 +69,7 @@ _PREFIXES: Mapping[str, str] = {
     "konghq.com/": "kong",
     "projectcontour.io/": "contour",
     "appgw.ingress.kubernetes.io/": "agic",
+    "haproxy.org/": "haproxy",
 }
 
 
@@ -82,12 +86,13 @@ def ingresses(objects: Objects, to: Destinations) -> Iterator[Observation]:
         if any(to.match(one, name) for name in names):
             hop = Hop(one, "openshift-router")
             timeout = annotation(one, "haproxy.router.openshift.io/timeout")
-            yield _haproxy(text_of(timeout), timeout, hop)
+            yield _haproxy(timeout, hop, "openshift-router", "timeout server")
 
 
-def _haproxy(text: str, node: Node, hop: Hop) -> Observation:
+def _haproxy(node: Node, hop: Hop, component: str, setting: str) -> Observation:
     """``timeout server``: how long the engine may be silent. HAProxy counts a bare number in milliseconds; what is no
-    duration, zero included, the router passes over."""
+    duration, zero included, OpenShift's router passes over."""
+    text = text_of(node)
     digits = text.rstrip("usmhd")
     if (
         not digits.isdecimal()
@@ -95,7 +100,7 @@ def _haproxy(text: str, node: Node, hop: Hop) -> Observation:
         or digits[0] == "0"
         or text[len(digits) :] not in ("", "us", "ms", "s", "m", "h", "d")
     ):
-        return hop.default(SILENCE, "openshift-router", "timeout server")
+        return hop.default(SILENCE, component, setting)
     unit = text[len(digits) :] or "ms"
     written = f"{24 * int(digits)}h" if unit == "d" else digits + unit
     return hop.says(SILENCE, written, node.location)
@@ -143,6 +148,16 @@ def _ingress(one: Object, backends: list[Address], objects: Objects) -> Iterator
         yield from _gce(hop, backends, objects)
     elif name == "kong":
         yield from _kong(hop, backends)
+    elif name == "haproxy":
+        # An annotation of the Service goes before one of the Ingress.
+        holders = [address.service for address in backends if address.service is not None]
+        nodes = (annotation(holder, "haproxy.org/timeout-server") for holder in holders)
+        node = next((node for node in nodes if node), annotation(one, "haproxy.org/timeout-server"))
+        if is_zero(text_of(node)):
+            yield hop.says(SILENCE, Unknown("what HAProxy makes of zero is not known", text="0"), node.location)
+        else:
+            yield _haproxy(node, hop, "haproxy-ingress", "timeout-server")
+        yield hop.default(IDLE, "haproxy-ingress", "timeout-http-keep-alive")
     elif name == "agic":
         timeout = annotation(one, "appgw.ingress.kubernetes.io/request-timeout")
         # It also ends a stream whose events are further apart than that.

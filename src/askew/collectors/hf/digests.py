@@ -1,0 +1,123 @@
+"""Weights read and hashed: the text that hands the digests on, and the errors of what could not be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TypeAlias
+
+import msgspec
+
+from askew.collectors.hf.cache import Known, known
+from askew.collectors.hf.fingerprint import ALGORITHMS, LARGEST, ChangedError, Fingerprint, Line, digest_of
+from askew.collectors.hf.tensors import Mode, WeightFile
+from askew.collectors.reading import Reader
+
+_MOST_THREADS = 32
+_PATIENCE = 15  # seconds until a scheduler has to answer
+_AGAIN = "let whatever writes the file end, and run again: what was read is remembered"
+
+
+# What hashes, how much of it works at once, and what it raises where a file cannot be read.
+_Workers: TypeAlias = tuple[Executor, int, tuple[type[Exception], ...]]
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """Digests of the weights as a whole and of each file; of a file without one, why it has none."""
+
+    digest: str
+    files: Mapping[str, str]
+    broken: Mapping[str, str]
+
+
+def weights_text(
+    reader: Reader,
+    files: Sequence[WeightFile],
+    broken: Mapping[str, str],
+    shown: str,
+    mode: Mode,
+    remember: bool,
+    progress: Callable[[str], None] | None,
+    where: str = "",
+) -> str:
+    """``Weights`` as JSON; empty where no file of weights is there. ``broken``: files that are known to be of no use,
+    and why. A file that cannot be read to its end is an error of ``reader``. ``where``: a Dask scheduler whose workers
+    hash, ``dask://host:port``; this machine where it is empty."""
+    if not files and not broken:
+        return ""
+    trouble = dict(broken)
+    small = []
+    for file in files:
+        if file.status.st_size > LARGEST:
+            trouble[file.name] = f"the file has {file.status.st_size:,} bytes; at most {LARGEST:,} are read"
+            reader.fail(f"{shown}/{file.name}", trouble[file.name], "compare it without ?digest=")
+        else:
+            small.append(file)
+
+    def remembered(file: WeightFile) -> Known:
+        return known(file.path, file.status, file.tensors, ALGORITHMS[mode]) if remember else Known()
+
+    try:
+        with _dask(where) if where else _threads() as (executor, workers, failures):
+            outcomes = Fingerprint(executor, workers, mode, remembered, progress, failures).of(small)
+    except _NoExecutorError as error:
+        reader.fail(where, str(error), error.hint)
+        return ""
+    lines: list[Line] = []
+    digests: dict[str, str] = {}
+    for outcome in outcomes:
+        name = outcome.file.name
+        if outcome.trouble:
+            trouble[name] = outcome.trouble
+            reader.fail(f"{shown}/{name}", outcome.trouble, _AGAIN)
+        else:
+            digests[name] = digest_of(outcome.lines, mode)
+            lines.extend(outcome.lines)
+    whole = "" if trouble else digest_of(lines, mode)
+    return msgspec.json.encode(Weights(whole, digests, trouble), order="sorted").decode()
+
+
+class _NoExecutorError(Exception):
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@contextmanager
+def _threads() -> Iterator[_Workers]:
+    workers = _processors()
+    with ThreadPoolExecutor(workers) as executor:
+        yield executor, workers, (ChangedError, OSError)
+
+
+@contextmanager
+def _dask(where: str) -> Iterator[_Workers]:
+    """The workers of a Dask cluster. They have to see the files under the same paths, and to have Askew installed.
+
+    Source: ``Client.get_executor``, https://distributed.dask.org/en/stable/api.html
+    """
+    try:
+        client_of = import_module("distributed").Client
+    except ImportError:
+        hint = "pip install 'askew[dask]', or leave executor= out to hash on this machine"
+        raise _NoExecutorError("Dask is not installed here", hint) from None
+    try:
+        client = client_of(f"tcp://{where.removeprefix('dask://')}", timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        text = str(error) or type(error).__name__
+        raise _NoExecutorError(f"the Dask scheduler does not answer: {text}", "write dask://host:8786") from None
+    with client:
+        workers = sum(client.nthreads().values())
+        if not workers:
+            raise _NoExecutorError("the Dask scheduler has no workers", "start some: dask worker tcp://host:8786")
+        # What a cluster raises (a worker that was killed, a class that it lacks) is of no use here but as a message.
+        yield client.get_executor(pure=False), workers, (Exception,)
+
+
+def _processors() -> int:
+    """How many processors this process may use, at most so many as there are threads that help."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _MOST_THREADS))
