@@ -78,11 +78,15 @@ def engine(subject: Subject) -> str:
     return subject.snapshot.engine.name if subject.snapshot.engine is not None else ""
 
 
+# Servers of language models that open their port when the model is loaded, and take the GPUs that their sizes say.
+SERVERS = frozenset(("vllm", "sglang", "tgi", "tensorrt-llm", "lmdeploy"))
+
+
 def language(subject: Subject) -> bool:
     """Whether the engine serves a language model: by its name, or, for one that serves others too, by its context."""
     name = engine(subject)
     context = "runtime.max_model_len" in subject.snapshot.facts
-    return name in ("vllm", "sglang", "tgi") or (name in ("kserve", "ray-serve") and context)
+    return name in SERVERS or (name in ("kserve", "ray-serve") and context)
 
 
 _POOLING = frozenset(("pooling", "embed", "embedding", "score", "reward", "classify"))

@@ -38,10 +38,12 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.problems import plugged
-from askew.checks.reading import engine, places, whole, written
+from askew.checks.reading import SERVERS, argument, engine, places, whole, written
 from askew.findings.finding import Remedy
 
 _SIZES = ("runtime.tensor_parallel_size", "runtime.pipeline_parallel_size", "runtime.data_parallel_size")
+# Ways to use more GPUs that no fact counts: context parallelism of TensorRT-LLM and LMDeploy.
+_FURTHER = ("context_parallel_size", "--context_parallel_size", "cp_config", "moe_cluster_parallel_size", "--cp")
 # Resources that count whole devices or MIG slices; others count memory or shares.
 _WHOLE = ("nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/i915", "gpu.intel.com/xe")
 
@@ -50,7 +52,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
     """One finding where the container has GPUs to spare."""
     snapshot, counted = subject.snapshot, subject.known("hardware.gpu.count")
     gpus = whole(subject, "hardware.gpu.count")
-    if engine(subject) not in ("vllm", "sglang", "tgi") or counted is None or not gpus or not written(counted):
+    if engine(subject) not in SERVERS or counted is None or not gpus or not written(counted):
         return
     if snapshot.id.partition("~")[0].partition("#")[0] != snapshot.workload.id.partition("#")[0]:
         return
@@ -66,6 +68,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
     resource = subject.known("hardware.gpu.resource")
     name = str(resource.value) if resource is not None and resource.value else ""
     if name and name not in _WHOLE and not name.startswith("nvidia.com/mig-"):
+        return
+    if any(argument(subject, name) not in (None, "", "1", "none") for name in _FURTHER):
         return
     sizes = [whole(subject, size) for size in _SIZES]
     # An engine that no source shows the size of may use what it finds.

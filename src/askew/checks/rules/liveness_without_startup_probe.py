@@ -53,7 +53,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.loading import at_least, downloaded, downloads, weights
-from askew.checks.reading import engine, places, whole
+from askew.checks.reading import SERVERS, engine, places, whole
 from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
 from askew.resolve.workload import Resolved
@@ -62,7 +62,7 @@ from askew.resolve.workload import Resolved
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for the engine's container."""
     liveness, startup = subject.known("orchestration.probe.liveness"), subject.known("orchestration.probe.startup")
-    if engine(subject) not in ("vllm", "sglang", "tgi") or liveness is None or startup is None:
+    if engine(subject) not in SERVERS or liveness is None or startup is None:
         return
     if startup.value or not isinstance(liveness.value, dict) or not _asks_the_engine(subject, liveness):
         return

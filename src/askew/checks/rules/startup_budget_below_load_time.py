@@ -44,7 +44,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.loading import at_least, downloaded, downloads, weights
-from askew.checks.reading import engine, places, whole
+from askew.checks.reading import SERVERS, engine, places, whole
 from askew.findings.finding import Remedy
 from askew.resolve.observation import Confidence
 
@@ -52,7 +52,7 @@ from askew.resolve.observation import Confidence
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for the engine's container."""
     probe = subject.known("orchestration.probe.startup")
-    if engine(subject) not in ("vllm", "sglang", "tgi") or probe is None or not isinstance(probe.value, dict):
+    if engine(subject) not in SERVERS or probe is None or not isinstance(probe.value, dict):
         return
     budget, asked, port = probe.value.get("budget"), probe.value.get("port"), whole(subject, "serving.port")
     if not isinstance(budget, (int, float)) or probe.value.get("type") not in ("http", "tcp", "grpc"):
