@@ -423,3 +423,15 @@ def test_a_minimal_launch_says_something_of_every_fact(engine, which):
     reading = registry.engine(engine).read(launch)
     found = resolve(reading.observations, (*RULES, *reading.rules))
     assert not _STATED - set(found) - set(registry.engine(engine).unsupported)
+
+
+def test_a_release_of_another_engine_is_named_as_such():
+    with pytest.raises(UsageError) as caught:
+        defaults("sglang", "0.7.3", "0.5.4")
+    assert "0.7.3 is a release of" in caught.value.hint and "vllm" in caught.value.hint
+
+
+def test_builds_are_near_to_builds_only():
+    with pytest.raises(UsageError) as caught:
+        defaults("llama.cpp", "b4000", "b10566")
+    assert caught.value.hint == "nearest: 8672"

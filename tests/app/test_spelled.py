@@ -84,6 +84,23 @@ def test_the_default_is_that_of_the_release_that_leaves_it_out(tmp_path: Path) -
     assert found[option] == ("600", "300")
 
 
+@pytest.mark.parametrize(
+    ("engine", "old", "new", "option", "before", "after"),
+    [
+        ("sglang", "0.3.5", "0.3.5.post1", f"{OTHER}[--watchdog-timeout]", "600", "300"),
+        ("llama.cpp", "9294", "9538", f"{OTHER}[--timeout]", "600", "3600"),
+        ("ollama", "0.1.48", "0.2.0", f"{ENV}[OLLAMA_MAX_LOADED_MODELS]", "1", "0"),
+    ],
+)
+def test_what_nobody_writes_and_is_always_in_force(
+    tmp_path: Path, engine: str, old: str, new: str, option: str, before: str, after: str
+) -> None:
+    assert shown(tmp_path, engine, old, new, ("", ""), ("", ""))[option] == (before, after)
+    key = option.partition("[")[2].rstrip("]")
+    said = (f"{key} 700", "") if key.startswith("-") else ("", f"{key}=700")
+    assert option not in shown(tmp_path, engine, old, new, said, said)
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi", "lmdeploy", "tensorrt-llm", "llama.cpp", "ollama"])
 def test_a_release_does_not_differ_from_itself(tmp_path: Path, engine: str) -> None:
     from askew.engines import versions

@@ -3,6 +3,7 @@ which words an engine is found, so that finding one imports none."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,7 @@ def render_engines() -> str:
         + f'"{one.name}": Entry(\n        module="{module}",\n        hints={_words(one.hints)},\n'
         + (f"        files={_words(one.files, 8)},\n" if one.files else "")
         + _shapes(one.shapes)
+        + _marks(one.marks)
         + "    ),"
         for module, one in sorted(_recognitions(), key=lambda pair: pair[1].name)
     ]
@@ -40,6 +42,11 @@ def render_engines() -> str:
             "",
         ]
     )
+
+
+def _marks(marks: tuple[str, ...]) -> str:
+    rows = "".join(f"            {json.dumps(mark)},\n" for mark in marks)
+    return f"        marks=(\n{rows}        ),\n" if marks else ""
 
 
 def _shapes(shapes: tuple[tuple[str, ...], ...]) -> str:

@@ -121,6 +121,9 @@ def defaults(engine: str, old: str, new: str, flags: str | None = None) -> Defau
     settled = _settled(before, after) if not _is_python(past, first) else frozenset()
     listed = (*_arguments(before, after, exposed, told | settled), *_variables(before, after, exposed, told | settled))
     cited = {source for one in changes for source in one.sources}
+    # The fact of an argument with two names is told once.
+    facts = {one.fact for one in changes if one.fact and not FACTS[one.fact].type.keyed}
+    listed = tuple(one for one in listed if one.kind not in ("default", "rule") or one.fact not in facts)
     # A fact that cites the very place of a default tells of the same change, and of what it comes to.
     changes.extend(
         one
@@ -194,10 +197,12 @@ def _release(past: History, text: str, *, python: bool) -> tuple[str, str]:
     plain = text.strip().removeprefix("llama-cpp-python").strip().removeprefix("v")
     if past.engine == "llama.cpp":
         plain = plain.removeprefix("b")
-    known = [one for one in past.releases if not python or _is_python(past, one)]
     # NVIDIA's containers are counted by year and month, and hold a release of the server each.
     containers = {str(one.value): past.releases[index] for index, one in past.packages.get("container", ()) if one}
     plain = containers.get(plain, plain)
+    known = [
+        one for one in past.releases if past.engine != "llama.cpp" or _is_python(past, one) == ("." in plain or python)
+    ]
     if plain in known:
         return plain, ""
     final, before = re.fullmatch(r"(\d[\d.]*\d)[.-]?((?:a|b|rc|dev)\d*)?", plain), ""
@@ -211,7 +216,9 @@ def _release(past: History, text: str, *, python: bool) -> tuple[str, str]:
     near = versions.neighbours(plain, sorted(known, key=versions.release_key))
     if not near:
         near = (known[0], known[-1])
-    raise UsageError(f"{past.engine} '{clean(text)}' is not in this build", f"nearest: {', '.join(near)}")
+    others = [name for name in _with_history() if name != past.engine and plain in versions.releases(name)]
+    mixed = f"; {plain} is a release of {', '.join(others)}" if others else ""
+    raise UsageError(f"{past.engine} '{clean(text)}' is not in this build", f"nearest: {', '.join(near)}{mixed}")
 
 
 def _at(release: Release, state: Default | Metric) -> tuple[str, ...]:

@@ -109,7 +109,8 @@ def _fact(fact: Fact, width: int) -> Iterator[str]:
         yield fill("Set by: " + ", ".join(flags), width, subsequent_indent="  ", break_on_hyphens=False)
     checks = [check.id for check in registry.checks() if fact.key in check.facts]
     if checks:
-        yield "Checks that read it: " + ", ".join(checks)
+        listed = "Checks that read it: " + ", ".join(checks)
+        yield fill(listed, width, subsequent_indent="  ", break_on_hyphens=False)
     yield from _unwritten(fact)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import cast
@@ -16,17 +17,15 @@ from askew.collectors.interface import Evidence, Text
 from askew.contract.interface import Contract
 from askew.evidence.document import Document
 from askew.evidence.location import Location
-from askew.evidence.redaction import Redactor
+from askew.evidence.redaction import MARKER, Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
-from askew.platforms.interface import PlatformReading, Unread
+from askew.platforms.interface import MODEL_PARTS, PlatformReading, Unread
 from askew.report.model import Assumption, InputError, Role, SourceStatus
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
-# Texts that the collector of a model's directory hands on: what it reduced a file to, behind the file's name.
-_OF_MODELS = ("#tensors", "#tokenizer", "#template", "#probes")
 _ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
@@ -56,6 +55,7 @@ def load(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
+            request = msgspec.structs.replace(request, progress=progress)
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     reading, refused = _readings(evidence)
@@ -209,11 +209,13 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
     for document in (one for one in documents if one not in compose):
         kindless = not document.root["kind"].exists
         if document.source.startswith(mounted) and kindless:
-            units.append(Text(source=document.source, text="\n".join(document.lines)))
+            units.append(Text(source=document.source, text=_readable(document)))
         elif (engine := _configures(document)) is not None:
-            files.append((engine, document.root.location.source, "\n".join(document.lines), 1))
+            files.append((engine, document.root.location.source, _readable(document), 1))
         elif document.source.endswith(".json") and _describes_a_model(document):
             models.append(document)
+            if _records_training(document):  # an adapter's file says of which model it was trained
+                records.append(document)
         elif _is_contract(document):
             continue
         elif kindless and _records_training(document):
@@ -222,10 +224,10 @@ def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformR
             packages.append(document)
         else:
             kubernetes.append(document)
-    lists = [text for text in texts if text.source.endswith(("/", *_OF_MODELS))]
+    lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
     beside = [text for text in texts if text.source.endswith("#record")]
     for text in (text for text in texts if text not in lists and text not in beside):
-        named = registry.engine_of_file(text.source) if not text.source.startswith("cmd:") else None
+        named = registry.engine_of_file(text.source, text=text.text) if not text.source.startswith("cmd:") else None
         if named is not None and not text.source.startswith(mounted):
             files.append((named, text.source, text.text, 1))
         else:
@@ -283,6 +285,35 @@ def _mounted(compose: Sequence[Document]) -> tuple[str, ...]:
     return tuple(sorted({sibling(one.source, name) for one in compose for name in mounted_files(one)} - {".", ""}))
 
 
+def _readable(document: Document) -> str:
+    """The text of a redacted file as its engine can read it: a mask of asterisks would be an alias of YAML, and two
+    masks of one length the same key, so that the marker of each secret stands in their place."""
+    lines = list(document.lines)
+    secrets: list[tuple[int, int, list[str]]] = []
+    pending = [document.root]
+    while pending:
+        node = pending.pop()
+        value = node.value
+        if isinstance(value, dict):
+            pending.extend(child for _, child in node.items())
+        elif isinstance(value, list):
+            pending.extend(node.each())
+        elif isinstance(value, str) and (markers := MARKER.findall(value)):
+            secrets.append((node.location.line, node.location.column, markers))
+    for row, column, markers in sorted(secrets, reverse=True):
+        line = lines[row - 1] if 0 < row <= len(lines) else ""
+        masks = [found.span() for found in _MASK.finditer(line, max(column - 1, 0))]
+        for (start, end), marker in reversed(list(zip(masks, markers, strict=False))):
+            quote = line[start - 1] if start and line[start - 1] in "\"'" else ""  # the closing one is masked too
+            line = line[:start] + marker + quote + line[end:].removeprefix(quote)
+        if line:
+            lines[row - 1] = line
+    return "\n".join(lines)
+
+
+_MASK = re.compile(r"\*+")
+
+
 def _describes_a_model(document: Document) -> bool:
     from askew.platforms.huggingface.read import describes_a_model
 
@@ -314,7 +345,7 @@ def _configures(document: Document) -> str | None:
         for inner, _ in entry.items()
     )
     keys = {*(key for key, _ in root.items()), *listed}
-    return registry.engine_of_file(root.location.source, keys)
+    return registry.engine_of_file(root.location.source, keys, " ".join(key for key, _ in root.items()))
 
 
 def _doubts(document: Document) -> Iterator[InputError]:
@@ -376,7 +407,9 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
 
         into = engine_files.joined(files, launched[0])
         workloads = tuple(into if one is launched[0] else one for one in workloads if one.kind != _ENGINE_FILE)
-    if len({(w.source, w.kind) for w in workloads}) != len(workloads) or len(workloads) < 2:
+    if len({(w.source, w.kind) for w in workloads}) != len(workloads):
+        return _with_descriptions(workloads)
+    if len(workloads) < 2:
         return workloads
     first = next((one for one in workloads if one.containers), workloads[0])
     others = [one for one in workloads if one is not first]
@@ -386,6 +419,26 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
             containers=tuple(c for w in workloads for c in w.containers) if not first.containers else first.containers,
             observations=(*first.observations, *(o for w in others for o in _all_observations(w))),
         ),
+    )
+
+
+def _with_descriptions(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    """Several workloads of one source, and descriptions of a model that starts nothing itself (its files, its training,
+    the packages of its image): they are of the one workload that an engine serves, where there is one."""
+    served = [one for one in workloads if _serves(one)]
+    described = [one for one in workloads if not one.containers]
+    if len(served) != 1 or not described or len({(one.source, one.kind) for one in described}) != len(described):
+        return workloads
+    more = tuple(observation for one in described for observation in one.observations)
+    into = msgspec.structs.replace(served[0], observations=(*served[0].observations, *more))
+    return tuple(into if one is served[0] else one for one in workloads if one.containers)
+
+
+def _serves(workload: Workload) -> bool:
+    return any(
+        registry.recognise(process) is not None
+        for container in workload.containers
+        for process in (container.processes or (container.launch,))
     )
 
 

@@ -13,7 +13,7 @@ from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
 from askew.app.match import covers, match
-from askew.app.severity import severity, skew_of_records
+from askew.app.severity import skew_of_records, weight
 from askew.app.spelled import with_defaults
 from askew.checks.interface import Needs, Subject
 from askew.compare.compare import Comparison, Difference, Mode, compare
@@ -295,6 +295,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
     fact = difference.fact
     left, right, apart = told(fact, difference.reference, difference.target)
     left, right = _placed(left, reference), _placed(right, target)
+    severity, impact = weight(difference, reference, target)
     return make(
         Finding(
             kind="difference",
@@ -302,10 +303,10 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             facts=(fact.key,),
             key=difference.key,
             category=fact.category,
-            severity=severity(difference, reference, target),
+            severity=severity,
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=f"{fact.why} {apart[:1].upper()}{apart[1:]}".rstrip(),
+            impact=f"{impact} {apart[:1].upper()}{apart[1:]}".rstrip(),
             workload=target.id,
             reference=left,
             target=right,

@@ -89,16 +89,18 @@ def engine_of_image(image: str) -> str | None:
     return next((name for name in _candidates(image) if any(p.search(image) for p in _images(name))), None)
 
 
-def engine_of_file(path: str, keys: Collection[str] = ()) -> str | None:
+def engine_of_file(path: str, keys: Collection[str] = (), text: str = "") -> str | None:
     """The engine that a file of this name configures, or one with these top-level keys; None where it tells none.
 
-    A pattern with a slash is held against the whole path, others against the name.
+    A pattern with a slash is held against the whole path, others against the name. A name that other programs use too
+    tells the engine only where its ``text`` has one of the engine's marks.
     """
     name = path.rpartition("/")[2]
     for engine_name, entry in _engines().items():
         if any(keys) and any(all(key in keys for key in shape) for shape in entry.shapes):
             return engine_name
-        if any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in entry.files):
+        named = any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in entry.files)
+        if named and (not entry.marks or any(mark in text for mark in entry.marks)):
             return engine_name
     return None
 
@@ -176,7 +178,9 @@ def _engines() -> Mapping[str, Entry]:
     for name, module in _modules("engines").items():
         if name not in found:
             known = cast(Recognition, _held(module, "RECOGNITION"))
-            found[name] = Entry(module=module, hints=known.hints, files=known.files, shapes=known.shapes)
+            found[name] = Entry(
+                module=module, hints=known.hints, files=known.files, shapes=known.shapes, marks=known.marks
+            )
     return found
 
 

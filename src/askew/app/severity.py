@@ -1,4 +1,4 @@
-"""How severe a difference is: as its fact says, but of an entry of a map by what is known to matter."""
+"""How much a difference matters, and why: as its fact says, but of an entry of a map by what is known to matter."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ _PACKAGES = frozenset((_TRAINING, "runtime.packages"))
 _SKEW = "training-serving-package-skew"
 
 
-def severity(difference: Difference, reference: Snapshot, target: Snapshot) -> Severity:
-    """The severity of a difference between two snapshots: of a setting without a fact of its own what the engine's
-    maintainers know of it, of a package what is known of its releases."""
-    engine = target.engine
-    if difference.fact.key in ("runtime.env", "runtime.arguments.unmapped") and engine is not None:
+def weight(difference: Difference, reference: Snapshot, target: Snapshot) -> tuple[Severity, str]:
+    """The severity of a difference between two snapshots, and what goes wrong: of a setting without a fact of its own
+    as the engine's maintainers know it, of a package as its releases are known."""
+    fact, engine = difference.fact, target.engine
+    if fact.key in ("runtime.env", "runtime.arguments.unmapped") and engine is not None:
         known = effects(engine.name).get(difference.key)
-        own = difference.fact.severity
-        return min(own, known.severity, key=SEVERITIES.index) if known is not None else own
-    if difference.fact.key == "runtime.packages" and difference.key in set(registry.engine_names()) - {"triton"}:
-        return "medium"  # an engine inside another brings its own defaults; triton is a language there
+        return (min(fact.severity, known.severity, key=SEVERITIES.index) if known else fact.severity), fact.why
+    if fact.key == "runtime.packages" and difference.key in set(registry.engine_names()) - {"triton"}:
+        return "medium", fact.why  # an engine inside another brings its own defaults; triton is a language there
     before, after = difference.reference.value, difference.target.value
-    if difference.fact.key not in _PACKAGES or not isinstance(before, str) or not isinstance(after, str):
-        return difference.fact.severity
+    if fact.key not in _PACKAGES or not isinstance(before, str) or not isinstance(after, str):
+        return fact.severity, fact.why
     from askew.knowledge.packages import concern
 
     # A format that is not known is none: what depends on it is then not claimed.
@@ -39,7 +38,9 @@ def severity(difference: Difference, reference: Snapshot, target: Snapshot) -> S
         name for side in (target, reference) if _TRAINING in side.facts for name in side.facts[_TRAINING].entries
     }
     risk = concern(difference.key, before, after, weights, trained)
-    return risk.severity if risk is not None else difference.fact.severity
+    if risk is None:
+        return fact.severity, fact.why
+    return risk.severity, risk.impact
 
 
 def skew_of_records(reference: Snapshot, target: Snapshot) -> Iterator[Finding]:

@@ -73,9 +73,8 @@ def _request(text: str) -> Request:
         return Request(uri=text, scheme="mlflow" if model else "", target=text)
     scheme = match[1]
     if scheme in registry.schemes():
-        target, _, query = (
-            text[match.end() :].partition("?") if scheme in ("helm", "kustomize") else (text[match.end() :], "", "")
-        )
+        rest = text[match.end() :]
+        target, _, query = rest.partition("?") if scheme in ("helm", "kustomize", "hf") else (rest, "", "")
         options = tuple((key, value) for key, _, value in (part.partition("=") for part in query.split("&") if part))
         return Request(uri=text, scheme=scheme, target=target, options=options)
     known = ", ".join(f"{name}:" for name in registry.schemes())

@@ -25,17 +25,23 @@ _WORDS: Mapping[str, str] = {
 
 
 def with_defaults(here: Snapshot, there: Snapshot) -> Snapshot:
-    """``here`` with the defaults of its release for the options that ``there`` writes and ``here`` does not."""
+    """``here`` with the defaults of its release for the options that ``there`` writes and ``here`` does not.
+
+    Of two releases also for those that are always in force and whose default is another one.
+    """
     if here.engine is None or there.engine is None or here.engine.name != there.engine.name or here.launch is None:
         return here
-    added: dict[str, dict[str, Resolved]] = {}
+    added = _moved(here.engine.name, here, there)
     for fact in _FACTS:
         known, written = here.facts.get(fact), there.facts.get(fact)
-        if written is None or (known is not None and known.state not in ("known", "absent")):
+        if known is not None and known.state not in ("known", "absent"):
+            added.pop(fact, None)
+            continue
+        if written is None:
             continue
         for key, entry in written.entries.items():
             if entry.origin in _WRITTEN and entry.state == "known" and (known is None or key not in known.entries):
-                found = _default(here.engine.name, here.engine.version, fact, key, entry.value)
+                found = _default(here.engine.name, _release(here), fact, key, entry.value)
                 if found is not None:
                     added.setdefault(fact, {})[key] = found
     if not added:
@@ -50,8 +56,38 @@ def with_defaults(here: Snapshot, there: Snapshot) -> Snapshot:
     return msgspec.structs.replace(here, facts=facts)
 
 
+def _moved(engine: str, here: Snapshot, there: Snapshot) -> dict[str, dict[str, Resolved]]:
+    """The options that are always in force, that neither side writes, and whose default is not that of ``there``."""
+    mine, other = (versions.load(engine, _release(one)) for one in (here, there))
+    found: dict[str, dict[str, Resolved]] = {}
+    if mine is None or other is None or mine.version == other.version:
+        return found
+    for name, effect in versions.effects(engine).items():
+        fact = _FACTS[0] if name.startswith("--") else _FACTS[1]
+        if not effect.always or any(_has(one, fact, name) for one in (here, there)):
+            continue
+        state, before = _state(mine, name), _state(other, name)
+        if state is None or before is None or "rule" in (state.kind, before.kind):
+            continue
+        if None not in (state.value, before.value) and not _same(_text(before.value), state.value):
+            found.setdefault(fact, {})[name] = Resolved(
+                fact=fact, state="known", key=name, value=_text(state.value), locations=(mine.where(state),)
+            )
+    return found
+
+
+def _release(snapshot: Snapshot) -> str | None:
+    version = snapshot.engine.version if snapshot.engine is not None else None
+    return version.removeprefix("b") if version else None
+
+
+def _has(snapshot: Snapshot, fact: str, key: str) -> bool:
+    known = snapshot.facts.get(fact)
+    return known is not None and (known.state not in ("known", "absent") or key in known.entries)
+
+
 def _default(engine: str, version: str | None, fact: str, key: str, written: Value) -> Resolved | None:
-    near = versions.nearest(engine, version.removeprefix("b") if version else None)
+    near = versions.nearest(engine, version)
     if near is None or not isinstance(written, str) or not written:
         return None
     release, exact = near

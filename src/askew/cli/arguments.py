@@ -17,7 +17,8 @@ Exit status: 0 aligned, 1 findings at or above --fail-on, 2 bad usage or unreada
 
 _SOURCES = """\
 Sources: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR, cmd:'vllm serve …',
-hf:MODEL_DIR; a ModelSpec or askew.lock; 'a+b' joins sources that describe one workload."""
+hf:MODEL_DIR, mlflow:DIR, training:PATH (what training recorded), packages:FILE, sbom:FILE (what the image has
+installed); a ModelSpec or askew.lock; 'a+b' joins sources that describe one workload."""
 
 
 class _Parser(argparse.ArgumentParser):

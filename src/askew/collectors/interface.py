@@ -6,6 +6,7 @@ Collectors read and redact; they never interpret.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -53,13 +54,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to collect: the URI as the user wrote it, and its parts. ``base`` is the directory relative paths
-    start from."""
+    start from. ``progress`` takes a line that says how far a long collection has come; None where nobody looks."""
 
     uri: str
     scheme: str
     target: str
     options: tuple[tuple[str, str], ...] = ()
     base: str = "."
+    progress: Callable[[str], None] | None = None
 
 
 class Collector(Protocol):

@@ -37,6 +37,19 @@ def names_of(path: str) -> list[str]:
         return sorted(entry.name for entry, _ in zip(scan, range(_MOST_NAMES), strict=False))
 
 
+def beside(names: Iterable[str]) -> list[str]:
+    """Those of a model's directory in Hugging Face's layout that are read: what trainers put there. Its requirements
+    are mostly those of code that comes with the model, and say nothing of training."""
+    chosen = [
+        name
+        for name in names
+        if name in BESIDE
+        or (name.endswith((".yaml", ".yml")) and name not in _ENVIRONMENTS)
+        or (name.endswith(".json") and ("deepspeed" in name or name.startswith("ds_")))
+    ]
+    return chosen[:_MOST_FILES]
+
+
 def wanted(names: Iterable[str]) -> list[str]:
     """Those of a directory of records that are read."""
     chosen = [

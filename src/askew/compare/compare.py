@@ -83,7 +83,8 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         settled = bool(fact.settled_by) and _agree(
             reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by)
         )
-        for part, a, b in _parts(fact, left, right, mode):
+        for part, a, other in _parts(fact, left, right, mode):
+            b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
@@ -108,17 +109,30 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
     )
 
 
+def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
+    """The second value, or that it is not known in the terms of the first: digests of two algorithms."""
+    kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
+    if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
+        return b
+    reason = f"{kind.show(b.value)} and {kind.show(a.value)} say nothing about each other"
+    return Resolved(
+        fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
+        observe_with=fact.observe_with,
+    )  # fmt: skip
+
+
 def _unseen(fact: Fact, here: Snapshot, there: Resolved | None) -> Resolved:
     """A fact that only the other side has. Where its launch sets it and a launch of an engine is shown here, then it
     is not set here: what that means is the default's to say, which is not known."""
     by_launch = fact.key.startswith(_BY_LAUNCH) and not fact.key.startswith(_BY_IMAGE)
     if here.engine is None or here.launch is None or there is None or there.origin not in _LAUNCHED or not by_launch:
         return unseen(fact)
+    unread = not here.launch.argv and any(problem.kind == "unreadable" for problem in here.problems)
     return Resolved(
         fact=fact.key,
         state="unknown",
         locations=(here.launch.location,),
-        reason="not set, and the default is not known",
+        reason="the file that sets it could not be read" if unread else "not set, and the default is not known",
         observe_with=fact.observe_with,
     )
 

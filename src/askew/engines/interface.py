@@ -39,7 +39,9 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     (``config.pbtxt``), of their paths where they hold a slash; ``shapes`` are sets of top-level keys that together tell
     such a YAML or JSON file from any other (``model_list`` of LiteLLM); a key of a list's entries is written
     ``applications[].import_path``. A source that is such a file is handed to the engine as a launch without words whose
-    ``files`` hold it. ``forwards``: it passes requests on to other engines, and its readings have ``upstreams``.
+    ``files`` hold it. Where other programs have files of such names too, ``marks`` are plain texts one of which stands
+    in every such file that is the engine's. ``forwards``: it passes requests on to other engines, and its readings have
+    ``upstreams``.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     imports: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()
+    marks: tuple[str, ...] = ()
     forwards: bool = False
 
 
@@ -69,6 +72,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     hints: tuple[str, ...]
     files: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

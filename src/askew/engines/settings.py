@@ -204,8 +204,10 @@ def defaults(engine: str, title: str, version: str | None, flags: Sequence[Flag]
 
 
 def integer(words: tuple[str, ...]) -> Value:
-    """A whole number as pydantic and Python read one: blanks around it and underscores in it are allowed."""
+    """A whole number as pydantic and Python read one: blanks around it, underscores in it and ``16.0`` are allowed."""
     try:
+        if words[0][:40].strip().endswith(".0"):
+            return int(words[0].strip()[:-2])
         return int(words[0]) if len(words[0]) <= 40 else int("x")
     except ValueError:
         raise ValueError(f"expected a whole number, got {words[0]!r}") from None

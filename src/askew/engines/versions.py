@@ -157,10 +157,14 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a setting that no fact of its own describes acts on, and how much its change matters."""
+    """What a setting that no fact of its own describes acts on, and how much its change matters.
+
+    ``always``: it is in force whatever else is set, so that its default concerns every deployment that leaves it out.
+    """
 
     severity: Severity
     effects: tuple[str, ...]
+    always: bool = False
 
 
 _State = TypeVar("_State", Default, Metric)

@@ -119,7 +119,8 @@ _PEM = _Pattern(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0
 # case behind a dollar may be a password; ${NAME:-default} may hold one as its default.
 _REFERENCE = _Pattern(
     r"\s*(?:\$+[A-Z_][A-Z0-9_]*|\$+\{[A-Za-z_][A-Za-z0-9_]*[-:+?=]{0,2}\}|\$+\([^()]*\)|\{\{[^{}\"'`]*\}\}"
-    r"|<[A-Za-z][A-Za-z _-]{0,40}>|redacted:[0-9a-f]{16})\s*\Z"
+    r"|<[A-Za-z][A-Za-z _-]{0,40}>|redacted:[0-9a-f]{16}"
+    r"|os\.environ/[A-Za-z_][A-Za-z0-9_]*)\s*\Z"  # LiteLLM's: https://docs.litellm.ai/docs/proxy/configs
 )
 _DEFAULT = _Pattern(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
 # One cheap look that decides whether a text can hold anything of the above; most strings of a manifest cannot.

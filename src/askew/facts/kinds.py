@@ -372,6 +372,10 @@ def _digest(raw: Value) -> Value:
     raise _refuse(raw, "a digest such as sha256:0123…")
 
 
+def _algorithm(digest: Value) -> str:
+    return str(digest).rpartition(":")[0]
+
+
 def _version(raw: Value) -> Value:
     if raw is None:
         return None
@@ -535,8 +539,13 @@ pre_tokenizer = ValueType(
     same=same_data,
     show=show_data,
     schema={"type": "string"},
-    tells=lambda a, b: _known_steps(a) or _known_steps(b) or _only_a_name(a) == _only_a_name(b),
+    comparable=lambda a, b: _known_steps(a) or _known_steps(b) or _only_a_name(a) == _only_a_name(b),
 )
+# The class that config.json names; a GGUF file has its own, lower-case names, one for several classes.
+architecture = ValueType(
+    name="text", parse=_text, same=same_data, show=show_data, schema={"type": "string"},
+    comparable=lambda a, b: str(a).islower() == str(b).islower(),
+)  # fmt: skip
 verbatim = _type("text", _verbatim, {"type": "string"})  # blanks and emptiness matter: environment variables
 boolean = _type("bool", _boolean, {"type": "boolean"})
 count = _type("count", _count, _WHOLE)
@@ -560,7 +569,14 @@ cores = _type("cores", _cores, {"type": "number", "minimum": 0})
 seconds = _type("seconds", _seconds, _or_unlimited({"type": "number", "minimum": 0}), _show_seconds)
 ratio = _type("ratio", _ratio, {"type": "number", "minimum": 0, "maximum": 1})
 dtype = _type("dtype", _dtype, {"type": "string"})
-digest = _type("digest", _digest, {"type": "string", "pattern": "^[a-z0-9+._-]+:[0-9a-f]+$"})
+digest = ValueType(
+    name="digest",
+    parse=_digest,
+    same=same_data,
+    show=show_data,
+    schema={"type": "string", "pattern": "^[a-z0-9+._-]+:[0-9a-f]+$"},
+    comparable=lambda a, b: _algorithm(a) == _algorithm(b),
+)
 version = ValueType(name="version", parse=_version, same=_same_version, show=show_data, schema={"type": "string"})
 setting = _type("setting", _setting, {})  # a value of an open map: "0.7" is a number, "true" a boolean
 data = _type("data", _data, {})  # JSON data as it is

@@ -28,8 +28,9 @@ class ValueType(msgspec.Struct, frozen=True):
     ``parse`` accepts any spelling the field uses and returns the canonical value, or raises ``ValueError`` saying
     what was expected. It is idempotent. ``same`` compares two canonical values between peers;
     ``satisfies(declared, target)`` asks whether a target value meets a declared one and answers None where that
-    cannot be told (two GPU sets that overlap); where a type has none, ``same`` decides. ``entry(key)`` is the type of
-    one entry of a map.
+    cannot be told (two GPU sets that overlap); where a type has none, ``same`` decides.
+    ``comparable`` is false of two values that say nothing about each other (digests of two algorithms). ``entry(key)``
+    is the type of one entry of a map.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ValueType(msgspec.Struct, frozen=True):
     show: Callable[[Value], str]
     schema: dict[str, Value]
     satisfies: Callable[[Value, Value], bool | None] | None = None
+    comparable: Callable[[Value, Value], bool] | None = None
     keyed: bool = False  # a map: resolved and compared key by key
     entry: Callable[[str], ValueType] | None = None
     record: bool = False  # a map whose keys belong together (a probe): wholly absent on one side is one finding

@@ -13,6 +13,10 @@ import msgspec
 from askew.evidence.location import Location
 from askew.resolve.workload import Workload
 
+# How the names of texts end that tell of a model: the list of a directory's files, and what a collector reduced a file
+# to, after the name of that file.
+MODEL_PARTS = ("/", "#tensors", "#gguf", "#pickle", "#weights", "#tokenizer", "#template", "#probes")
+
 
 class Unread(msgspec.Struct, frozen=True):
     """Something that should have described a workload and could not be read as one."""

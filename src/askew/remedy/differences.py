@@ -69,9 +69,13 @@ def remedies(
         return (_option(difference),)
     if fact.key == "runtime.env":
         return (_variable(difference),)
+    if fact.key == "runtime.packages" and difference.key and isinstance(wanted.value, str):
+        return (_package(difference),)
     if fact.key == "model.signature" or fact.key.startswith("model.training."):
         return (_recorded(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
+    if flag is not None and not _has_words(target) and (flag.startswith("-") or flag == flag.upper()):
+        flag = None  # a file that stands alone has keys, and neither arguments nor variables
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
     if wanted.origin == "model" and here.origin == "model":
@@ -97,6 +101,20 @@ def _model_file(difference: Difference) -> Remedy:
     )
 
 
+def _package(difference: Difference) -> Remedy:
+    """A release of a library in the image that serves."""
+    text = f"{difference.key}=={difference.reference.value}"
+    was = f"{difference.key}=={difference.target.value}" if isinstance(difference.target.value, str) else ""
+    return Remedy(
+        action=f"Install {text} in the serving image",
+        text=text,
+        verify=f"pip freeze in the image shows {text}",
+        undo=f"install {was} again" if was else f"remove {difference.key} again",
+        location=_place(difference.target),
+        safe=False,
+    )
+
+
 def _recorded(difference: Difference) -> Remedy:
     """What is recorded of a model is changed by nothing but another model."""
     here = difference.target
@@ -113,6 +131,11 @@ def _signal(here: Resolved) -> Remedy:
     action = "Let the autoscaler ask for a metric that this release emits: " + "; ".join(here.because)
     verify = "under load, the autoscaler's status shows the metric and the replica count follows it"
     return Remedy(action=action, verify=verify, undo="ask for the old metric again", location=_place(here), safe=False)
+
+
+def _has_words(target: Snapshot) -> bool:
+    launch = target.launch
+    return launch is None or bool(launch.argv) or launch.image is not None
 
 
 def _can_be_argument(here: Resolved) -> bool:

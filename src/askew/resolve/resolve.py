@@ -122,6 +122,7 @@ def _apply(rule: Rule, done: Mapping[str, Resolved]) -> Observation:
             confidence = max(confidence, resolved.confidence, key=_CONFIDENCE.__getitem__)
         elif need in rule.needs:
             missing.append(need)
+    missing = list(dict.fromkeys(missing))
     outcome: Value | Unknown
     if missing:
         first = FACTS[missing[0]]

@@ -430,3 +430,11 @@ def test_a_modelfile_that_cannot_be_read_is_an_error_of_the_input(tmp_path: Path
     assert (error.line, error.column) == (2, 1)
     assert "'PARAM' is no command; expected one of FROM" in error.message
     assert error.hint
+
+
+def test_a_release_that_came_later_is_read_as_the_last_one_and_says_so() -> None:
+    found = facts(image="ollama/ollama:99.0.0")
+    last = facts(image="ollama/ollama:0.32.15")
+    assert found["runtime.max_num_seqs"].value == last["runtime.max_num_seqs"].value == 1
+    assert found["runtime.max_num_seqs"].confidence == "likely"
+    assert any("99.0.0 is not in this build" in one for one in found["runtime.max_num_seqs"].because)

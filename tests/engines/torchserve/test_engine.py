@@ -280,7 +280,7 @@ def test_a_value_of_the_wrong_type_is_ignored_as_the_server_does() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "name", "was", "now"),
     [
-        ("0.11.0", "0.11.1", "disable_token_authorization", False, True),
+        ("0.11.0", "0.11.1", "serving.api_key_required", False, True),
         ("0.11.0", "0.11.1", "enable_model_api", "true", "false"),
         ("0.7.1", "0.8.0", "metrics_mode", "prometheus", "log"),
     ],
@@ -484,7 +484,7 @@ def test_it_is_found_by_its_forms() -> None:
     assert name("", "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.3.0-gpu-py311") == "torchserve"
     assert name("torchserve --stop") is None
     assert (
-        registry.engine_of_file("config.properties")
+        registry.engine_of_file("config.properties", text="load_models=all")
         == registry.engine_of_file("x.yaml", ("minWorkers", "maxWorkers"))
         == "torchserve"
     )

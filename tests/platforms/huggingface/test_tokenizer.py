@@ -353,10 +353,12 @@ def test_a_sentencepiece_model_that_the_library_refuses(tmp_path, model):
 
 def test_a_name_and_steps_of_a_pre_tokenizer_tell_nothing_of_each_other():
     kind = FACTS["model.tokenizer.pre_tokenizer"].type
-    assert kind.tells is not None
+    assert kind.comparable is not None
     assert (
-        kind.tells("llama-bpe", "qwen2")
-        and kind.tells("llama-bpe", "Metaspace")
-        and kind.tells("Metaspace", 'Split{"a":1} + ByteLevel')
+        kind.comparable("llama-bpe", "qwen2")
+        and kind.comparable("llama-bpe", "Metaspace")
+        and kind.comparable("Metaspace", 'Split{"a":1} + ByteLevel')
     )
-    assert not kind.tells("deepseek-coder", "Metaspace") and not kind.tells('Split{"a":1} + ByteLevel', "deepseek-llm")
+    assert not kind.comparable("deepseek-coder", "Metaspace") and not kind.comparable(
+        'Split{"a":1} + ByteLevel', "deepseek-llm"
+    )

@@ -233,6 +233,17 @@ def test_bills_of_materials(tmp_path, content):
         assert entries["torch"].value == "2.6.0+cu124", "components may hold components"
 
 
+def test_the_files_of_a_large_image_are_passed_over_and_lines_stay_true(tmp_path):
+    files = [{"fileName": f"/usr/lib/python3/{number}.py", "SPDXID": f"f{number}"} for number in range(30_000)]
+    content = {"spdxVersion": "SPDX-2.3", "files": files, "packages": SPDX["packages"]}
+    path = write(tmp_path, "image.json", content)
+    lines = path.read_text().splitlines()
+    place = packages(path, "sbom")["numpy"].locations[0]
+    assert lines[place.line - 1].strip() == '"versionInfo": "1.26.4",'
+    path.write_text(path.read_text()[:-5])
+    assert side(path, "sbom").errors
+
+
 @pytest.mark.parametrize("content", [SPDX, CYCLONEDX])
 def test_a_bill_of_materials_needs_no_scheme(tmp_path, content):
     found = load(str(write(tmp_path, "image.spdx.json", content)), "target", Redactor())

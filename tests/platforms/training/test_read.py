@@ -302,9 +302,51 @@ def test_records_beside_the_weights_of_a_model(tmp_path):
     assert found[DTYPE].reason == "training_args.bin holds it, a pickle, which is never loaded"
 
 
+AXOLOTL_CARD = """\
+---
+base_model: meta-llama/Llama-3.1-8B
+---
+<details><summary>See axolotl config</summary>
+
+axolotl version: `0.9.0`
+```yaml
+base_model: meta-llama/Llama-3.1-8B
+datasets: [{path: x, type: alpaca}]
+sequence_len: 4096
+bf16: true
+```
+
+</details><br>
+
+### Framework Versions
+- Python: 3.10.11
+- Sentence Transformers: 4.1.0
+- PyTorch: 2.7.0+cu128
+"""
+
+
+def test_the_card_that_axolotl_writes(tmp_path):
+    write(tmp_path, config__json=LLAMA, README__md=AXOLOTL_CARD)
+    found = facts(f"hf:{tmp_path}")
+    assert values(found, BASE, LENGTH, DTYPE) == ("meta-llama/Llama-3.1-8B", 4096, "bfloat16")
+    assert (found[LENGTH].locations[0].line, found[LENGTH].confidence) == (10, "likely")
+    assert packages(found) == {
+        "axolotl": "0.9.0", "python": "3.10.11", "sentence-transformers": "4.1.0", "torch": "2.7.0+cu128",
+    }  # fmt: skip
+
+
 def test_an_adapter_alone_is_a_source(tmp_path):
     write(tmp_path, adapter_config__json=ADAPTER)
     assert values(facts(f"hf:{tmp_path}"), BASE) == ("mistralai/Mistral-7B-v0.1",)
+
+
+def test_configurations_of_trainers_beside_a_model(tmp_path):
+    halves = {**DEEPSPEED, "bf16": {"enabled": True}}
+    write(tmp_path, config__json=LLAMA, axolotl_config__yaml=AXOLOTL, ds_config__json=halves)
+    write(tmp_path, other__yaml="replicaCount: 2\n", requirements__txt="torch==1.0.0\n", environment__yaml=CONDA)
+    found = facts(f"hf:{tmp_path}")
+    assert values(found, DTYPE, SEED, LENGTH) == ("bfloat16", 7, 8192)
+    assert PACKAGES not in found, "what code of the model needs says nothing of training"
 
 
 def test_a_model_merged_of_several_has_no_one_base(tmp_path):
@@ -370,7 +412,8 @@ def test_a_deployment_is_checked_against_the_model_that_it_serves(model, deploym
     report = check(f"{deployment}+mlflow:{model}", None, Options())
     assert ("training-serving-package-skew", "scikit-learn", "high") in findings(report)
     assert not any(key == "numpy" for _, key, _ in findings(report))
-    assert report.workloads[0].engine.name == "mlflow"
+    engine = report.workloads[0].engine
+    assert engine is not None and engine.name == "mlflow"
     (asked,) = [one for one in report.workloads[0].unknown if one.fact == "runtime.packages"]
     assert "python 3.10.12" in asked.reason
 
@@ -488,3 +531,35 @@ def test_no_secret_of_a_run_is_kept(tmp_path):
         for document in found.documents:
             assert canary not in "\n".join(document.lines) and canary not in repr(document.root.value)
         assert canary not in repr(found)
+
+
+def test_a_library_of_the_image_that_changed_is_weighed_by_the_model(model, deployment, tmp_path):
+    (tmp_path / "later.txt").write_text("scikit-learn==1.6.1\nnumpy==1.24.9\nflask==3.1\n")
+    later = f"{tmp_path / 'deploy.yaml'}+packages:{tmp_path / 'later.txt'}"
+    report = diff(f"{deployment}+mlflow:{model}", f"{later}+mlflow:{model}", Options())
+    by_key = {one.key: one for workload in report.workloads for one in workload.findings}
+    assert {key: one.severity for key, one in by_key.items()} == {"scikit-learn": "high", "flask": "low"}
+    assert by_key["scikit-learn"].impact.startswith("scikit-learn supports no loading")
+    assert by_key["scikit-learn"].remedies[0].text == "scikit-learn==1.5.0"
+    without = diff(deployment, later, Options())
+    assert {one.severity for workload in without.workloads for one in workload.findings} == {"low"}
+
+
+REDIS = """\
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: redis}
+spec: {template: {spec: {containers: [{name: redis, image: 'redis:7'}]}}}
+"""
+
+
+def test_a_record_is_of_the_one_workload_that_serves(model, tmp_path):
+    write(tmp_path, all__yaml=DEPLOYMENT + REDIS, image__txt="scikit-learn==1.5.0\n")
+    uri = f"{tmp_path / 'all.yaml'}+mlflow:{model}+packages:{tmp_path / 'image.txt'}"
+    found = {one.workload.name: one.facts for one in side(uri).snapshots}
+    assert found.keys() == {"churn", "redis"}
+    assert PACKAGES in found["churn"] and "runtime.packages" in found["churn"]
+    assert PACKAGES not in found["redis"]
+    write(tmp_path, all__yaml=DEPLOYMENT + "---\n" + DEPLOYMENT.replace("churn", "other"))
+    assert len(side(uri).snapshots) == 4, "of two that serve, nothing says which is meant"

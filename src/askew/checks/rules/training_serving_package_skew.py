@@ -97,7 +97,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             severity=risk.severity,
             confidence="possible" if depends else "likely",
             summary=f"{name} {now.value} serves a model that was saved with {before.value}",
-            impact=f"{_sentence(risk.why, name)}. See {risk.source}",
+            impact=risk.impact,
             remedies=(
                 Remedy(
                     action=f"install {name} {before.value} in the serving image",
@@ -137,10 +137,6 @@ def _of_release(subject: Subject) -> dict[str, Resolved]:
         for name, pin in release.packages.items()
         if isinstance(pin.value, str) and re.fullmatch(r"\d+(?:\.\d+){2,}\S*", pin.value)
     }
-
-
-def _sentence(why: str, name: str) -> str:
-    return why if why.startswith(name) else why[:1].upper() + why[1:]
 
 
 def _entries(resolved: Resolved | None) -> dict[str, Resolved]:

@@ -8,7 +8,14 @@ import sys
 
 from askew.collectors.beside import add_references, charts_and_patches
 from askew.collectors.interface import Capability, Evidence, Request
-from askew.collectors.reading import MAX_TEXT_BYTES, SKIPPED_DIRECTORIES, Reader, is_candidate, too_large
+from askew.collectors.reading import (
+    DATA_EXTENSIONS,
+    MAX_TEXT_BYTES,
+    SKIPPED_DIRECTORIES,
+    Reader,
+    is_candidate,
+    too_large,
+)
 from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES
 
@@ -51,6 +58,10 @@ class FilesCollector:
             return reader.evidence(request.uri, "", "")
         if is_directory:
             return _directory(reader, path, target, request.uri)
+        if os.path.splitext(target)[1] not in DATA_EXTENSIONS and _holds_weights(target):
+            from askew.collectors.hf.collect import HuggingFaceCollector
+
+            return HuggingFaceCollector().collect(request, redactor)
         try:
             data = read_bytes(path)
         except UnreadableError as error:
@@ -63,6 +74,12 @@ class FilesCollector:
 
 
 COLLECTOR = FilesCollector()
+
+
+def _holds_weights(target: str) -> bool:
+    from askew.collectors.hf.artifacts import format_of
+
+    return bool(format_of(os.path.basename(target)))
 
 
 def read_bytes(path: str, limit: int = MAX_BYTES) -> bytes:

@@ -1,9 +1,11 @@
-"""``hf:DIR``: what the files of a model say of it. A model directory, or the folder of a model in the Hub's cache.
+"""``hf:DIR``: what the files of a model say of it. A model directory, a file of weights, or the folder of a model in
+the Hub's cache.
 
-Only the small JSON files that describe the model are read, the names of the others, and of safetensors files the header
-that lists their tensors. Nothing is imported, unpickled or run. In a Hub cache (``models--org--name``) the files are
-links to ``blobs``; links that lead outside are not followed. ``hf:org/name`` is the model's folder in the cache of this
-machine; nothing is downloaded.
+Only the small JSON files that describe the model are read, the names of the others, and of files of weights what lists
+their tensors. ``?digest=full`` reads the weights, too, and hands on digests of them; ``?digest=sample`` reads a little
+of each tensor. Nothing is imported, unpickled or run. In a Hub cache (``models--org--name``) the files are links to
+``blobs``; links that lead outside are not followed. ``hf:org/name`` is the model's folder in the cache of this machine;
+nothing is downloaded.
 Sources: https://huggingface.co/docs/huggingface_hub/guides/manage-cache and
 https://huggingface.co/docs/safetensors/index#format
 """
@@ -12,14 +14,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import Iterator, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.hf import tokens
+from askew.collectors.hf.artifacts import models_of, read_artifact, weights_of
+from askew.collectors.hf.tensors import MalformedError, Mode, WeightFile, opened, why
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
@@ -27,22 +28,22 @@ from askew.evidence.redaction import Redactor
 # Files that describe a model, as transformers, the quantizers and the engines read them.
 READ = (
     "config.json", "generation_config.json", "hf_quant_config.json", "quantize_config.json",
-    "model.safetensors.index.json", "pytorch_model.bin.index.json", *tokens.READ,
+    "model.safetensors.index.json", "pytorch_model.bin.index.json", "adapter_config.json", "modules.json",
+    "config_sentence_transformers.json", "sentence_bert_config.json", "preprocessor_config.json",
+    "processor_config.json", *tokens.READ,
 )  # fmt: skip
 _MOST_NAMES = 10_000
 _MOST_SHARDS = 1_000
-_LONGEST_HEADER = 100_000_000  # bytes; safetensors itself refuses longer ones
-_TENSORS = "#tensors"  # after the name of a file: the list of its tensors
+_MOST_MODULES = 32
+_FOLDER = re.compile(r"\w[\w-]*")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "name the directory that holds the model's config.json"
-
-
-class _Tensor(msgspec.Struct, frozen=True):
-    data_offsets: tuple[int, int]
+_MODES: dict[str, Mode] = {"sample": "sample", "full": "full"}
+_OPTIONS: dict[str, tuple[str, ...]] = {"digest": ("none", "sample", "full"), "cache": ("on", "off")}
 
 
 class HuggingFaceCollector:
-    """A directory with a model in Hugging Face's layout."""
+    """A directory with a model in Hugging Face's layout, or one file of weights."""
 
     name = "hf"
     schemes: tuple[str, ...] = ("hf",)
@@ -51,12 +52,22 @@ class HuggingFaceCollector:
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Read the files that describe the model. Never raises for what lies there."""
         reader = Reader(redactor)
+        options = dict(request.options)
+        for key, value in options.items():
+            if value not in _OPTIONS.get(key, ()):
+                message = f"{key}={value} is no option of a model's directory"
+                choices = ", ".join(f"{name}={'|'.join(values)}" for name, values in _OPTIONS.items())
+                reader.fail(request.uri, message, f"write hf:DIR?digest=full; these are: {choices}")
+                return reader.evidence(request.uri, "", "")
         target = request.target or "."
         path = os.path.expanduser(target)
         path = path if os.path.isabs(path) else os.path.join(request.base, path)
         shown = target.rstrip("/") or "/"
-        if not os.path.isdir(path) and _REPOSITORY.fullmatch(target):
+        if not os.path.exists(path) and _REPOSITORY.fullmatch(target):
             path = shown = os.path.join(_cache(), f"models--{target.replace('/', '--')}")
+        file = "" if os.path.isdir(path) or not os.path.exists(path) else os.path.basename(path)
+        if file:
+            path, shown = os.path.dirname(path) or ".", os.path.dirname(shown) or "."
         top = path
         try:
             snapshot = _snapshot(path)
@@ -69,21 +80,25 @@ class HuggingFaceCollector:
             return reader.evidence(request.uri, "", "")
         # A snapshot of the cache links to its blobs, two levels up.
         home = os.path.realpath(os.path.join(path, "..", "..") if "snapshots" in path.split(os.sep) else top)
+        names = [file] if file else names
         for name in READ:
             if name in names:
                 _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
-        _missing_shards(reader, names, shown)
-        shards = [name for name in names if name.endswith(".safetensors")][:_MOST_SHARDS]
-        for name in shards if any(name in READ for name in names) else ():
-            _add_tensors(reader, os.path.join(path, name), f"{shown}/{name}", home)
-        beside = [name for name in names if name in records.BESIDE]
+        for folder in _modules(reader):
+            if os.path.isfile(os.path.join(path, folder, "config.json")):
+                _add(reader, os.path.join(path, folder, "config.json"), f"{shown}/{folder}/config.json", home)
+        indexed = _indexed(reader, names, shown)
+        _add_weights(reader, path, shown, home, names, indexed, request, redactor)
         records.add(
-            reader, beside, shown, lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+            reader,
+            records.beside(names),
+            shown,
+            lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
         )
         tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
-        if reader.documents or reader.texts:
+        if not file and (reader.documents or reader.texts):
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
-        return reader.evidence(request.uri, "no config.json lies in this directory", _HINT)
+        return reader.evidence(request.uri, "no config.json and no weights lie in this directory", _HINT)
 
 
 COLLECTOR = HuggingFaceCollector()
@@ -122,60 +137,79 @@ def _real(reader: Reader, path: str, shown: str, home: str) -> str:
     return ""
 
 
-def _missing_shards(reader: Reader, names: Sequence[str], shown: str) -> None:
-    """Files of weights that an index names and that are not there: the model cannot be loaded."""
+def _modules(reader: Reader) -> list[str]:
+    """The folders of the parts that a modules.json of sentence-transformers names."""
+    listed = next((one for one in reader.documents if os.path.basename(one.source) == "modules.json"), None)
+    if listed is None or not listed.root.is_sequence:
+        return []
+    folders = (str(module["path"].value) for module, _ in zip(listed.root.each(), range(_MOST_MODULES), strict=False))
+    return [folder for folder in folders if _FOLDER.fullmatch(folder)]
+
+
+def _indexed(reader: Reader, names: Sequence[str], shown: str) -> set[str]:
+    """The files of weights that an index names. One that is not there is an error: the model cannot be loaded."""
+    wanted: set[str] = set()
     for document in reader.documents:
-        wanted = document.root["weight_map"]
-        if wanted.is_mapping:
-            files = {node.value: node for _, node in wanted.items() if isinstance(node.value, str)}
+        mapped = document.root["weight_map"]
+        if mapped.is_mapping:
+            files = {node.value: node for _, node in mapped.items() if isinstance(node.value, str)}
+            wanted.update(files)
             for name in sorted(files.keys() - set(names))[:3]:
                 at = files[name].location
                 message = f"the index names {name}, which is not in {shown}"
                 reader.fail(document.source, message, "download the missing file", at.line, at.column)
+    return wanted
 
 
-def _add_tensors(reader: Reader, path: str, shown: str, home: str) -> None:
-    """The header of a safetensors file: eight bytes of length, then JSON."""
-    real = _real(reader, path, shown, home)
-    if not real:
+def _add_weights(
+    reader: Reader,
+    path: str,
+    shown: str,
+    home: str,
+    names: Sequence[str],
+    indexed: set[str],
+    request: Request,
+    redactor: Redactor,
+) -> None:
+    """What the files of weights list and, where it was asked for, the digests of what they hold."""
+    chosen = weights_of(names, indexed)
+    models = models_of(chosen)
+    if len(models) > 1:
+        listed = ", ".join(models[:4]) + (" …" if len(models) > 4 else "")
+        reader.fail(f"{shown}/", f"{len(models)} models lie here: {listed}", f"name one: hf:{shown}/{models[0]}")
         return
-    reader.files += 1
-    hint = "download the file again; `sha256sum` tells whether it is whole"
-    try:
-        if not stat.S_ISREG(os.stat(real).st_mode):
-            reader.fail(shown, "expected a file of weights, found something else", hint)
-            return
-        with open(real, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-                message = f"expected a header of at most {max(0, size - 8):,} bytes, the file says {length:,}"
-                reader.fail(shown, message, hint)
-                return
-            header = file.read(length)
-    except OSError as error:
-        reader.fail(shown, (error.strerror or "it cannot be read").lower(), hint)
+    if len(chosen) > _MOST_SHARDS:
+        message = f"there are {len(chosen):,} files of weights, and at most {_MOST_SHARDS:,} are read"
+        reader.fail(f"{shown}/", message, _HINT)
         return
-    try:
-        text = header.decode("utf-8")
-        end = max((offset for offset in _ends(text)), default=0)
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        reader.fail(shown, "expected a header of JSON that lists the tensors", hint)
-        return
-    if 8 + length + end > size:
-        reader.fail(shown, f"the header lists {end:,} bytes of tensors, and the file ends before", hint)
-        return
-    reader.texts.append(Text(source=f"{shown}{_TENSORS}", text=text))
+    files: list[WeightFile] = []
+    broken: dict[str, str] = dict.fromkeys(sorted(indexed.difference(names))[:20], "it is not there")
+    for name in chosen:
+        real = _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        if not real:
+            broken[name] = "it lies outside the model's directory"
+            continue
+        reader.files += 1
+        try:
+            with opened(real) as (file, status):
+                artifact = read_artifact(name, file, status.st_size, redactor.text)
+        except (MalformedError, OSError) as error:
+            message, hint = why(error)
+            reader.fail(f"{shown}/{name}", message, hint)
+            broken[name] = message
+            continue
+        if artifact.warning:
+            reader.fail(f"{shown}/{name}", artifact.warning, artifact.hint)
+        reader.texts.extend(Text(source=f"{shown}/{name}#{kind}", text=text) for kind, text in artifact.texts)
+        files.append(WeightFile(name, real, artifact.tensors, status))
+    options = dict(request.options)
+    mode: Mode | None = _MODES.get(options.get("digest", ""))
+    if mode is not None:
+        from askew.collectors.hf.digests import weights_text
 
-
-def _ends(text: str) -> Iterator[int]:
-    """Where each tensor ends, in bytes after the header. Raises ValueError for what is no such header."""
-    listed = msgspec.json.decode(text)
-    if not isinstance(listed, dict):
-        raise ValueError("no object")
-    for name, tensor in listed.items():
-        if name != "__metadata__":
-            yield msgspec.convert(tensor, _Tensor).data_offsets[1]
+        text = weights_text(reader, files, broken, shown, mode, options.get("cache") != "off", request.progress)
+        if text:
+            reader.texts.append(Text(source=f"{shown}/#weights", text=text))
 
 
 def _add(reader: Reader, path: str, shown: str, home: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+import msgspec
+
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.interface import Capability, Evidence, Request
@@ -16,6 +18,12 @@ from askew.evidence.redaction import Redactor
 
 _HINT = "name a file: pip freeze > packages.txt, a lock file, or an SBOM (syft IMAGE -o spdx-json)"
 _JSON = (b"{", b"[")
+_LARGE, _LARGE_PART = 2**20, 2**16  # bytes
+# Members of SPDX, CycloneDX and Syft documents that hold no packages.
+_NO_PACKAGES = frozenset(
+    ("files", "relationships", "hasExtractedLicensingInfos", "snippets", "dependencies", "vulnerabilities",
+     "artifactRelationships")
+)  # fmt: skip
 
 
 class PackagesCollector:
@@ -36,11 +44,28 @@ class PackagesCollector:
         except UnreadableError as error:
             reader.fail(request.target, error.message, _HINT)
         else:
-            if records.is_data(request.target) or content.lstrip()[:1] in _JSON:
+            if content.lstrip()[:1] in _JSON:
+                reader.add_manifest(request.target, _without_files(content), named=True)
+            elif records.is_data(request.target):
                 reader.add_manifest(request.target, content, named=True)
             else:
                 reader.add_text(request.target, content, variables=False, named=True)
         return reader.evidence(request.uri, "the file names no package", _HINT, platform="packages")
+
+
+def _without_files(content: bytes) -> bytes:
+    """An SBOM without its lists of files and of relations, which are most of it and no packages; lines stay true."""
+    if len(content) < _LARGE:
+        return content
+    try:
+        parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return content  # the reader says what is wrong with it, and where
+    for name in _NO_PACKAGES & parts.keys():
+        part = bytes(parts[name])
+        if len(part) > _LARGE_PART and part[:1] == b"[" and content.count(part) == 1:
+            content = content.replace(part, b"[" + b"\n" * part.count(b"\n") + b"]")
+    return content
 
 
 COLLECTOR = PackagesCollector()

@@ -21,5 +21,5 @@ RECOGNITION = Recognition(
     image="bentoml/bento-server:{}",
     words=("bentoml", "serve", "service:svc"),
     files=("bentoml_configuration.yaml", "bentoml_configuration.yml", "bentofile.yaml", "bentofile.yml"),
-    shapes=(("api_server", "runners"), ("version", "api_server"), ("version", "runners")),
+    shapes=(("api_server", "runners"), ("version", "api_server")),
 )

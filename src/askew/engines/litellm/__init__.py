@@ -23,6 +23,7 @@ RECOGNITION = Recognition(
     starts=("litellm", "litellm --config /app/config.yaml"),
     image="ghcr.io/berriai/litellm:main-v{}",
     words=("--port", "4000"),
-    shapes=(("model_list",),),
+    shapes=(("model_list[].litellm_params",), ("model_list", "litellm_settings"), ("model_list", "router_settings"),
+            ("model_list", "general_settings")),
     forwards=True,
-)
+)  # fmt: skip

@@ -73,7 +73,7 @@ def _rounds(version: str | None) -> bool:
 
 @functools.lru_cache(maxsize=16)
 def _releases(version: str | None) -> tuple[Release, ...]:
-    """The release itself, or the builds read right before and after it."""
+    """The release itself, or the builds read right before and after it; after the last of them that one twice."""
     name = version.removeprefix("b") if version else None
     exact = versions.load("llama.cpp", name)
     if exact is not None:
@@ -83,9 +83,9 @@ def _releases(version: str | None) -> tuple[Release, ...]:
     known = builds()
     before = [one for one in known if int(one) < int(name)]
     after = [one for one in known if int(one) > int(name)]
-    if not before or not after:
+    if not before:
         return ()
-    found = (versions.load("llama.cpp", before[-1]), versions.load("llama.cpp", after[0]))
+    found = (versions.load("llama.cpp", before[-1]), versions.load("llama.cpp", (*after, before[-1])[0]))
     return tuple(one for one in found if one is not None)
 
 
@@ -158,7 +158,10 @@ def _stated(
         if len(entries) == 1:
             return entry.value, release.where(entry), "certain", ()
         first = entries[0][0].version
-        because = (f"builds b{first} and b{release.version} have it; {version} itself was not read",)
+        have = f"builds b{first} and b{release.version} have it"
+        if first == release.version:
+            have = f"build b{first}, the last that was read, has it"
+        because = (f"{have}; {version} itself was not read",)
         return entry.value, release.where(entry), "likely", because
     stable = versions.stable("llama.cpp")
     name = next((name for name in names if stable is not None and name in stable.defaults), None)

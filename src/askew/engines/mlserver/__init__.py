@@ -20,5 +20,5 @@ RECOGNITION = Recognition(
     starts=("mlserver start /mnt/models",),
     image="seldonio/mlserver:{}",
     files=("model-settings.json",),
-    shapes=(("implementation", "parameters"), ("http_port", "grpc_port"), ("parallel_workers", "debug")),
+    shapes=(("name", "implementation", "parameters"), ("http_port", "grpc_port"), ("parallel_workers", "debug")),
 )

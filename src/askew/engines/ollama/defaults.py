@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+import msgspec
+
 from askew.engines import versions
 from askew.engines.ollama.flags import PARAMETERS, address
 from askew.engines.versions import Default, Release
@@ -37,11 +39,12 @@ _BY_MEMORY = (0, 15, 5)
 
 @functools.lru_cache(maxsize=16)
 def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
-    """The literal defaults of a release; where it is not in this build of Askew, those that never changed.
+    """The literal defaults of a release, or of the nearest that is in this build; of none, those that never changed.
 
     ``official``: the image of the project, which sets OLLAMA_HOST.
     """
-    release = versions.load("ollama", version)
+    near = versions.nearest("ollama", version)
+    release = near[0] if near is not None else None
     found: list[Observation] = []
     for flag in PARAMETERS:
         name = flag.names[0]
@@ -65,7 +68,17 @@ def defaults(version: str | None, official: bool) -> tuple[Observation, ...]:
     cited = Location("ollama server/routes.go")
     found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
     found.extend(_server(release, official))
-    return tuple(found)
+    if release is None or (near is not None and near[1]):
+        return tuple(found)
+    doubt = _doubt(version, release)
+    return tuple(
+        one if one.value is None else msgspec.structs.replace(one, confidence="likely", because=(*one.because, doubt))
+        for one in found
+    )
+
+
+def _doubt(version: str | None, release: Release) -> str:
+    return f"Ollama {version} is not in this build; {release.version}, the nearest, does so"
 
 
 def _always(name: str) -> tuple[Value, Location] | None:
@@ -150,7 +163,8 @@ def _by_memory(known: Mapping[str, Value]) -> Value | Unknown:
 
 def _slots(version: str | None) -> Rule:
     """Whether the slots are fixed: ``OLLAMA_NUM_PARALLEL`` is 0 in older releases, one slot or four by free memory."""
-    release = versions.load("ollama", version)
+    near = versions.nearest("ollama", version)
+    release = near[0] if near is not None else None
     entry = release.variables.get("OLLAMA_NUM_PARALLEL") if release is not None else None
 
     def compute(known: Mapping[str, Value]) -> Value | Unknown:
@@ -203,7 +217,7 @@ def default_rules(version: str | None) -> tuple[Rule, ...]:
         _undecided("runtime.default_output_tokens", "the runner decides it", "send a request that names no limit"),
     ]  # fmt: skip
     key = versions.release_key(version) if version else ()
-    if versions.load("ollama", version) is not None and key[:3] >= _BY_MEMORY:
+    if key[:3] >= _BY_MEMORY:
         found.append(
             Rule(
                 fact="runtime.max_model_len", needs=(),

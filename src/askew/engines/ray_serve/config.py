@@ -181,6 +181,8 @@ class _Reader:
         for name in ("proxy_location", "target_capacity"):
             if root[name].exists:
                 self.other(root[name], name)
+        if not single_form and root["proxy_location"].value is None:
+            self.left_out("proxy_location", "EveryNode")
         deployments = [(app, one) for app in applications for one in self.deployments(app)]
         single = ""
         if len(deployments) == 1 and len(applications) == 1:
@@ -256,12 +258,20 @@ class _Reader:
         for inner, leaf in _leaves(node, path):
             if len(self.found) >= _MOST:
                 return
-            text = _text(leaf.value) if isinstance(leaf.value, float) else leaf.text() or ""
+            # 1.0 and 1 are one number to Ray Serve, which a word in quotes is not.
+            text = _text(leaf.value) if isinstance(leaf.value, (int, float)) else leaf.text() or ""
             hidden = is_secret_name(inner.rpartition(".")[2])
             value: Value | Unknown = Unknown("its name says that it holds a secret") if hidden else text
             self.found.append(
                 Observation(fact=OTHER, key=inner, value=value, origin="config-file", locations=(self.place(leaf),))
             )
+
+    def left_out(self, key: str, value: str) -> None:
+        """What every release takes where the file says nothing: ``ServeDeploySchema`` and ``ServeApplicationSchema`` of
+        ray/serve/schema.py, 2.9.0 to 2.60.0. The code of an application could say another prefix."""
+        self.found.append(
+            Observation(fact=OTHER, key=key, value=value, origin="engine-default", confidence="likely")
+        )  # fmt: skip
 
     def deployments(self, application: Node) -> list[Node]:
         listed = application["deployments"]
@@ -280,7 +290,10 @@ class _Reader:
         self.known(node, _APPLICATION, f"{name}.")
         language = (node["import_path"].text() or "").startswith(("ray.serve.llm", "ray.llm"))
         self.other(node["import_path"], f"{name}.import_path")
-        self.other(node["route_prefix"], f"{name}.route_prefix")
+        if node["route_prefix"].exists:
+            self.other(node["route_prefix"], f"{name}.route_prefix")
+        else:
+            self.left_out(f"{name}.route_prefix", "/")
         self.other(node["runtime_env"], f"{name}.runtime_env")
         args = node["args"]
         if not language:

@@ -83,12 +83,14 @@ class RayServe:
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """The option of the configuration file, as its path has it; for vLLM's facts the name in ``engine_kwargs``."""
+        if fact == OTHER:
+            return None
         found = next((option.path for option in config.OPTIONS if option.fact == fact and not option.key), None)
         if found is not None:
             return found
         if fact in _PATHS:
             return _PATHS[fact]
-        if fact.startswith("serving.") or fact == OTHER:
+        if fact.startswith("serving."):
             return None
         return models.flag_for(fact, _nearest(version))
 

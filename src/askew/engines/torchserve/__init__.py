@@ -29,4 +29,11 @@ RECOGNITION = Recognition(
     files=("config.properties", "config-*.properties", "sagemaker*config.properties", "torchserve*.properties",
            "model-config.yaml", "model-config.yml"),
     shapes=(("minWorkers", "maxWorkers"), ("batchSize", "maxBatchDelay"), ("parallelType", "torchrun")),
+    # Kafka and many others have a config.properties, and many trainings a model-config.yaml.
+    marks=("inference_address", "management_address", "metrics_address", "model_store", "load_models",
+           "default_workers_per_model", "default_response_timeout", "job_queue_size", "number_of_netty_threads",
+           "number_of_gpu", "enable_envvars_config", "install_py_dep_per_model", "grpc_inference", "metrics_mode",
+           "enable_metrics_api", "disable_token_authorization", "cors_allowed_origin", "max_request_size",
+           "minWorkers", "maxWorkers", "batchSize", "maxBatchDelay", "responseTimeout", "deviceType", "parallelType",
+           "torchrun", "pippy", "deepspeed", "startupTimeout", "asyncCommunication", "parallelLevel"),
 )  # fmt: skip

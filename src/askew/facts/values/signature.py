@@ -24,7 +24,7 @@ _FAMILIES = {
     **dict.fromkeys(("float16", "float32", "float64", "bfloat16", "fp16", "fp32", "fp64", "bf16"), "float"),
     **dict.fromkeys(("int8", "int16", "int32", "int64"), "integer"),
     **dict.fromkeys(("uint8", "uint16", "uint32", "uint64"), "unsigned integer"),
-    **dict.fromkeys(("string", "bytes", "object", "str"), "text"),
+    **dict.fromkeys(("string", "bytes", "str"), "text"),
     **dict.fromkeys(("bool", "boolean"), "bool"),
     **dict.fromkeys(("datetime", "datetime64"), "datetime"),
 }
@@ -66,7 +66,9 @@ def mismatches(reference: Value, target: Value) -> tuple[Mismatch, ...]:
 def tells(reference: Value, target: Value) -> bool:
     """Whether two signatures can be held against each other: columns that go into one tensor have lost their names
     there, and what several models of one server take is not one signature."""
-    if reference == target or mismatches(reference, target):
+    if reference == target:
+        return True
+    if any(one.weighty for one in (*mismatches(reference, target), *mismatches(target, reference))):
         return True
     compared = False
     for side in _SIDES:

@@ -38,6 +38,12 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     usual: bool = False
     beside: str = ""
 
+    @property
+    def impact(self) -> str:
+        """What goes wrong, as a sentence with its source; a name that begins it keeps its spelling."""
+        named = self.why.startswith(self.package)
+        return f"{self.why if named else self.why[:1].upper() + self.why[1:]}. See {self.source}"
+
 
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Concern, ...]:

@@ -51,7 +51,7 @@ def of_tensors(headers: Sequence[SourceText]) -> Iterator[Observation]:
     if total <= 0:
         return
     place = Location(headers[0].source.partition("#")[0])
-    because = ("the headers of the safetensors files",)
+    because = ("the list of tensors in the files",)
     shares = {name: round(count / total, 6) for name, count in elements.items() if count}
     yield observed(_FACT, {**shares}, place, origin="model", basis="seen", because=because)
     yield observed("model.weights.bytes", size, place, origin="model", basis="seen", because=because)

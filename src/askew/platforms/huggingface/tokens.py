@@ -15,13 +15,14 @@ from askew.resolve.observation import Observation
 
 FILES = (tokenizer.CONFIG, tokenizer.SPECIAL, tokenizer.ADDED, chat_template.LEGACY)
 TOKENIZER = "#tokenizer"  # behind the name of a file: a tokenizer in canonical form
+PARTS = (TOKENIZER, chat_template.TEMPLATE, probes.PROBES)
 
 
 def by_folder(texts: Sequence[SourceText]) -> dict[str, list[SourceText]]:
     """The texts of this module by the directory that they are of."""
     found: dict[str, list[SourceText]] = {}
     for text in texts:
-        if text.source.endswith((TOKENIZER, chat_template.TEMPLATE, probes.PROBES)):
+        if text.source.endswith(PARTS):
             folder = os.path.dirname(text.source.removesuffix(probes.PROBES) or ".")
             if os.path.basename(folder) == chat_template.FOLDER:
                 folder = os.path.dirname(folder)

@@ -1,7 +1,8 @@
 """A model card (``README.md``): the front matter, and the versions that the Trainer writes below it.
 
 Sources: https://huggingface.co/docs/hub/model-cards#specifying-a-base-model and ``TrainingSummary.to_model_card`` of
-https://github.com/huggingface/transformers/blob/v4.51.3/src/transformers/modelcard.py
+https://github.com/huggingface/transformers/blob/v4.51.3/src/transformers/modelcard.py; what Axolotl adds to it,
+https://github.com/axolotl-ai-cloud/axolotl/blob/v0.9.0/src/axolotl/train.py (``setup_model_card``)
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from askew.evidence.yaml import read
 from askew.platforms.interface import SourceText
 from askew.platforms.kubernetes.observe import observed
 from askew.platforms.packages.pin import Pin, states
-from askew.platforms.training.settings import BASE, DTYPE, SEED
+from askew.platforms.training.settings import BASE, DTYPE, NAMES, SEED, at, of_settings
 from askew.resolve.observation import Observation, Unknown
 
 _FRONT = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _LINE = re.compile(r"^[-*] (?:\*\*)?([A-Za-z][\w .-]{0,60}?)(?:\*\*)?:? +v?(\d[\w.+!]{0,60})[ \t\r]*$", re.MULTILINE)
 _HEAD = re.compile(r"^#{2,4} Framework versions[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
 _PARAMETERS = re.compile(r"^#{2,4} Training hyperparameters[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
+_AXOLOTL = re.compile(
+    r"^axolotl version: `([\w.+!]{1,40})`\s{0,20}```ya?ml[ \t]*\r?\n(.*?)^```", re.DOTALL | re.MULTILINE
+)
 _SEED = re.compile(r"^[-*] seed: (\d{1,12})[ \t\r]*$", re.MULTILINE)
 _NEXT = re.compile(r"^#", re.MULTILINE)
 _NAMES = {"pytorch": "torch", "tensorflow": "tensorflow"}
@@ -30,7 +34,10 @@ def of_card(text: SourceText) -> Iterator[Observation]:
     """The facts that a card states; people write cards, so none is more than likely."""
     yield from _base(text)
     yield from states("model.training.packages", _versions(text), origin="model", confidence="likely")
-    section = _section(text.text, _PARAMETERS)
+    axolotl = _AXOLOTL.search(text.text)
+    if axolotl is not None:
+        yield from _of_axolotl(text, axolotl)
+    section = _section(text.text, _PARAMETERS) if axolotl is None else None
     if section and (seed := _SEED.search(text.text, *section)) is not None:
         yield observed(SEED, seed[1], _place(text, seed.start(1)), origin="model", confidence="likely")
 
@@ -56,6 +63,15 @@ def _base(text: SourceText) -> Iterator[Observation]:
         dtype = document.root["dtype"]  # mergekit's cards
         if dtype.text():
             yield observed(DTYPE, dtype.text(), dtype.location, origin="model", confidence="likely")
+
+
+def _of_axolotl(text: SourceText, found: re.Match[str]) -> Iterator[Observation]:
+    """Axolotl puts its release and the whole configuration of the run into the card."""
+    pin = Pin("axolotl", found[1], _place(text, found.start(1)))
+    yield from states("model.training.packages", (pin,), origin="model", confidence="likely")
+    base = _place(text, found.start(2))
+    for document in read(found[2], text.source, base=base).documents[:1]:
+        yield from of_settings(at(document.root), NAMES["axolotl"], "likely")
 
 
 def _versions(text: SourceText) -> Iterator[Pin]:

@@ -1,0 +1,104 @@
+"""Which files of a directory are a model's weights, and what is handed on of each: the list of its tensors, never the
+tensors. A format is read by the module that knows it, imported when such a file lies there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import BinaryIO
+
+import msgspec
+
+from askew.collectors.hf.tensors import Tensor, as_header, read_safetensors
+
+# Names of files of weights, in the order in which loaders prefer their formats where several lie side by side.
+_FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("safetensors", (".safetensors",)),
+    ("gguf", (".gguf",)),
+    ("pickle", (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".skops")),
+    ("onnx", (".onnx", ".onnx_data")),
+    ("savedmodel", ("saved_model.pb", ".h5", ".keras", ".tflite")),
+    ("tensorrt-plan", (".plan", ".engine")),
+    ("trees", (".ubj", ".cbm", ".xgb", ".lgb")),
+)
+# What a trainer leaves beside the weights, and copies of them: other names of the tensors, or no model by themselves.
+_BESIDE = re.compile(
+    r"(?:training_args|optimizer|scheduler|scaler|rng_state.*|trainer_state)\.(?:bin|pt|pth|pkl)|.*\.index\.json"
+)
+_COPIES = re.compile(r"(?:consolidated|adapter_model|adapter).*\.(?:safetensors|bin|pth|pt)")
+# Files of these names hold nothing but pickles; other programs, too, write files called .bin.
+_PICKLED = re.compile(r"pytorch_model.*\.bin|.*\.(?:pkl|pickle|joblib|pt|pth)")
+_SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
+
+
+def format_of(name: str) -> str:
+    """The format that a file's name promises; empty where it is no file of weights."""
+    if _BESIDE.fullmatch(name):
+        return ""
+    return next((kind for kind, endings in _FORMATS if name.endswith(endings)), "")
+
+
+def weights_of(names: Sequence[str], indexed: Iterable[str]) -> list[str]:
+    """The files that hold the weights: those that an index names, else those of the format that loaders prefer."""
+    wanted = sorted(set(indexed).intersection(names))
+    if wanted:
+        return wanted
+    for kind, _ in _FORMATS:
+        found = [name for name in names if format_of(name) == kind]
+        if found:
+            return [name for name in found if not _COPIES.fullmatch(name)] or found
+    return []
+
+
+def models_of(names: Iterable[str]) -> list[str]:
+    """Names of the models that lie side by side: GGUF files are whole models, unless they are parts of one."""
+    return sorted({_SPLIT.sub("", name) for name in names if name.endswith(".gguf")})
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """What one file says: texts by their kind, its tensors, and what is wrong with it although it can be read."""
+
+    texts: tuple[tuple[str, str], ...]
+    tensors: tuple[Tensor, ...]
+    warning: str = ""
+    hint: str = ""
+
+
+def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], str]) -> Artifact:
+    """Read what lists the tensors of a file. A format that lists none gives the file as one tensor. ``clean`` takes
+    secrets out of a text. Raises MalformedError, OSError."""
+    kind = format_of(name)
+    if kind == "safetensors":
+        text, tensors = read_safetensors(file, size)
+        return Artifact((("tensors", text),), tensors)
+    if kind == "gguf":
+        from askew.collectors.hf.gguf import read_gguf
+
+        text, tensors = read_gguf(file, size, clean)
+        return Artifact((("gguf", text),), tensors)
+    whole = (Tensor("", "bytes", (), 0, size),)
+    if kind == "pickle":
+        return _of_pickle(name, file, size, whole)
+    return Artifact((), whole)
+
+
+def _of_pickle(name: str, file: BinaryIO, size: int, whole: tuple[Tensor, ...]) -> Artifact:
+    from askew.collectors.hf.pickles import NoPickleError, read_pickle
+
+    try:
+        scan, tensors = read_pickle(file, size)
+    except NoPickleError:
+        if _PICKLED.fullmatch(name):
+            raise
+        return Artifact((), whole)
+    texts = [("pickle", msgspec.json.encode(scan).decode())]
+    if tensors:
+        texts.append(("tensors", as_header(tensors)))
+    warning = hint = ""
+    if scan.dangerous:
+        warning = f"whoever loads this pickle lets it call {', '.join(scan.dangerous[:3])}"
+        hint = "do not load it; take the model as safetensors, from a source that you trust"
+    elif scan.unread:
+        warning = f"the pickle could not be followed to its end: {scan.unread}"
+        hint = "ask whoever saved the model whether the file is whole"
+    return Artifact(tuple(texts), tensors or whole, warning, hint)

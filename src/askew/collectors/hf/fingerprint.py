@@ -1,0 +1,267 @@
+"""The digest of weights: over tensors, not files, so that it stays when a checkpoint is cut into other shards, when
+files get other names, other metadata or another order of tensors, and changes when one bit of one value does.
+
+- A tensor's bytes are cut into leaves of 4 MiB. A leaf's digest is its SHA-256. A tensor's digest is the SHA-256 of
+  ``askew tensor 1``, a NUL, the tensor's size (eight bytes, little endian) and the digests of its leaves.
+- The digest of a set of tensors is the SHA-256 of one line of JSON per tensor, ``["name","dtype",[shape],"digest"]``
+  and a line feed; the lines sorted, equal ones once. It is written ``sha256-tensors:…``.
+- A file without a list of tensors is one tensor without name and shape, of the dtype ``bytes``.
+- In the sampled mode the leaves are the first and the last 64 KiB of a tensor and 4 KiB at places that follow from its
+  size. It finds another checkpoint and most re-trained ones, not one changed value; it is written
+  ``sha256-tensors-sampled:…`` and says nothing about a digest of the other kind.
+
+Leaves are hashed by a ``concurrent.futures`` executor: threads here, as hashlib releases the lock of the interpreter.
+A piece of work names a path and places in it and gives digests, so that any executor can do it. Memory is bounded by
+the pieces in flight, whatever the size of a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from functools import cache
+from io import FileIO
+from typing import TypeAlias
+
+import msgspec
+
+from askew.collectors.hf.cache import Known
+from askew.collectors.hf.tensors import Mode, Stamp, Tensor, WeightFile
+
+ALGORITHMS: dict[Mode, str] = {"full": "sha256-tensors", "sample": "sha256-tensors-sampled"}
+LEAF = 4 * 2**20
+_READ = 512 * 2**10  # what is read at once stays in the processor's cache until it is hashed
+_WORK = 32 * 2**20  # bytes of one piece of work
+_MOST_SPANS = 2048
+_EDGE, _SPOT, _SPOTS = 64 * 2**10, 4096, 32
+LARGEST = 2**44  # bytes of a file; beyond it, a sparse file could keep this busy for hours
+_SAMPLE = 2 * _EDGE + _SPOTS * _SPOT
+_SAVE_EVERY = 10.0  # seconds
+_SHOW_EVERY = 0.2
+
+Span: TypeAlias = tuple[int, int]  # begin and size, in bytes
+
+
+class ChangedError(Exception):
+    """A file that is not any more what it was when its tensors were listed."""
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """Work that one worker does: hash these spans of a file."""
+
+    path: str
+    stamp: Stamp
+    spans: tuple[Span, ...]
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """What a tensor adds to the digest of a set."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The tensors of one file with their digests, or why it could not be read."""
+
+    file: WeightFile
+    lines: tuple[Line, ...] = ()
+    trouble: str = ""
+
+
+def digest_of(lines: Iterable[Line], mode: Mode) -> str:
+    """The digest of a set of tensors."""
+    total = hashlib.sha256()
+    for line in sorted(set(lines)):
+        total.update(msgspec.json.encode(line) + b"\n")
+    return f"{ALGORITHMS[mode]}:{total.hexdigest()}"
+
+
+def tensor_digest(size: int, leaves: Iterable[bytes]) -> str:
+    """The digest of one tensor out of those of its leaves."""
+    total = hashlib.sha256(b"askew tensor 1\0" + size.to_bytes(8, "little"))
+    for leaf in leaves:
+        total.update(leaf)
+    return total.hexdigest()
+
+
+def spans_of(tensor: Tensor, mode: Mode) -> Iterator[Span]:
+    """The leaves of a tensor, as places in its file."""
+    if mode == "full" or tensor.size <= _SAMPLE:
+        for at in range(0, tensor.size, LEAF):
+            yield tensor.begin + at, min(LEAF, tensor.size - at)
+        return
+    yield tensor.begin, _EDGE
+    inner = (tensor.size - 2 * _EDGE - _SPOT) // 16
+    seed = hashlib.shake_128(tensor.size.to_bytes(8, "little")).digest(8 * _SPOTS)
+    for at in range(0, len(seed), 8):
+        spot = int.from_bytes(seed[at : at + 8], "little") % inner * 16
+        yield tensor.begin + _EDGE + spot, _SPOT
+    yield tensor.begin + tensor.size - _EDGE, _EDGE
+
+
+def leaf_count(tensor: Tensor, mode: Mode) -> int:
+    """How many leaves ``spans_of`` gives."""
+    return -(-tensor.size // LEAF) if mode == "full" or tensor.size <= _SAMPLE else _SPOTS + 2
+
+
+def weighed(tensor: Tensor, mode: Mode) -> int:
+    """How many bytes of a tensor are read."""
+    return tensor.size if mode == "full" else min(tensor.size, _SAMPLE)
+
+
+def hashed(piece: Piece) -> list[bytes]:
+    """The SHA-256 of each span. Raises ChangedError, OSError."""
+    descriptor = os.open(piece.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or Stamp(status.st_size, status.st_mtime_ns) != piece.stamp:
+            raise ChangedError("the file changed while it was read")
+        sparse = getattr(status, "st_blocks", 0) * 512 < status.st_size
+        buffer = memoryview(bytearray(min(_READ, max((size for _, size in piece.spans), default=0))))
+        return [_hashed(file, begin, size, buffer, sparse) for begin, size in piece.spans]
+
+
+def _hashed(file: FileIO, begin: int, size: int, buffer: memoryview, sparse: bool) -> bytes:
+    if sparse and size > len(buffer) // 2 and _is_hole(file.fileno(), begin, size):
+        return _of_zeros(size)
+    total = hashlib.sha256()
+    file.seek(begin)
+    while size > 0:
+        count = file.readinto(buffer[:size])
+        if not count:
+            raise ChangedError("the file ends before its last tensor does")
+        total.update(buffer[:count])
+        size -= count
+    return total.digest()
+
+
+def _is_hole(descriptor: int, begin: int, size: int) -> bool:
+    """Whether nothing is stored in a part of a file: it reads as zeros, and need not be read."""
+    try:
+        return os.lseek(descriptor, begin, os.SEEK_DATA) >= begin + size
+    except AttributeError:  # this system cannot tell
+        return False
+    except OSError as error:
+        return error.errno == 6  # ENXIO: no data from here to the end
+
+
+@cache
+def _of_zeros(size: int) -> bytes:
+    return hashlib.sha256(bytes(size)).digest()
+
+
+class Fingerprint:
+    """Hashes files one after another, many pieces at a time."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        workers: int,
+        mode: Mode,
+        known: Callable[[WeightFile], Known],
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self._executor = executor
+        self._window = 2 * workers + 2
+        self._mode = mode
+        self._known = known
+        self._progress = progress
+        self._shown = 0.0
+        self._done = self._all = 0
+
+    def of(self, files: Sequence[WeightFile]) -> list[Outcome]:
+        """The digests of all tensors of all files. What is known of an earlier run is not read again."""
+        self._all = sum(weighed(tensor, self._mode) for file in files for tensor in file.tensors)
+        return [self._file(file) for file in files]
+
+    def _file(self, file: WeightFile) -> Outcome:
+        known = self._known(file)
+        trouble = ""
+        try:
+            self._hash(file, known)
+        except ChangedError as error:
+            trouble = str(error)
+        except OSError as error:
+            trouble = (error.strerror or "it cannot be read").lower()
+        finally:
+            known.save()  # an interrupted run goes on from here
+        if trouble:
+            return Outcome(file, trouble=trouble)
+        return Outcome(
+            file,
+            tuple(
+                Line(tensor.name, tensor.dtype, tensor.shape, known.digests[index])
+                for index, tensor in enumerate(file.tensors)
+            ),
+        )
+
+    def _hash(self, file: WeightFile, known: Known) -> None:
+        queue: deque[tuple[Future[list[bytes]], Piece, tuple[int, ...]]] = deque()
+        leaves: dict[int, list[bytes]] = {}
+        wanted: dict[int, int] = {}
+        saved = time.monotonic()
+
+        def take() -> None:
+            nonlocal saved
+            future, piece, owners = queue.popleft()
+            for owner, digest in zip(owners, future.result(), strict=True):
+                found = leaves[owner]
+                found.append(digest)
+                if len(found) == wanted[owner]:
+                    known.digests[owner] = tensor_digest(file.tensors[owner].size, leaves.pop(owner))
+            self._done += sum(size for _, size in piece.spans)
+            self._show(file)
+            if (now := time.monotonic()) - saved > _SAVE_EVERY:
+                known.save()
+                saved = now
+
+        try:
+            for piece, owners in self._pieces(file, known, leaves, wanted):
+                queue.append((self._executor.submit(hashed, piece), piece, owners))
+                if len(queue) >= self._window:
+                    take()
+            while queue:
+                take()
+        finally:
+            for future, _, _ in queue:
+                future.cancel()
+
+    def _pieces(
+        self, file: WeightFile, known: Known, leaves: dict[int, list[bytes]], wanted: dict[int, int]
+    ) -> Iterator[tuple[Piece, tuple[int, ...]]]:
+        """The work of one file, in the order of its bytes."""
+        spans: list[Span] = []
+        owners: list[int] = []
+        size = 0
+        for index in sorted(range(len(file.tensors)), key=lambda at: file.tensors[at].begin):
+            tensor = file.tensors[index]
+            if index in known.digests:
+                self._done += weighed(tensor, self._mode)
+                continue
+            leaves[index], wanted[index] = [], leaf_count(tensor, self._mode)
+            if not wanted[index]:
+                known.digests[index] = tensor_digest(tensor.size, ())
+            for span in spans_of(tensor, self._mode):
+                spans.append(span)
+                owners.append(index)
+                size += span[1]
+                if size >= _WORK or len(spans) >= _MOST_SPANS:
+                    yield Piece(file.path, file.stamp, tuple(spans)), tuple(owners)
+                    spans, owners, size = [], [], 0
+        if spans:
+            yield Piece(file.path, file.stamp, tuple(spans)), tuple(owners)
+
+    def _show(self, file: WeightFile) -> None:
+        if self._progress is not None and (now := time.monotonic()) - self._shown > _SHOW_EVERY:
+            self._shown = now
+            share = 100 * min(self._done, self._all) // max(1, self._all)
+            what = "sampling" if self._mode == "sample" else "reading"
+            self._progress(f"{what} {file.name}: {share} % of {self._all / 1e9:,.1f} GB of weights")
