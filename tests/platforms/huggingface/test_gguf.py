@@ -251,3 +251,18 @@ def test_a_projector_beside_the_model_is_no_second_model(tmp_path):
     gguf(tmp_path / "m-Q4_K_M.gguf", LLAMA, TENSORS)
     gguf(tmp_path / "mmproj-model-f16.gguf", {"general.architecture": "clip"})
     assert facts(f"hf:{tmp_path}")["model.architecture"].value == "llama"
+
+
+def test_the_chat_template_of_a_gguf_file_is_that_of_the_model(tmp_path):
+    template = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+    gguf(tmp_path / "a" / "model.gguf", {**LLAMA, "tokenizer.chat_template": template + "\n"}, TENSORS)
+    gguf(tmp_path / "b" / "model.gguf", {**LLAMA, "tokenizer.chat_template": template.replace("m.", "m. ")}, TENSORS)
+    gguf(tmp_path / "c" / "model.gguf", {**LLAMA, "tokenizer.chat_template": template + "x"}, TENSORS)
+    (tmp_path / "d" / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    found = [facts(f"hf:{tmp_path}/{name}")["model.chat_template.digest"].value for name in "abcd"]
+    assert found[0] == found[1] == found[3] != found[2]
+    one = facts(f"hf:{tmp_path}/a/model.gguf")
+    assert one["model.chat_template.emits_bos"].value is True
+    assert one["model.chat_template.digest"].locations[0].source.endswith("model.gguf")

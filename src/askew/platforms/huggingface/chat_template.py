@@ -29,6 +29,8 @@ from askew.platforms.kubernetes.observe import observed
 from askew.resolve.observation import Confidence, Observation
 
 TEMPLATE = "#template"  # behind the name of a file: the text of a chat template
+GGUF = "#gguf"  # behind the name of a GGUF file: its metadata
+_GGUF_KEY = "tokenizer.chat_template"
 JINJA, LEGACY, FOLDER = "chat_template.jinja", "chat_template.json", "additional_chat_templates"
 _LONGEST = 20_000  # characters of a template that are told
 _PROCESSORS = frozenset(("processor_config.json", "preprocessor_config.json"))
@@ -58,14 +60,19 @@ def chosen(files: Mapping[str, Document], texts: Sequence[SourceText], listed: f
     """The template in effect; None where no file holds one."""
     named: dict[str, str] = {}
     place: Location | None = None
+    found: dict[str, Chosen] = {}
     for text in texts:
+        if text.source.endswith(GGUF):
+            source = text.source.removesuffix(GGUF)
+            if held := _of_gguf(text.text):
+                found[GGUF] = Chosen(held, Location(source), os.path.basename(source), ())
+            continue
         path = text.source.removesuffix(TEMPLATE)
         name = os.path.basename(path)
         key = "default" if name == JINJA else os.path.splitext(name)[0]
         named[key] = text.text
         if place is None or name == JINJA:
             place = Location(path, line=1, column=1)
-    found: dict[str, Chosen] = {}
     if named and place is not None:
         found[JINJA] = Chosen(named, place, JINJA, ())
     for file in (LEGACY, CONFIG):
@@ -77,7 +84,8 @@ def chosen(files: Mapping[str, Document], texts: Sequence[SourceText], listed: f
         if held:
             found[file] = Chosen(held, node.location, file, ())
     processor = listed is not None and not _PROCESSORS.isdisjoint(listed)
-    order = (LEGACY, JINJA, CONFIG) if processor else (JINJA, CONFIG, LEGACY)
+    # What lies beside a GGUF file is read by other engines than the file itself, which llama.cpp reads alone.
+    order = (LEGACY, JINJA, CONFIG, GGUF) if processor else (JINJA, CONFIG, LEGACY, GGUF)
     present = [found[file] for file in order if file in found]
     if not present:
         return None
@@ -95,6 +103,24 @@ def _held(value: object) -> dict[str, str]:
         if isinstance(entry, dict) and isinstance(entry.get("template"), str):
             found[str(entry.get("name"))] = entry["template"]
     return found
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    metadata: dict[str, object] = {}
+
+
+def _of_gguf(header: str) -> dict[str, str]:
+    """The templates in the metadata of a GGUF file: one, and further ones by name."""
+    try:
+        metadata = msgspec.json.decode(header, type=_Metadata).metadata
+    except msgspec.DecodeError:
+        return {}
+    held = {
+        key.removeprefix(_GGUF_KEY).lstrip(".") or "default": text
+        for key, text in metadata.items()
+        if isinstance(text, str) and (key == _GGUF_KEY or key.startswith(f"{_GGUF_KEY}."))
+    }
+    return dict(sorted(held.items()))
 
 
 def _canonical(one: Chosen) -> dict[str, str]:

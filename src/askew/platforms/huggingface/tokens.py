@@ -22,7 +22,7 @@ def by_folder(texts: Sequence[SourceText]) -> dict[str, list[SourceText]]:
     """The texts of this module by the directory that they are of."""
     found: dict[str, list[SourceText]] = {}
     for text in texts:
-        if text.source.endswith(PARTS):
+        if text.source.endswith((*PARTS, chat_template.GGUF)):
             folder = os.path.dirname(text.source.removesuffix(probes.PROBES) or ".")
             if os.path.basename(folder) == chat_template.FOLDER:
                 folder = os.path.dirname(folder)
@@ -44,7 +44,7 @@ def read(
     at = Location(found.source.removesuffix(TOKENIZER), line=1, column=1) if found is not None else place
     yield from tokenizer.of_tokenizer(files, vocabulary, at)
     answers = next((text.text for text in texts if text.source.endswith(probes.PROBES)), "")
-    templates = [text for text in texts if text.source.endswith(chat_template.TEMPLATE)]
+    templates = [text for text in texts if text.source.endswith((chat_template.TEMPLATE, chat_template.GGUF))]
     yield from chat_template.of_template(files, templates, listed, place, probes.was_rendered(answers))
     if answers:
         yield from probes.of_probes(answers)
