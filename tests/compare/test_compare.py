@@ -153,3 +153,14 @@ def test_an_option_that_nobody_set_moves_with_the_release_only():
 
     assert not found(side("0.33.0", "1"), side("0.33.0", "2"))
     assert len(found(side("0.14.0", "1"), side("0.33.0", "2"))) == 2
+
+
+def test_digests_of_two_algorithms_are_neither_equal_nor_different():
+    values = ("sha256-tensors-sampled:" + "0a" * 32, "sha256-tensors:" + "0b" * 32, "sha256-tensors:" + "0c" * 32)
+    sampled, full, other = (snapshot(observed("model.weights.digest", value, "measured")) for value in values)
+    for one, two in ((sampled, full), (full, sampled)):
+        result = compare(one, two)
+        assert not result.differences and not result.verified
+        assert [u.resolved.state for u in result.unverified] == ["unknown"]
+        assert not found(one, two, "contract")
+    assert found(full, other) == [("model.weights.digest", "", "certain")]

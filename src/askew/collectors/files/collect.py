@@ -58,7 +58,7 @@ class FilesCollector:
             return reader.evidence(request.uri, "", "")
         if is_directory:
             return _directory(reader, path, target, request.uri)
-        if os.path.splitext(target)[1] not in DATA_EXTENSIONS and _holds_weights(target):
+        if _holds_weights(target):
             from askew.collectors.hf.collect import HuggingFaceCollector
 
             return HuggingFaceCollector().collect(request, redactor)
@@ -77,6 +77,9 @@ COLLECTOR = FilesCollector()
 
 
 def _holds_weights(target: str) -> bool:
+    """Whether a file's name promises a model; of texts only ``hf:`` decides that."""
+    if os.path.splitext(target)[1] in (*DATA_EXTENSIONS, ".txt"):
+        return False
     from askew.collectors.hf.artifacts import format_of
 
     return bool(format_of(os.path.basename(target)))

@@ -22,9 +22,10 @@ _FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("onnx", (".onnx", ".onnx_data")),
     ("savedmodel", ("saved_model.pb", ".h5", ".keras", ".tflite")),
     ("tensorrt-plan", (".plan", ".engine")),
-    ("trees", (".ubj", ".bst", ".xgb", ".lgb", ".cbm", "model.txt", "model.json")),
+    ("trees", (".ubj", ".bst", ".xgb", ".lgb", ".cbm")),
 )
 VARIABLES = "variables/variables."  # of a SavedModel, in a folder of their own
+_TREES = ("model.txt", "model.json")  # LightGBM's and XGBoost's, where people keep no other model
 # What a trainer leaves beside the weights, and copies of them: other names of the tensors, or no model by themselves.
 _BESIDE = re.compile(
     r"(?:training_args|optimizer|scheduler|scaler|rng_state.*|trainer_state)\.(?:bin|pt|pth|pkl)|.*\.index\.json"
@@ -43,6 +44,8 @@ def format_of(name: str) -> str:
         return ""
     if name.startswith(VARIABLES):
         return "savedmodel"
+    if name in _TREES:
+        return "trees"
     return next((kind for kind, endings in _FORMATS if name.endswith(endings)), "")
 
 
