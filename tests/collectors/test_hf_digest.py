@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from askew.app.load import load
+from askew.app.pipeline import Options, diff
 from askew.collectors.hf import cache, fingerprint
 from askew.collectors.hf.cache import Known
 from askew.collectors.hf.fingerprint import LEAF, Fingerprint, spans_of
@@ -175,6 +176,16 @@ def test_a_resharded_checkpoint_does_not_differ_and_a_changed_one_says_where(tmp
         [("model.weights.digest", ""), ("model.weights.files", "model-00001-of-00002.safetensors")],
         set(),
     )
+
+
+def test_what_to_do_names_the_files(tmp_path):
+    two = folder(tmp_path / "b", {"lm_head": TENSORS["lm_head"]})
+    changed = folder(tmp_path / "c", {"lm_head": ("BF16", [2], b"wxyZ")}, {"more": ("BF16", [2], b"wxyz")})
+    report = diff(f"hf:{two}?digest=full&cache=off", f"hf:{changed}?digest=full&cache=off", Options())
+    said = {(one.rule, one.key): one.remedies[0].action for part in report.workloads for one in part.findings}
+    assert said["model.weights.digest", ""] == f"Take {two}/ of the reference in place of {changed}/"
+    added = "model-00002-of-00002.safetensors"
+    assert said["model.weights.files", added] == f"Remove {changed}/{added}, which the reference does without"
 
 
 def test_a_sample_and_a_full_digest_say_nothing_about_each_other(tmp_path):

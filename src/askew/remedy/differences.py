@@ -17,6 +17,7 @@ FlagFor = Callable[[str], str | None]
 
 # Facts that an argument of the engine sets; everything else is a field of the object that the location shows.
 _ARGUMENT_CATEGORIES = ("model", "runtime")
+_OF_FILES = frozenset(("model", "measured"))  # where the files of a model tell something
 
 # Where a fact stands when the target has nothing that could be pointed at: the field of a pod template.
 _FIELDS: Mapping[str, str] = {
@@ -78,16 +79,19 @@ def remedies(
         flag = None  # a file that stands alone has keys, and neither arguments nor variables
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
-    if wanted.origin == "model" and here.origin == "model":
+    if fact.category == "model" and {wanted.origin, here.origin} <= _OF_FILES:
         return (_model_file(difference),)
     return (_field(difference, target, reference),)
 
 
 def _model_file(difference: Difference) -> Remedy:
     """What a file of the model says is not set anywhere: the file is taken from where it is right."""
-    fact, wanted, here = difference.fact, _place(difference.reference), _place(difference.target)
-    right, wrong = wanted.source if wanted is not None else "", here.source if here is not None else ""
-    if fact.type.name == "digest" or not right or difference.reference.value is None:
+    fact, here = difference.fact, _place(difference.target)
+    right, wrong = _source(difference.reference), _source(difference.target)
+    kind = fact.type.entry(difference.key) if difference.key and fact.type.entry is not None else fact.type
+    if kind.name == "digest" and difference.key and difference.reference.value is None:
+        action = f"Remove {wrong or difference.key}, which the reference does without"
+    elif kind.name == "digest" or not right or difference.reference.value is None:
         action = f"Take {right or 'the files'} of the reference" + (f" in place of {wrong}" if wrong else "")
     else:
         value = _shown(difference, difference.reference)
@@ -99,6 +103,11 @@ def _model_file(difference: Difference) -> Remedy:
         location=here,
         safe=False,
     )
+
+
+def _source(resolved: Resolved) -> str:
+    """The file that a value comes from; a file of weights has no lines to point at."""
+    return resolved.locations[0].source if resolved.locations else ""
 
 
 def _package(difference: Difference) -> Remedy:
