@@ -35,5 +35,5 @@ RECOGNITION = Recognition(
            "number_of_gpu", "enable_envvars_config", "install_py_dep_per_model", "grpc_inference", "metrics_mode",
            "enable_metrics_api", "disable_token_authorization", "cors_allowed_origin", "max_request_size",
            "minWorkers", "maxWorkers", "batchSize", "maxBatchDelay", "responseTimeout", "deviceType", "parallelType",
-           "torchrun", "pippy", "deepspeed", "startupTimeout", "asyncCommunication", "parallelLevel"),
+           "torchrun", "pippy", "deepspeed", "startupTimeout", "asyncCommunication", "parallelLevel", "pt2"),
 )  # fmt: skip
