@@ -23,6 +23,18 @@ ROOT = Path(__file__).resolve().parents[1]
 FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 ENDS = frozenset(("|", ">", ">>", "&&", ";", "||", ">&2"))
+MLMODEL = """\
+artifact_path: model
+flavors:
+  python_function: {loader_module: mlflow.sklearn, python_version: 3.11.9}
+  sklearn: {pickled_model: model.pkl, serialization_format: cloudpickle, sklearn_version: 1.2.2}
+mlflow_version: 2.14.1
+"""
+IMAGE = {
+    "bomFormat": "CycloneDX",
+    "specVersion": "1.5",
+    "components": [{"type": "library", "name": "mlflow", "version": "2.14.1", "purl": "pkg:pypi/mlflow@2.14.1"}],
+}
 
 
 def commands(text: str) -> list[list[str]]:
@@ -99,6 +111,13 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.parent.mkdir(parents=True)
     model.write_text(json.dumps(LLAMA))
     shutil.copy(model, home / "config.json")
+    for name in ("validated", "served"):
+        shutil.copytree(model.parent, home / "models" / name)
+    churn = home / "models" / "churn" / "MLmodel"
+    churn.parent.mkdir()
+    churn.write_text(MLMODEL, encoding="utf-8")
+    (home / "freeze.txt").write_text("scikit-learn==1.5.2\n", encoding="utf-8")
+    (home / "image.cdx.json").write_text(json.dumps(IMAGE), encoding="utf-8")
     (home / "staging").mkdir()
     staging = good.read_text(encoding="utf-8").replace("name: llm\n", "name: staging-llm\n")
     (home / "staging" / "llm.yaml").write_text(staging, encoding="utf-8")

@@ -218,9 +218,10 @@ def _compared(
     *,
     with_checks: bool | None = None,
 ) -> WorkloadReport:
-    target = with_defaults(target, reference)
+    filled = with_defaults(target, reference)
     if mode == "peers":
         reference = with_defaults(reference, target)
+    target = filled
     comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
     findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]

@@ -158,6 +158,7 @@ ENGINES: Mapping[str, Entry] = {
             "startupTimeout",
             "asyncCommunication",
             "parallelLevel",
+            "pt2",
         ),
     ),
     "triton": Entry(
