@@ -15,8 +15,8 @@ import json, os, sys
 inspected, cache = map(os.path.realpath, sys.argv[1:3])
 seen = []
 NEVER = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "socket.", "pickle.",
-         "ctypes.", "code.__new__", "builtins.input", "urllib.Request", "shutil.", "os.remove", "os.chmod",
-         "os.chown", "os.symlink", "os.link", "os.truncate", "os.putenv", "os.kill", "sys.addaudithook", "webbrowser.")
+         "ctypes.", "code.__new__", "builtins.input", "urllib.Request", "shutil.", "os.chmod", "os.chown",
+         "os.symlink", "os.link", "os.truncate", "os.putenv", "os.kill", "sys.addaudithook", "webbrowser.")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PLACES = (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), sys.argv[3])
 INSTALLED = tuple({os.path.realpath(place) for place in PLACES})
@@ -24,7 +24,16 @@ INSTALLED = tuple({os.path.realpath(place) for place in PLACES})
 def inside(path, folder):
     return os.path.realpath(os.fsdecode(path)).startswith(folder + os.sep)
 
+def ours(event, args):
+    # The process that renders templates and encodes texts, which has its own tests. It starts none of the files here.
+    if event != "subprocess.Popen":
+        return False
+    script = os.path.join(sys.argv[3], "askew", "collectors", "hf", "sandbox.py")
+    return [os.fsdecode(word) for word in args[1]] == [sys.executable, "-I", "-B", script]
+
 def hook(event, args):
+    if event.startswith(NEVER) and ours(event, args):
+        return
     if event.startswith(NEVER):
         seen.append((event, repr(args)[:200]))
     elif event == "exec":
@@ -42,7 +51,7 @@ def hook(event, args):
         path, _, flags = args
         if isinstance(path, (str, bytes)) and flags & WRITES and not inside(path, cache):
             seen.append((event, os.fsdecode(path)))
-    elif event in ("os.rename", "os.mkdir"):
+    elif event in ("os.rename", "os.mkdir", "os.remove"):
         if not inside(args[0], cache) and os.path.realpath(os.fsdecode(args[0])) != cache:
             seen.append((event, repr(args)))
 
@@ -105,6 +114,8 @@ def hostile(folder: Path, mark: Path) -> None:
 
 def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
     inspected, cache, mark = tmp_path / "model", tmp_path / "cache", tmp_path / "executed"
+    temporary = cache / "tmp"
+    temporary.mkdir(parents=True)
     hostile(inspected, mark)
     script = tmp_path / "watch.py"
     script.write_text(WATCHED)
@@ -113,6 +124,7 @@ def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
         **os.environ,
         "PYTHONPATH": str(package),
         "XDG_CACHE_HOME": str(cache),
+        "TMPDIR": str(temporary),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(
