@@ -24,7 +24,19 @@ INSTALLED = tuple({os.path.realpath(place) for place in PLACES})
 def inside(path, folder):
     return os.path.realpath(os.fsdecode(path)).startswith(folder + os.sep)
 
+def ours(path):
+    return inside(path, cache) or os.path.realpath(os.fsdecode(path)) == cache
+
+def isolated(command):
+    # The process in which templates are rendered and texts are encoded: our own script, and nothing of the model's.
+    words = [os.fsdecode(word) for word in command]
+    script = os.path.realpath(words[-1])
+    mine = len(words) == 4 and inside(script, os.path.realpath(sys.argv[3]))
+    return mine and words[:3] == [sys.executable, "-I", "-B"]
+
 def hook(event, args):
+    if event == "subprocess.Popen" and isolated(args[1]) or event == "os.remove" and ours(args[0]):
+        return
     if event.startswith(NEVER):
         seen.append((event, repr(args)[:200]))
     elif event == "exec":
@@ -40,10 +52,10 @@ def hook(event, args):
             seen.append((event, args[0]))
     elif event == "open":
         path, _, flags = args
-        if isinstance(path, (str, bytes)) and flags & WRITES and not inside(path, cache):
+        if isinstance(path, (str, bytes)) and flags & WRITES and not ours(path):
             seen.append((event, os.fsdecode(path)))
     elif event in ("os.rename", "os.mkdir"):
-        if not inside(args[0], cache) and os.path.realpath(os.fsdecode(args[0])) != cache:
+        if not ours(args[0]):
             seen.append((event, repr(args)))
 
 sys.addaudithook(hook)
@@ -109,12 +121,9 @@ def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
     script = tmp_path / "watch.py"
     script.write_text(WATCHED)
     package = Path(__file__).resolve().parents[2] / "src"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(package),
-        "XDG_CACHE_HOME": str(cache),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    cache.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"XDG_CACHE_HOME": str(cache), "TMPDIR": str(cache)}
     done = subprocess.run(
         [sys.executable, "-P", str(script), str(inspected), str(cache), str(package)],
         cwd=inspected, env=environment, capture_output=True, text=True, timeout=120, check=False,
