@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import cast
@@ -12,15 +11,15 @@ import msgspec
 from askew.app import registry, sources
 from askew.app.errors import UsageError
 from askew.app.hops import passed_on
+from askew.app.reading import readings
 from askew.app.snapshots import snapshots
-from askew.collectors.interface import Evidence, Text
+from askew.collectors.interface import Evidence
 from askew.contract.interface import Contract
 from askew.evidence.document import Document
 from askew.evidence.location import Location
-from askew.evidence.redaction import MARKER, Redactor
+from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import fact
 from askew.facts.types import Value
-from askew.platforms.interface import MODEL_PARTS, PlatformReading, Unread
 from askew.report.model import Assumption, InputError, Role, SourceStatus
 from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
@@ -58,7 +57,7 @@ def load(
             request = msgspec.structs.replace(request, progress=progress)
         evidence.append(registry.collector(request.scheme).collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
-    reading, refused = _readings(evidence)
+    reading, refused = readings(evidence, _is_contract)
     contracts, contract_errors = _contracts(documents)
     workloads = passed_on(_joined(reading.workloads) if len(requests) > 1 else reading.workloads)
     resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
@@ -166,199 +165,9 @@ def _unreadable(found: Sequence[Snapshot]) -> Iterator[InputError]:
             )
 
 
-def _readings(evidence: Sequence[Evidence]) -> tuple[PlatformReading, list[InputError]]:
-    """What all sources hold, in their order. What a source whose scheme says what it is holds otherwise is an error."""
-    plain = [part for part in evidence if not part.platform]
-    reading = _read(
-        tuple(document for part in plain for document in part.documents),
-        tuple(text for part in plain for text in part.texts),
-    )
-    workloads = list(reading.workloads)
-    errors: list[InputError] = []
-    for part in evidence:
-        if part.platform and (part.documents or part.texts):
-            found: PlatformReading = import_module(f"askew.platforms.{part.platform}.read").read(
-                part.documents, part.texts
-            )
-            workloads.extend(found.workloads)
-            errors.extend(_not_read(unread) for unread in found.unread)
-    return PlatformReading(workloads=tuple(workloads), unread=reading.unread), errors
-
-
-def _not_read(unread: Unread) -> InputError:
-    at = unread.location
-    hint = "correct the file at this place, or point at another"
-    return InputError(source=at.source, line=at.line, column=at.column, message=unread.reason, hint=hint)
-
-
 def _sources(part: Evidence) -> Iterator[str]:
     yield from (document.source for document in part.documents)
     yield from (text.source for text in part.texts)
-
-
-def _read(documents: tuple[Document, ...], texts: tuple[Text, ...]) -> PlatformReading:
-    """Give every document to the platform it belongs to. Platforms are imported only when something is theirs."""
-    kubernetes: list[Document] = []
-    files: list[tuple[str, str, str, int]] = []
-    models: list[Document] = []
-    records: list[Document] = []
-    packages: list[Document] = []
-    answers: list[Document] = []
-    units: list[Text] = []
-    compose = [one for one in documents if one.root["services"].is_mapping and not one.root["kind"].exists]
-    mounted = _mounted(compose)
-    for document in (one for one in documents if one not in compose):
-        kindless = not document.root["kind"].exists
-        if document.source.startswith(mounted) and kindless:
-            units.append(Text(source=document.source, text=_readable(document)))
-        elif (engine := _configures(document)) is not None:
-            files.append((engine, document.root.location.source, _readable(document), 1))
-        elif document.source.endswith(".json") and _describes_a_model(document):
-            models.append(document)
-            if _records_training(document):  # an adapter's file says of which model it was trained
-                records.append(document)
-        elif _is_contract(document):
-            continue
-        elif kindless and _records_training(document):
-            records.append(document)
-        elif kindless and _lists_packages(document):
-            packages.append(document)
-        elif kindless and _describes_what_is_served(document):
-            answers.append(document)
-        else:
-            kubernetes.append(document)
-    lists = [text for text in texts if text.source.endswith(MODEL_PARTS)]
-    beside = [text for text in texts if text.source.endswith("#record")]
-    for text in (text for text in texts if text not in lists and text not in beside):
-        named = registry.engine_of_file(text.source, text=text.text) if not text.source.startswith("cmd:") else None
-        if named is not None and not text.source.startswith(mounted):
-            files.append((named, text.source, text.text, 1))
-        else:
-            units.append(text)
-    workloads: list[Workload] = []
-    unread: list[Unread] = []
-    if kubernetes:
-        from askew.platforms.kubernetes.read import read as read_kubernetes
-
-        objects = read_kubernetes(kubernetes)
-        workloads.extend(objects.workloads)
-        unread.extend(Unread(refused.location, refused.reason) for refused in objects.refused)
-        unread.extend(Unread(at, problem.message) for problem in objects.problems for at in problem.locations[:1])
-    described: tuple[Workload, ...] = ()
-    if models or lists:
-        from askew.platforms.huggingface.read import read as read_model
-
-        described = read_model(models, lists).workloads
-    if records or beside:
-        from askew.platforms.training.read import into
-        from askew.platforms.training.read import read as read_records
-
-        described = into(read_records(records, (*beside, *lists)).workloads, described)
-    workloads.extend(described)
-    if packages:
-        from askew.platforms.packages.read import read as read_packages
-
-        workloads.extend(read_packages(packages, ()).workloads)
-    if answers:
-        from askew.platforms.metadata import read as read_metadata
-
-        workloads.extend(read_metadata(answers).workloads)
-    if files:
-        from askew.platforms import engine_files
-
-        read = (engine_files.EngineFile(engine=e, source=s, text=t, line=n) for e, s, t, n in files)
-        workloads.extend(engine_files.read(read).workloads)
-    if compose or units:
-        for name, share in (
-            ("compose", compose),
-            ("systemd", [t for t in units if not t.source.startswith(("cmd:", *mounted))]),
-            ("command", [t for t in units if t.source.startswith("cmd:")]),
-        ):
-            if share:
-                module = import_module(f"askew.platforms.{name}")
-                part = module.read(share, units) if name == "compose" else module.read(share)
-                workloads.extend(part.workloads)
-                unread.extend(part.unread)
-    return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
-
-
-def _mounted(compose: Sequence[Document]) -> tuple[str, ...]:
-    """Where files lie that compose files mount into their services: they belong to these, and are no sources."""
-    if not compose:
-        return ()
-    from askew.platforms.compose.read import mounted_files
-    from askew.platforms.interface import sibling
-
-    return tuple(sorted({sibling(one.source, name) for one in compose for name in mounted_files(one)} - {".", ""}))
-
-
-def _readable(document: Document) -> str:
-    """The text of a redacted file as its engine can read it: a mask of asterisks would be an alias of YAML, and two
-    masks of one length the same key, so that the marker of each secret stands in their place."""
-    lines = list(document.lines)
-    secrets: list[tuple[int, int, list[str]]] = []
-    pending = [document.root]
-    while pending:
-        node = pending.pop()
-        value = node.value
-        if isinstance(value, dict):
-            pending.extend(child for _, child in node.items())
-        elif isinstance(value, list):
-            pending.extend(node.each())
-        elif isinstance(value, str) and (markers := MARKER.findall(value)):
-            secrets.append((node.location.line, node.location.column, markers))
-    for row, column, markers in sorted(secrets, reverse=True):
-        line = lines[row - 1] if 0 < row <= len(lines) else ""
-        masks = [found.span() for found in _MASK.finditer(line, max(column - 1, 0))]
-        for (start, end), marker in reversed(list(zip(masks, markers, strict=False))):
-            quote = line[start - 1] if start and line[start - 1] in "\"'" else ""  # the closing one is masked too
-            line = line[:start] + marker + quote + line[end:].removeprefix(quote)
-        if line:
-            lines[row - 1] = line
-    return "\n".join(lines)
-
-
-_MASK = re.compile(r"\*+")
-
-
-def _describes_a_model(document: Document) -> bool:
-    from askew.platforms.huggingface.read import describes_a_model
-
-    return describes_a_model(document)
-
-
-def _records_training(document: Document) -> bool:
-    from askew.platforms.training.shape import is_record
-
-    return is_record(document)
-
-
-def _lists_packages(document: Document) -> bool:
-    from askew.platforms.packages.read import shows_what_is_installed
-
-    return shows_what_is_installed(document)
-
-
-def _describes_what_is_served(document: Document) -> bool:
-    from askew.platforms.metadata import form
-
-    return bool(form(document))
-
-
-def _configures(document: Document) -> str | None:
-    """The engine whose configuration a YAML or JSON file is; None for manifests and everything else."""
-    root = document.root
-    if not root.is_mapping or root["kind"].exists or root["apiVersion"].exists:
-        return None
-    listed = (
-        f"{key}[].{inner}"
-        for key, node in root.items()
-        if node.is_sequence
-        for entry in list(node.each())[:20]
-        for inner, _ in entry.items()
-    )
-    keys = {*(key for key, _ in root.items()), *listed}
-    return registry.engine_of_file(root.location.source, keys, " ".join(key for key, _ in root.items()))
 
 
 def _doubts(document: Document) -> Iterator[InputError]:

@@ -8,7 +8,6 @@ from askew.app import registry
 from askew.app.members import differing
 from askew.app.signals import missing_metrics
 from askew.engines.interface import Reading
-from askew.engines.unrecognised import read as read_unrecognised
 from askew.evidence.launch import Launch
 from askew.facts.catalogue import FACTS
 from askew.knowledge.rules import RULES
@@ -53,6 +52,8 @@ def _without_engine(workload: Workload, extra: Sequence[Observation]) -> Snapsho
     if hinted is not None:
         reading = registry.engine(hinted).read(container.launch)
         return _snapshot(workload, container, container.launch, hinted, reading, "", extra)
+    from askew.engines.unrecognised import read as read_unrecognised
+
     process = container.processes[-1] if container.processes else container.launch
     return _snapshot(workload, container, process, workload.engine or None, read_unrecognised(process), "", extra)
 
