@@ -2,7 +2,8 @@
 
 ## What it finds
 
-A HorizontalPodAutoscaler or ScaledObject over a workload with GPUs whose only signals are CPU or memory.
+A HorizontalPodAutoscaler, ScaledObject or Knative Service over a workload with GPUs whose only signals are CPU or
+memory.
 
 ## Why it matters
 
@@ -53,6 +54,7 @@ _SIGNALS = {
     "tgi": "tgi_queue_size",
 }
 _BLIND = frozenset(("cpu", "memory"))
+_SOURCES = ("resource", "containerresource", "knative")  # Knative's HPA class scales on CPU or memory, too
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -64,7 +66,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         return
     signals = [signal for signal in metrics.value if isinstance(signal, dict)]
     names = list(dict.fromkeys(str(signal.get("name")) for signal in signals))
-    if not signals or not all(signal.get("source") in ("resource", "containerresource") for signal in signals):
+    if not signals or not all(signal.get("source") in _SOURCES for signal in signals):
         return
     if not _BLIND.issuperset(names):
         return
@@ -137,6 +139,22 @@ spec:
   triggers:
     - {trigger}
 """
+_KNATIVE = """\
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {{name: llm}}
+spec:
+  template:
+    metadata:
+      annotations:
+        autoscaling.knative.dev/class: {by}
+        autoscaling.knative.dev/metric: {metric}
+    spec:
+      containers:
+        - image: vllm/vllm-openai:v0.8.5
+          args: ["--model=/models/llama"]
+          resources: {{limits: {{nvidia.com/gpu: 1}}}}
+"""
 _PODS = """\
     - type: Pods
       pods:
@@ -175,6 +193,17 @@ CHECK = Check(
             source=_KEDA.format(trigger="{type: cpu, metricType: Utilization, metadata: {value: '60'}}"),
             fires=True,
             line=19,
+        ),
+        Case(
+            name="Knative on CPU",
+            source=_KNATIVE.format(by="hpa.autoscaling.knative.dev", metric="cpu"),
+            fires=True,
+            line=9,
+        ),
+        Case(
+            name="Knative on concurrency",
+            source=_KNATIVE.format(by="kpa.autoscaling.knative.dev", metric="concurrency"),
+            fires=False,
         ),
         _case("the queue beside CPU", "cpu", more=_PODS),
         _case("a model on the CPU", "cpu", resource="cpu"),
