@@ -61,6 +61,12 @@ class Content(msgspec.Struct, frozen=True):
             here, line=here.line + line, column=here.column if column is None else column + 1
         )
 
+    def at(self, mark: object) -> Location:
+        """The place of a mark of PyYAML, or the beginning for none; the end of a text is on its last line of words."""
+        line, column = getattr(mark, "line", 0), getattr(mark, "column", 0)
+        last = self.text.rstrip().count("\n")
+        return self.place(line, column) if line <= last else self.place(last, len(self.text.splitlines()[last]))
+
 
 class Launch(msgspec.Struct, frozen=True):
     """One process that a container, unit or shell starts.

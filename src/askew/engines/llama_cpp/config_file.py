@@ -49,9 +49,9 @@ def read(path: Token, launch: Launch) -> ConfigFile:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or type(error).__name__
-        return ConfigFile(malformed=f"{path.text} is no valid YAML or JSON: {why}", at=_at(content, mark))
+        return ConfigFile(malformed=f"{path.text} is no valid YAML or JSON: {why}", at=content.at(mark))
     if not isinstance(root, yaml.MappingNode):
-        where = _at(content, getattr(root, "start_mark", None))
+        where = content.at(getattr(root, "start_mark", None))
         return ConfigFile(malformed=f"{path.text}: {_EXPECTED}", at=where)
     server: list[Setting] = []
     models: list[tuple[Setting, ...]] = []
@@ -62,14 +62,14 @@ def read(path: Token, launch: Launch) -> ConfigFile:
         entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
         for entry in entries:
             if not isinstance(value, yaml.SequenceNode) or not isinstance(entry, yaml.MappingNode):
-                where = _at(content, entry.start_mark)
+                where = content.at(entry.start_mark)
                 return ConfigFile(malformed=f"{path.text}: {_EXPECTED}", at=where)
             models.append(tuple(_setting(name, one, content) for name, one in entry.value))
     return ConfigFile(server=tuple(server), models=tuple(models))
 
 
 def _setting(key: object, value: object, content: Content) -> Setting:
-    name = Token(str(getattr(key, "value", "")), _at(content, getattr(key, "start_mark", None)))
+    name = Token(str(getattr(key, "value", "")), content.at(getattr(key, "start_mark", None)))
     parts = getattr(value, "value", "")
     nodes = parts if isinstance(parts, list) else [value]
     words = []
@@ -80,9 +80,5 @@ def _setting(key: object, value: object, content: Content) -> Setting:
         if getattr(node, "tag", "").endswith(":null"):
             continue
         reason = next((why for part, why in content.unknown.items() if part in text), None)
-        words.append(Token(text, _at(content, getattr(node, "start_mark", None)), reason))
+        words.append(Token(text, content.at(getattr(node, "start_mark", None)), reason))
     return Setting(name, tuple(words))
-
-
-def _at(content: Content, mark: object) -> Location:
-    return content.place(getattr(mark, "line", 0), getattr(mark, "column", 0))

@@ -51,9 +51,9 @@ def parse(content: Content, *, expected: str) -> Parsed:
             if root is None:
                 return Parsed()
             if not isinstance(root, yaml.MappingNode):
-                return Parsed(problem=_unreadable(_at(content, root.start_mark), "it holds no map", expected))
+                return Parsed(problem=_unreadable(content.at(root.start_mark), "it holds no map", expected))
             if _size(root, {}) > _MOST:
-                place = _at(content, root.start_mark)
+                place = content.at(root.start_mark)
                 return Parsed(problem=_unreadable(place, f"it writes out to more than {_MOST} values", expected))
             return Parsed(tuple(_leaves(root, "", loader, content, 0)))
         finally:
@@ -61,7 +61,7 @@ def parse(content: Content, *, expected: str) -> Parsed:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         says = getattr(error, "problem", None) or (str(error).splitlines() or [""])[0]
-        return Parsed(problem=_unreadable(_at(content, mark), str(says), expected))
+        return Parsed(problem=_unreadable(content.at(mark), str(says), expected))
     except (RecursionError, ValueError, TypeError, OverflowError) as error:
         return Parsed(problem=_unreadable(content.place(0, 0), f"{type(error).__name__}: {error}", expected))
 
@@ -88,7 +88,7 @@ def _leaves(node: object, path: str, loader: object, content: Content, depth: in
             yield from _leaves(value, below, loader, content, depth + 1)
         else:
             plain = loader.construct_object(value, deep=True)
-            yield Entry(below, _plain(plain), _at(content, value.start_mark))
+            yield Entry(below, _plain(plain), content.at(value.start_mark))
 
 
 def _plain(value: object) -> Value:
@@ -114,10 +114,6 @@ def _size(node: object, sizes: dict[int, int]) -> int:
             total += _size(one, sizes)
     sizes[id(node)] = min(total, _MOST + 1)
     return sizes[id(node)]
-
-
-def _at(content: Content, mark: object) -> Location:
-    return content.place(getattr(mark, "line", 0), getattr(mark, "column", 0))
 
 
 def observed(entry: Entry, parts: Parts, origin: Origin, rank: int | None = None, order: int = 0) -> Noted:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from askew.engines.arguments import Table
-from askew.evidence.launch import Content, Launch, Token
+from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 
 _LARGEST = 1 << 20  # a megabyte; real files have a few dozen lines
@@ -48,14 +48,14 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
             if root is None:
                 return ConfigFile()
             if not isinstance(root, yaml.MappingNode):
-                where = _at(content, root.start_mark)
+                where = content.at(root.start_mark)
                 return ConfigFile(malformed=f"{path.text} must hold a map from argument to value", at=where)
             if _size(root, {}) > _MOST:
                 vast = f"{path.text} holds aliases that write out to more than {_MOST} values"
                 return ConfigFile(malformed=vast, at=content.location)
             words: list[Token] = []
             for key, value in root.value:
-                where = _at(content, key.start_mark)
+                where = content.at(key.start_mark)
                 words.extend(
                     _words(
                         str(loader.construct_object(key, deep=True)),
@@ -70,7 +70,7 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or (str(error).splitlines() or [""])[0] or type(error).__name__
-        where = _at(content, mark) if mark is not None else content.location
+        where = content.at(mark) if mark is not None else content.location
         return ConfigFile(malformed=f"{path.text} is not valid YAML: {why}", at=where)
 
 
@@ -98,7 +98,3 @@ def _words(key: str, value: object, where: Location, table: Table) -> list[Token
     if isinstance(value, dict):
         return [name, Token(msgspec.json.encode(value).decode(), where)]
     return [name, Token(str(value), where)]
-
-
-def _at(content: Content, mark: object) -> Location:
-    return content.place(getattr(mark, "line", 0), getattr(mark, "column", 0))
