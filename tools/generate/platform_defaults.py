@@ -30,7 +30,8 @@ def _page() -> Iterator[str]:
         f"{len({row.component for row in rows})} components are what Askew takes where a manifest shows the component "
         "and not the setting. Each links to the source it was read in. A cluster's administrator may have changed one "
         "where no manifest shows it, so Askew calls what it takes from here *likely* unless the whole configuration is "
-        "shown. Defaults of clients and of Cloudflare are listed for your own look: Askew takes none, since no source shows them."
+        "shown. Defaults of clients and of Cloudflare are listed for your own look: Askew takes none, since "
+        "no source shows them."
     )
     for component, found in by_component(rows):
         yield ""
