@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import argparse
 import ast
-import hashlib
 import json
 import pathlib
 import re
 import sys
 from collections.abc import Iterator
 
+from tools.engines.literals import digest
 from tools.engines.reader import Package, Reader, Things
 
 SERVER_ARGS = "sglang/srt/server_args.py"
@@ -513,12 +513,6 @@ def rules(source: Source) -> Things:
                 name = node.name if node.name.startswith("__") else node.name.lstrip("_")
                 found.setdefault(name, {"at": f"{path}:{node.lineno}", "digest": digest(segment)})
     return found
-
-
-def digest(text: str) -> str:
-    """Twelve hex digits of the words of a function, without its lines of comment."""
-    code = re.sub(r"(?m)^\s*#.*$", "", text)
-    return hashlib.sha256(" ".join(re.findall(r"\w+|[^\w\s]", code)).encode()).hexdigest()[:12]
 
 
 def packages(source: Source) -> Things:

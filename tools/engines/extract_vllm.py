@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import hashlib
 import json
 import pathlib
 import re
@@ -22,6 +21,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from tools.engines.literals import digest
 from tools.engines.reader import Package, Reader
 
 MISSING = object()
@@ -457,15 +457,6 @@ def rules(source: Source) -> dict[str, dict[str, object]]:
                 segment = ast.get_source_segment(module.text, node, padded=True) or ""
                 found[node.name] = {"at": f"{path}:{node.lineno}", "digest": digest(segment)}
     return found
-
-
-def digest(text: str) -> str:
-    """Twelve hex digits of the words of a function, without its lines of comment.
-
-    The words are found by a pattern: what Python's own tokenizer takes for one differs between its releases.
-    """
-    code = re.sub(r"(?m)^\s*#.*$", "", text)
-    return hashlib.sha256(" ".join(re.findall(r"\w+|[^\w\s]", code)).encode()).hexdigest()[:12]
 
 
 def ruled(source: Source) -> set[str]:

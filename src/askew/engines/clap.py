@@ -21,14 +21,6 @@ def integer(words: tuple[str, ...]) -> Value:
     raise ValueError(f"expected a whole number of zero or more, digits only, got {words[0]!r}")
 
 
-def ratio(words: tuple[str, ...]) -> Value:
-    """Rust's ``f32::from_str``, near enough."""
-    try:
-        return float(words[0])
-    except ValueError:
-        raise ValueError(f"expected a number, got {words[0]!r}") from None
-
-
 def boolean(words: tuple[str, ...]) -> Value:
     """clap's ``BoolValueParser``: exactly ``true`` or ``false``."""
     if words[0] in ("true", "false"):

@@ -42,3 +42,19 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
     replaced_by: str = ""
     env: str = ""
+
+
+def whole_number(words: tuple[str, ...]) -> Value:
+    """A whole number as ``int`` of Python reads one; other languages near enough."""
+    try:
+        return int(words[0])
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {words[0]!r}") from None
+
+
+def decimal_number(words: tuple[str, ...]) -> Value:
+    """A number as ``float`` of Python reads one; other languages near enough."""
+    try:
+        return float(words[0])
+    except ValueError:
+        raise ValueError(f"expected a number, got {words[0]!r}") from None

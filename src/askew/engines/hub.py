@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from askew.engines.arguments import places
+from askew.evidence.launch import Token
 from askew.facts.types import Value
 from askew.resolve.observation import Observation, Unknown
 
@@ -20,6 +22,18 @@ def hub_source(model: str) -> str:
     if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") > 1 or not model.strip():
         return model
     return f"hf://{model}"
+
+
+def named_by(word: Token) -> list[Observation]:
+    """The model that a plain word names, where a Hub name is ``organisation/name`` and all else a folder."""
+    text = word.text
+    hub = "://" not in text and not text.startswith(("/", ".", "~", "$", "{")) and text.count("/") == 1
+    value: Value | Unknown = text if word.unknown is None else Unknown(word.unknown, text=text)
+    where = value if word.unknown is not None or not hub else f"hf://{text}"
+    return [
+        Observation(fact="model.id", value=value, origin="explicit", locations=places(word), raw=text),
+        Observation(fact="model.source", value=where, origin="explicit", locations=places(word), raw=text),
+    ]
 
 
 def sources(observations: Sequence[Observation]) -> list[Observation]:

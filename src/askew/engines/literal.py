@@ -9,7 +9,7 @@ from askew.engines.flags import Flag
 from askew.engines.versions import VersionsError
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.resolve.observation import Confidence, Observation
+from askew.resolve.observation import Confidence, Observation, Unknown
 
 
 def literals(
@@ -52,6 +52,21 @@ def literals(
         if value is not None:
             found.append(_observation(flag, value, where, confidence, because))
     return tuple(found)
+
+
+def engine_default(
+    fact: str,
+    key: str,
+    value: Value | Unknown,
+    where: Location,
+    confidence: Confidence = "certain",
+    because: tuple[str, ...] = (),
+) -> Observation:
+    """What a release does where nothing is set, with the place in its source."""
+    return Observation(
+        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence,
+        because=because,
+    )  # fmt: skip
 
 
 def _observation(

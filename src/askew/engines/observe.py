@@ -145,6 +145,20 @@ def refused(
     )  # fmt: skip
 
 
+def strays(parsed: Parsed, title: str) -> tuple[Problem, ...]:
+    """Plain words that no argument takes, of engines that end where they meet one."""
+    return tuple(
+        Problem(
+            kind="malformed",
+            message=f"{title} refuses the stray word {word.text!r}: no argument takes it",
+            locations=places(word),
+            value=word.text,
+        )
+        for word in parsed.positionals
+        if word.unknown is None and word.text.strip() and not set(word.text) & set("{}$<>|&;()`")
+    )
+
+
 def read_arguments(
     parsed: Parsed,
     *,

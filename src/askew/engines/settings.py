@@ -50,6 +50,22 @@ def unreadable(message: str, at: Location, hint: str, *, argument: str = "", val
     return Problem(kind="unreadable", message=message, locations=(at,), argument=argument, value=value, suggestion=hint)
 
 
+def written_out(node: object, most: int, sizes: dict[int, int] | None = None) -> int:
+    """How many values a node of PyYAML holds once its aliases are written out; more than ``most`` for one that holds
+    itself."""
+    sizes = {} if sizes is None else sizes
+    if id(node) in sizes:
+        return sizes[id(node)]
+    sizes[id(node)] = most + 1
+    parts = getattr(node, "value", ())
+    total = 1
+    for part in parts if isinstance(parts, list) else ():
+        for one in part if isinstance(part, tuple) else (part,):
+            total += written_out(one, most, sizes)
+    sizes[id(node)] = min(total, most + 1)
+    return sizes[id(node)]
+
+
 def read(path: str, content: Content, expected: str, whole: Iterable[str] = ()) -> Settings:
     """The settings of a YAML or JSON file whose top is a map. Never raises on its content.
 

@@ -9,8 +9,9 @@ import pytest
 from askew.engines import versions
 from askew.engines.arguments import ARGPARSE
 from askew.engines.arguments import table as table_of
+from askew.engines.hub import hub_source
 from askew.engines.sglang import flags as table
-from askew.engines.sglang.flags import OTHER, flags, integer, source
+from askew.engines.sglang.flags import OTHER, flags, integer
 from askew.facts.catalogue import FACTS
 
 # argparse's own, the file that is read before, an argument of `sglang serve`, one that no release ever took, and one
@@ -105,7 +106,7 @@ def test_what_is_no_integer(word: str) -> None:
     ],
 )
 def test_source(model: str, uri: str) -> None:
-    assert source(model) == uri
+    assert hub_source(model) == uri
 
 
 def test_building_the_table_is_quick() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from askew.engines.versions import History
 from askew.evidence.location import Location
-from tools.engines import extract_vllm, published, reader, releases, stable
+from tools.engines import extract_vllm, literals, published, reader, releases, stable
 
 ARG_UTILS = """
 from vllm.config import CacheConfig, ModelConfig, get_kwargs
@@ -207,9 +207,9 @@ def test_a_source_that_is_no_release_says_what_is_missing(tmp_path: Path) -> Non
 
 
 def test_a_digest_ignores_comments_and_layout() -> None:
-    digest = extract_vllm.digest("def f(x):\n    return x + 1\n")
-    assert digest == extract_vllm.digest("def f( x ):\n    # why\n    return x+1\n")
-    assert digest != extract_vllm.digest("def f(x):\n    return x + 2\n")
+    digest = literals.digest("def f(x):\n    return x + 1\n")
+    assert digest == literals.digest("def f( x ):\n    # why\n    return x+1\n")
+    assert digest != literals.digest("def f(x):\n    return x + 2\n")
 
 
 def content(arguments: dict[str, dict[str, object]]) -> reader.Content:

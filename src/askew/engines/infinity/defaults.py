@@ -15,11 +15,11 @@ import msgspec
 from askew.engines import versions
 from askew.engines.devices import USES, capability
 from askew.engines.infinity.flags import MODEL, OTHER, POOLING, SERVER
-from askew.engines.literal import literals
+from askew.engines.literal import engine_default, literals
 from askew.engines.versions import Release, release_key
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.resolve.observation import Confidence, Observation, Unknown
+from askew.resolve.observation import Observation, Unknown
 from askew.resolve.rule import Rule
 
 Compute: TypeAlias = Callable[[Mapping[str, Value]], Value | Unknown]
@@ -53,11 +53,11 @@ def defaults(version: str | None) -> tuple[Observation, ...]:
     """The literal defaults of a release; where no release is known, those that never changed."""
     found = list(literals("infinity", "Infinity", version, (*MODEL, *SERVER), leave=_LEFT))
     cited = Location("infinity infinity_emb/infinity_server.py")
-    found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
+    found.extend(engine_default(fact, "", value, cited) for fact, value in _ABSENT)
     now = known(version)
     if now is None:
         because = ("every release since 0.0.23, the first with the argument, trusts it",)
-        one = _default("model.trust_remote_code", "", True, cited, "likely")
+        one = engine_default("model.trust_remote_code", "", True, cited, "likely")
         return (*found, msgspec.structs.replace(one, because=because))
     release, doubt = now
     for name, fact, key in (
@@ -67,17 +67,9 @@ def defaults(version: str | None) -> tuple[Observation, ...]:
         entry = release.variables.get(name)
         if entry is not None and entry.value is not None and str(entry.value).isdecimal():
             value: Value = int(str(entry.value)) if fact != OTHER else str(entry.value)
-            one = _default(fact, key, value, release.where(entry))
+            one = engine_default(fact, key, value, release.where(entry))
             found.append(msgspec.structs.replace(one, confidence="likely", because=(doubt,)) if doubt else one)
     return tuple(found)
-
-
-def _default(
-    fact: str, key: str, value: Value | Unknown, where: Location, confidence: Confidence = "certain"
-) -> Observation:
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence
-    )
 
 
 @functools.lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Mapping
 
 from askew.engines import versions
+from askew.engines.literal import engine_default
 from askew.engines.llama_cpp.flags import flags
 from askew.engines.llama_cpp.python_flags import FLAGS as PYTHON
 from askew.engines.versions import Default, Release
@@ -128,20 +129,22 @@ def defaults(version: str | None, python: bool, official: bool) -> tuple[Observa
             confidence, because = "likely", ("a model file may state its own (general.sampling.*)",)
         if raw is None:
             continue
-        found.append(_default(fact, flag.key, _canonical(fact, flag.key, raw), where, confidence, because))
+        found.append(engine_default(fact, flag.key, _canonical(fact, flag.key, raw), where, confidence, because))
     cited = Location("llama.cpp tools/server/server.cpp")
     if official:
         found = [one for one in found if one.fact != "serving.listen_host"]
-        found.append(_default("serving.listen_host", "", "0.0.0.0", Location("llama.cpp .devops/cpu.Dockerfile")))
-    found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
+        found.append(engine_default("serving.listen_host", "", "0.0.0.0", Location("llama.cpp .devops/cpu.Dockerfile")))
+    found.extend(engine_default(fact, "", value, cited) for fact, value in _ABSENT)
     if python:
         for name in sorted(_SAMPLING):
             stated = _stated((f"request {_OWN_NAMES.get(name, name)}",), read, version)
             if stated is not None:
                 value = _canonical("runtime.sampling_defaults", name, stated[0])
-                found.append(_default("runtime.sampling_defaults", name, value, stated[1]))
+                found.append(engine_default("runtime.sampling_defaults", name, value, stated[1]))
         # create_app takes one lock per request: one sequence at a time.
-        found.append(_default("runtime.max_num_seqs", "", 1, Location("llama-cpp-python llama_cpp/server/app.py")))
+        found.append(
+            engine_default("runtime.max_num_seqs", "", 1, Location("llama-cpp-python llama_cpp/server/app.py"))
+        )
     return tuple(found)
 
 
@@ -168,20 +171,6 @@ def _stated(
     if stable is None or name is None:
         return None
     return stable.defaults[name], stable.where, "certain" if version is None else "likely", ()
-
-
-def _default(
-    fact: str,
-    key: str,
-    value: Value | Unknown,
-    where: Location,
-    confidence: Confidence = "certain",
-    because: tuple[str, ...] = (),
-) -> Observation:
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence,
-        because=because,
-    )  # fmt: skip
 
 
 def _canonical(fact_key: str, key: str, raw: Value) -> Value:

@@ -18,7 +18,7 @@ from askew.engines.llama_cpp.config_file import EXPECTED, Setting
 from askew.engines.llama_cpp.config_file import read as read_config
 from askew.engines.llama_cpp.defaults import builds, default_rules, defaults
 from askew.engines.llama_cpp.flags import flags, variables
-from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given
+from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments, read_given, strays
 from askew.evidence.launch import Launch, Token, Variable
 from askew.facts.values.image import ImageReference
 from askew.resolve.images import read_image
@@ -99,7 +99,7 @@ class LlamaCpp(msgspec.Struct, frozen=True):
             stated = tuple(one for one in stated if one.fact != "runtime.kv_cache.tokens")
         observations = [*sized, *_sources(sized), *stated]
         known, strange = own_variables(launch, ("LLAMA_",), (*variables(), *_INERT))
-        problems = (*(_dated(one) for one in (*noted.problems, *below.problems)), *_strays(parsed, title))
+        problems = (*(_dated(one) for one in (*noted.problems, *below.problems)), *strays(parsed, title))
         return Reading(
             observations=tuple(observations),
             rules=(*default_rules(version, python, slots), *vendor_rules(launch.image)),
@@ -498,17 +498,3 @@ def _dated(problem: Problem) -> Problem:
     message = problem.message.replace(": it was removed in ", ": it is gone since b", 1)
     message = message.replace(": it came with ", ": it came with b", 1)
     return problem if message == problem.message else msgspec.structs.replace(problem, message=message + " or earlier")
-
-
-def _strays(parsed: Parsed, title: str) -> tuple[Problem, ...]:
-    """Plain words that no argument takes: the server ends with "invalid argument"."""
-    return tuple(
-        Problem(
-            kind="malformed",
-            message=f"{title} refuses the stray word {word.text!r}: no argument takes it",
-            locations=places(word),
-            value=word.text,
-        )
-        for word in parsed.positionals
-        if word.unknown is None and word.text.strip() and not set(word.text) & set("{}$<>|&;()`")
-    )

@@ -49,14 +49,6 @@ def integer(words: tuple[str, ...]) -> Value:
         raise ValueError(f"expected a whole number, got {words[0]!r}") from None
 
 
-def number(words: tuple[str, ...]) -> Value:
-    """``std::stof``."""
-    try:
-        return float(words[0])
-    except ValueError:
-        raise ValueError(f"expected a number, got {words[0]!r}") from None
-
-
 def cache_type(words: tuple[str, ...]) -> Value:
     """``kv_cache_type_from_str``: exact names."""
     known = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Mapping
 
 from askew.engines import versions
-from askew.engines.literal import literals
+from askew.engines.literal import engine_default, literals
 from askew.engines.lmdeploy.flags import FLAGS, OTHER
 from askew.engines.versions import Release, release_key
 from askew.evidence.location import Location
@@ -73,21 +73,13 @@ def defaults(version: str | None, program: str) -> tuple[Observation, ...]:
     near = versions.nearest("lmdeploy", version)
     found = list(literals("lmdeploy", "LMDeploy", version, FLAGS, leave=_LEAVE))
     cited = Location(f"lmdeploy {near[0].version} lmdeploy/cli/serve.py" if near else "lmdeploy lmdeploy/cli/serve.py")
-    found.extend(_default(fact, value, cited) for fact, value in _ABSENT)
+    found.extend(engine_default(fact, "", value, cited) for fact, value in _ABSENT)
     # api_server's own default in every release, whether argparse holds it or the function that it starts.
-    found.append(_default("serving.port", 6006 if program == "gradio" else 23333, cited))
+    found.append(engine_default("serving.port", "", 6006 if program == "gradio" else 23333, cited))
     if near is not None:
         found.extend(_requested(*near))
         found.extend(_switches(*near))
     return tuple(found)
-
-
-def _default(
-    fact: str, value: Value | Unknown, where: Location, *, key: str = "", confidence: Confidence = "certain"
-) -> Observation:
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence
-    )
 
 
 def _requested(release: Release, exact: bool) -> list[Observation]:
@@ -98,7 +90,9 @@ def _requested(release: Release, exact: bool) -> list[Observation]:
         tokens: Value = "unlimited" if limit.value is None else limit.value
         where = release.where(limit)
         found.append(
-            _default("runtime.default_output_tokens", tokens, where, confidence="certain" if exact else "likely")
+            engine_default(
+                "runtime.default_output_tokens", "", tokens, where, confidence="certain" if exact else "likely"
+            )
         )
     for name in _SAMPLING:
         entry = release.requests.get(name)
@@ -107,7 +101,9 @@ def _requested(release: Release, exact: bool) -> list[Observation]:
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
             sure: Confidence = "certain" if exact else "likely"
-            found.append(_default("runtime.sampling_defaults", value, release.where(entry), key=name, confidence=sure))
+            found.append(
+                engine_default("runtime.sampling_defaults", name, value, release.where(entry), confidence=sure)
+            )
     return found
 
 
@@ -118,16 +114,16 @@ def _switches(release: Release, exact: bool) -> list[Observation]:
         entry = release.arguments.get(name)
         if entry is not None:
             value: Value = bool(entry.value) if name == "--async" else entry.value
-            found.append(_default(fact, value, release.where(entry), confidence=sure))
+            found.append(engine_default(fact, "", value, release.where(entry), confidence=sure))
     measured = release.arguments.get("--disable-metrics") or release.arguments.get("--enable-metrics")
     if measured is not None:
         on = "true" if "--disable-metrics" in release.arguments else "false"
-        found.append(_default(OTHER, on, release.where(measured), key="metrics", confidence=sure))
+        found.append(engine_default(OTHER, "metrics", on, release.where(measured), confidence=sure))
     if "--generation-config" not in release.arguments and release.requests:
         where = Location(f"lmdeploy {release.version} lmdeploy/serve/openai/protocol.py")
         entry = release.requests.get("temperature")
         if entry is not None and entry.value is not None:
-            found.append(_default("runtime.generation_config", "engine", where, confidence=sure))
+            found.append(engine_default("runtime.generation_config", "", "engine", where, confidence=sure))
     return found
 
 

@@ -12,12 +12,11 @@ from askew.engines.composed import composed
 from askew.engines.flags import Flag
 from askew.engines.interface import Reading
 from askew.engines.lmdeploy.defaults import default_rules, defaults
-from askew.engines.lmdeploy.flags import FLAGS, OTHER, source
+from askew.engines.lmdeploy.flags import FLAGS, OTHER
 from askew.engines.observe import identity
 from askew.evidence.launch import Launch, Token
-from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Observation
 
 _UNSUPPORTED = {
     "model.code_revision": "LMDeploy loads remote code at --revision",
@@ -152,18 +151,12 @@ def _table(version: str | None) -> Table:
 
 def _model(words: tuple[Token, ...], flags: Table) -> list[Observation]:
     """The one plain word: a name at the Hub, or a folder."""
-    from askew.engines.arguments import parse, places
+    from askew.engines.arguments import parse
 
     parsed = parse(words, flags)
     if not parsed.positionals:
         return []
-    word = parsed.positionals[0]
-    value: Value | Unknown = word.text if word.unknown is None else Unknown(word.unknown, text=word.text)
-    where = source(word.text) if word.unknown is None else value
-    return [
-        Observation(fact="model.id", value=value, origin="explicit", locations=places(word), raw=word.text),
-        Observation(fact="model.source", value=where, origin="explicit", locations=places(word), raw=word.text),
-    ]
+    return hub.named_by(parsed.positionals[0])
 
 
 def _is_default(found: Observation, release: versions.Release | None) -> bool:

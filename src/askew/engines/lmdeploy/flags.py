@@ -6,7 +6,7 @@ release has which. What the values mean: ``lmdeploy/messages.py`` and https://lm
 
 from __future__ import annotations
 
-from askew.engines.flags import Flag
+from askew.engines.flags import Flag, whole_number
 from askew.facts.types import Value
 
 OTHER = "runtime.arguments.unmapped"
@@ -22,21 +22,6 @@ _POLICIES = {
     **{"fp8": "float8_e4m3", "fp8_e4m3": "float8_e4m3", "17": "float8_e5m2", "fp8_e5m2": "float8_e5m2"},
 }
 _TURBO = ("42", "turbo_quant")
-
-
-def integer(words: tuple[str, ...]) -> Value:
-    """Python's ``int`` of a plain number."""
-    try:
-        return int(words[0])
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {words[0]!r}") from None
-
-
-def source(model: str) -> str:
-    """Where weights come from, as a URI: Hub names become ``hf://…``; paths and URIs stay."""
-    if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") != 1:
-        return model
-    return f"hf://{model}"
 
 
 def _policy(words: tuple[str, ...]) -> Spread:
@@ -56,7 +41,7 @@ def _format(words: tuple[str, ...]) -> Value:
 
 
 def _experts(words: tuple[str, ...]) -> Spread:
-    size = integer(words)
+    size = whole_number(words)
     return (("runtime.expert_parallel", "", size != 1), *(((OTHER, "--ep", str(size)),) if size != 1 else ()))
 
 
@@ -92,7 +77,7 @@ def _role(words: tuple[str, ...]) -> Value:
 
 
 def _sizes(words: tuple[str, ...]) -> Value:
-    return [integer((word,)) for word in words]
+    return [whole_number((word,)) for word in words]
 
 
 _FACTS: tuple[Flag, ...] = (
@@ -100,7 +85,7 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--server-port",), fact="serving.port"),
     Flag(names=("--api-keys",), takes="list", fact="serving.api_key_required", read=lambda words: bool(words)),
     Flag(names=("--ssl",), takes="switch", fact="serving.tls"),
-    Flag(names=("--max-concurrent-requests",), fact="runtime.max_concurrent_requests", read=integer),
+    Flag(names=("--max-concurrent-requests",), fact="runtime.max_concurrent_requests", read=whole_number),
     Flag(names=("--backend",), fact="runtime.engine.backend", choices=("pytorch", "turbomind")),
     Flag(names=("--model-name",), fact="model.served_names", read=lambda words: [words[0]]),
     Flag(names=("--revision",), fact="model.revision"),
@@ -112,17 +97,17 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--hf-overrides",), takes="json", fact="runtime.hf_overrides"),
     Flag(names=("--dtype",), fact="runtime.dtype", choices=("auto", "float16", "bfloat16")),
     Flag(names=("--model-format",), fact="runtime.quantization", read=_format),
-    Flag(names=("--tp",), fact="runtime.tensor_parallel_size", read=integer),
-    Flag(names=("--dp",), fact="runtime.data_parallel_size", read=integer),
+    Flag(names=("--tp",), fact="runtime.tensor_parallel_size", read=whole_number),
+    Flag(names=("--dp",), fact="runtime.data_parallel_size", read=whole_number),
     Flag(names=("--ep",), spreads=_experts),
-    Flag(names=("--session-len",), fact="runtime.max_model_len", read=integer),
-    Flag(names=("--max-batch-size",), fact="runtime.max_num_seqs", read=integer),
+    Flag(names=("--session-len",), fact="runtime.max_model_len", read=whole_number),
+    Flag(names=("--max-batch-size",), fact="runtime.max_num_seqs", read=whole_number),
     # The share of memory for the KV cache that is free once the weights are loaded; to 0.2.0 of all memory.
     Flag(names=("--cache-max-entry-count",), fact="runtime.gpu_memory_utilization"),
-    Flag(names=("--cache-block-seq-len",), fact="runtime.kv_cache.block_size", read=integer),
+    Flag(names=("--cache-block-seq-len",), fact="runtime.kv_cache.block_size", read=whole_number),
     Flag(names=("--quant-policy",), spreads=_policy),
     Flag(names=("--enable-prefix-caching",), takes="switch", fact="runtime.prefix_caching"),
-    Flag(names=("--max-prefill-token-num",), fact="runtime.max_num_batched_tokens", read=integer),
+    Flag(names=("--max-prefill-token-num",), fact="runtime.max_num_batched_tokens", read=whole_number),
     Flag(names=("--rope-scaling-factor",), fact="runtime.rope_override", key="factor", read=_factor),
     Flag(names=("--adapters",), takes="list", spreads=_adapters),
     Flag(names=("--eager-mode",), takes="switch", fact="runtime.enforce_eager"),
@@ -133,7 +118,7 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--speculative-draft-model",), fact="runtime.speculative", key="model"),
     Flag(
         names=("--speculative-num-draft-tokens",), fact="runtime.speculative", key="num_speculative_tokens",
-        read=integer,
+        read=whole_number,
     ),
     # Whether the server measures itself: off unless asked for until 0.11, on unless told otherwise since.
     Flag(names=("--enable-metrics",), takes="switch", fact=OTHER, key="metrics", implies="true"),

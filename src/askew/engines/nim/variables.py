@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from askew.engines.flags import Flag
+from askew.engines.flags import Flag, whole_number
 from askew.facts.types import Value
 
 OTHER = "runtime.arguments.unmapped"
@@ -116,13 +116,6 @@ def _names(words: tuple[str, ...]) -> Value:
     return [part.strip() for part in words[0].split(",") if part.strip()]
 
 
-def _integer(words: tuple[str, ...]) -> Value:
-    try:
-        return int(words[0])
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {words[0]!r}") from None
-
-
 def _truth(words: tuple[str, ...]) -> Value:
     word = words[0].strip().lower()
     if word in ("1", "true", "yes", "on"):
@@ -155,9 +148,9 @@ VARIABLES: tuple[Flag, ...] = (
     Flag(names=("NIM_MODEL_NAME",), spreads=_model),
     Flag(names=("NIM_MODEL_PATH",), spreads=_model),
     Flag(names=("NIM_SERVED_MODEL_NAME",), fact="model.served_names", read=_names),
-    Flag(names=("NIM_TENSOR_PARALLEL_SIZE",), fact="runtime.tensor_parallel_size", read=_integer),
-    Flag(names=("NIM_PIPELINE_PARALLEL_SIZE",), fact="runtime.pipeline_parallel_size", read=_integer),
-    Flag(names=("NIM_MAX_MODEL_LEN",), fact="runtime.max_model_len", read=_integer),
+    Flag(names=("NIM_TENSOR_PARALLEL_SIZE",), fact="runtime.tensor_parallel_size", read=whole_number),
+    Flag(names=("NIM_PIPELINE_PARALLEL_SIZE",), fact="runtime.pipeline_parallel_size", read=whole_number),
+    Flag(names=("NIM_MAX_MODEL_LEN",), fact="runtime.max_model_len", read=whole_number),
     # A share of memory for the KV cache; of which memory is the engine's matter.
     Flag(names=("NIM_KVCACHE_PERCENT",), fact="runtime.gpu_memory_utilization"),
     Flag(names=("NIM_ENABLE_KV_CACHE_REUSE",), fact="runtime.prefix_caching", read=_truth),
@@ -168,8 +161,8 @@ VARIABLES: tuple[Flag, ...] = (
     ),
     Flag(names=("NIM_SCHEDULER_POLICY",), fact="runtime.scheduler", key="policy"),
     Flag(names=("NIM_PEFT_SOURCE",), spreads=_adapters),
-    Flag(names=("NIM_MAX_LORA_RANK",), fact="runtime.lora.max_rank", read=_integer),
-    Flag(names=("NIM_MAX_GPU_LORAS",), fact="runtime.lora.max_adapters", read=_integer),
+    Flag(names=("NIM_MAX_LORA_RANK",), fact="runtime.lora.max_rank", read=whole_number),
+    Flag(names=("NIM_MAX_GPU_LORAS",), fact="runtime.lora.max_adapters", read=whole_number),
     Flag(names=("NIM_FORCE_TRUST_REMOTE_CODE",), fact="model.trust_remote_code", read=_truth),
     Flag(names=("NIM_TRUST_CUSTOM_CODE",), fact="model.trust_remote_code", read=_truth),
     Flag(names=("NIM_TOKENIZER_MODE",), fact="model.tokenizer.mode"),
@@ -183,11 +176,11 @@ VARIABLES: tuple[Flag, ...] = (
     Flag(names=("NIM_HTTP_API_PORT",), fact="serving.port"),
     Flag(names=("NIM_SSL_MODE",), fact="serving.tls", read=_tls),
     Flag(
-        names=("NIM_TRITON_MAX_BATCH_SIZE",), fact="runtime.dynamic_batching", key="max_batch_size", read=_integer,
+        names=("NIM_TRITON_MAX_BATCH_SIZE",), fact="runtime.dynamic_batching", key="max_batch_size", read=whole_number,
     ),
     Flag(
         names=("NIM_TRITON_DYNAMIC_BATCHING_MAX_QUEUE_DELAY_MICROSECONDS",), fact="runtime.dynamic_batching",
-        key="max_queue_delay_microseconds", read=_integer,
+        key="max_queue_delay_microseconds", read=whole_number,
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from askew.engines import versions
+from askew.engines.literal import engine_default
 from askew.engines.ollama.flags import PARAMETERS, address
 from askew.engines.versions import Default, Release
 from askew.evidence.location import Location
@@ -141,10 +142,7 @@ def _default(
 ) -> Observation:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence,
-        because=because,
-    )  # fmt: skip
+    return engine_default(fact, key, value, where, confidence, because)
 
 
 def _by_memory(known: Mapping[str, Value]) -> Value | Unknown:

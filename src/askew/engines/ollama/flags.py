@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from askew.engines.flags import Flag
+from askew.engines.flags import Flag, decimal_number, whole_number
 from askew.facts.types import Value
 
 OTHER = "runtime.arguments.unmapped"
@@ -37,24 +37,8 @@ def whole(words: tuple[str, ...]) -> Value:
     raise ValueError(f"expected a whole number of zero or more, digits only, got {words[0]!r}; the default is used")
 
 
-def integer(words: tuple[str, ...]) -> Value:
-    """A whole number in a Modelfile."""
-    try:
-        return int(words[0])
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {words[0]!r}") from None
-
-
-def number(words: tuple[str, ...]) -> Value:
-    """A number in a Modelfile."""
-    try:
-        return float(words[0])
-    except ValueError:
-        raise ValueError(f"expected a number, got {words[0]!r}") from None
-
-
 def _predict(words: tuple[str, ...]) -> Value:
-    count = integer(words)
+    count = whole_number(words)
     return "unlimited" if isinstance(count, int) and count < 0 else count
 
 
@@ -137,28 +121,28 @@ OTHERS = frozenset(
 
 # ``PARAMETER name value`` of a Modelfile: the options of the API.
 PARAMETERS: tuple[Flag, ...] = (
-    Flag(names=("num_ctx",), fact="runtime.max_model_len", read=integer),
-    Flag(names=("num_batch",), fact="runtime.max_num_batched_tokens", read=integer),
-    Flag(names=("num_thread",), fact="runtime.threads", read=integer),
+    Flag(names=("num_ctx",), fact="runtime.max_model_len", read=whole_number),
+    Flag(names=("num_batch",), fact="runtime.max_num_batched_tokens", read=whole_number),
+    Flag(names=("num_thread",), fact="runtime.threads", read=whole_number),
     Flag(names=("num_predict",), fact="runtime.default_output_tokens", read=_predict),
-    Flag(names=("seed",), fact="runtime.seed", read=integer),
-    Flag(names=("draft_num_predict",), fact="runtime.speculative", key="num_speculative_tokens", read=integer),
+    Flag(names=("seed",), fact="runtime.seed", read=whole_number),
+    Flag(names=("draft_num_predict",), fact="runtime.speculative", key="num_speculative_tokens", read=whole_number),
     *(
         Flag(names=(name,), fact="runtime.sampling_defaults", key=key, read=read)
         for name, key, read in (
-            ("temperature", "temperature", number),
-            ("top_k", "top_k", integer),
-            ("top_p", "top_p", number),
-            ("min_p", "min_p", number),
-            ("typical_p", "typical_p", number),
-            ("repeat_penalty", "repetition_penalty", number),
-            ("presence_penalty", "presence_penalty", number),
-            ("frequency_penalty", "frequency_penalty", number),
-            ("repeat_last_n", "repeat_last_n", integer),
-            ("tfs_z", "tfs_z", number),
-            ("mirostat", "mirostat", integer),
-            ("mirostat_tau", "mirostat_tau", number),
-            ("mirostat_eta", "mirostat_eta", number),
+            ("temperature", "temperature", decimal_number),
+            ("top_k", "top_k", whole_number),
+            ("top_p", "top_p", decimal_number),
+            ("min_p", "min_p", decimal_number),
+            ("typical_p", "typical_p", decimal_number),
+            ("repeat_penalty", "repetition_penalty", decimal_number),
+            ("presence_penalty", "presence_penalty", decimal_number),
+            ("frequency_penalty", "frequency_penalty", decimal_number),
+            ("repeat_last_n", "repeat_last_n", whole_number),
+            ("tfs_z", "tfs_z", decimal_number),
+            ("mirostat", "mirostat", whole_number),
+            ("mirostat_tau", "mirostat_tau", decimal_number),
+            ("mirostat_eta", "mirostat_eta", decimal_number),
         )
     ),
     *(

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping
 
 from askew.engines import versions
-from askew.engines.literal import literals
+from askew.engines.literal import engine_default, literals
 from askew.engines.sglang.flags import OTHER, flags
 from askew.engines.sglang.sizes import Setting
 from askew.engines.versions import Release, release_key
@@ -102,15 +102,15 @@ def defaults(version: str | None, given: frozenset[str]) -> tuple[Observation, .
         for fact, value in _BEFORE:
             if fact not in said:
                 where = protocol(release) if fact == "runtime.generation_config" else None
-                found.append(_default(fact, "", value, where or _CITED))
+                found.append(engine_default(fact, "", value, where or _CITED))
         for flag in stated:
             name = flag.names[0]
             if name not in release.arguments:
                 lacking = Unknown(f"SGLang {release.version} has no {name}", missing=True)
-                found.append(_default(OTHER, flag.key, lacking, _CITED))
+                found.append(engine_default(OTHER, flag.key, lacking, _CITED))
         found += _draft(release, given)
-    found += [_default(fact, "", None, _CITED) for fact in _NONE]
-    found += [_default(fact, "", value, _CITED) for fact, value in _ABSENT]
+    found += [engine_default(fact, "", None, _CITED) for fact in _NONE]
+    found += [engine_default(fact, "", value, _CITED) for fact, value in _ABSENT]
     return tuple(found)
 
 
@@ -124,12 +124,8 @@ def _draft(release: Release, given: frozenset[str]) -> list[Observation]:
         value: Value | Unknown = entry.value if entry is not None else None
         if value is None:
             value = Unknown("chosen at start by the architecture of the model (auto_choose_speculative_params)", READ)
-        found.append(_default("runtime.speculative", key, value, release.where(entry) if entry else _CITED))
+        found.append(engine_default("runtime.speculative", key, value, release.where(entry) if entry else _CITED))
     return found
-
-
-def _default(fact: str, key: str, value: Value | Unknown, where: Location) -> Observation:
-    return Observation(fact=fact, key=key, value=value, origin="engine-default", locations=(where,))
 
 
 def protocol(release: Release) -> Location | None:

@@ -7,13 +7,13 @@ import re
 
 import msgspec
 
-from askew.engines import versions
+from askew.engines import hub, versions
 from askew.engines.arguments import ARGPARSE, Parsed, Table, parse, places, table
 from askew.engines.composed import own_variables, stray_words
 from askew.engines.interface import Reading
 from askew.engines.observe import environment, identity, read_arguments
 from askew.engines.sglang.defaults import defaults, setting_of
-from askew.engines.sglang.flags import OTHER, flags, source
+from askew.engines.sglang.flags import OTHER, flags
 from askew.engines.sglang.rules import rules
 from askew.engines.sglang.sizes import Setting, divided
 from askew.evidence.launch import Content, Launch, Token
@@ -31,7 +31,6 @@ _ENTRYPOINTS = ("sglang.srt.entrypoints.", "sglang/srt/entrypoints/")
 # Arguments whose value "auto" (or the default that never changed) says no more than their absence.
 _AUTOMATIC = {"--dtype": ("auto",), "--kv-cache-dtype": ("auto",), "--grammar-backend": ("none",)}
 _FROM_TEMPLATE = ("runtime.reasoning_parser", "runtime.tool_call_parser")
-_MOVING = frozenset(("", "main", "master", "head", "latest", "refs/heads/main"))
 
 # Logs, traces, profiles, dumps and caches on disk; names from `sglang/srt/environ.py`.
 _INERT_NAME = re.compile(
@@ -395,11 +394,7 @@ def _settled(found: Observation) -> Observation:
     if found.fact in _FROM_TEMPLATE and found.value == "auto":
         reason = "detected from the chat template when the server starts"
         return msgspec.structs.replace(found, value=Unknown(reason, "GET /get_server_info", "auto"))
-    if found.fact == "model.revision" and isinstance(found.value, str) and found.value.lower() in _MOVING:
-        return msgspec.structs.replace(
-            found, value=Unknown(f"{found.value!r} is a name that moves: it pins no revision", text=found.value)
-        )
-    return found
+    return hub.pinned(found)
 
 
 def _sources(observations: list[Observation], launch: Launch) -> list[Observation]:
@@ -409,7 +404,7 @@ def _sources(observations: list[Observation], launch: Launch) -> list[Observatio
     modelscope = chosen is not None and (chosen.value or "").strip().lower() in ("1", "true", "yes", "y")
     for one in observations:
         if one.fact == "model.id":
-            uri = source(one.value) if isinstance(one.value, str) else one.value
+            uri = hub.hub_source(one.value) if isinstance(one.value, str) else one.value
             if modelscope and isinstance(uri, str) and uri.startswith("hf://"):
                 uri = "modelscope://" + uri[5:]
             found.append(msgspec.structs.replace(one, fact="model.source", value=uri))

@@ -24,13 +24,6 @@ _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2*
 Spread = tuple[tuple[str, str, Value], ...]
 
 
-def source(model: str) -> str:
-    """Where weights come from, as a URI: Hub names become ``hf://…``; paths and URIs stay."""
-    if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") > 1 or not model.strip():
-        return model
-    return f"hf://{model}"
-
-
 def integer(words: tuple[str, ...]) -> Value:
     """SGLang's ``human_readable_int``: plain, ``25.6k`` (SI) or ``32Ki`` (IEC, whole numbers only); case matters."""
     text = words[0].strip()

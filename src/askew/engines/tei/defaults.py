@@ -15,13 +15,13 @@ import msgspec
 
 from askew.engines import versions
 from askew.engines.devices import USES, capability
-from askew.engines.literal import literals
+from askew.engines.literal import engine_default, literals
 from askew.engines.tei.flags import FLAGS, OTHER, POOLING
 from askew.engines.tei.image import Made
 from askew.engines.versions import Release, release_key
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.resolve.observation import Confidence, Observation, Unknown
+from askew.resolve.observation import Observation, Unknown
 from askew.resolve.rule import Rule
 
 Compute: TypeAlias = Callable[[Mapping[str, Value]], Value | Unknown]
@@ -76,12 +76,12 @@ def defaults(made: Made) -> tuple[Observation, ...]:
     now = era(made)
     cited = Location("tei router/src/main.rs")
     found = [*literals("tei", "TEI", now.release.version if now else None, FLAGS, leave=_LEFT)]
-    found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
-    found.append(_default("serving.protocol", "", "grpc" if made.grpc else "http", cited))
+    found.extend(engine_default(fact, "", value, cited) for fact, value in _ABSENT)
+    found.append(engine_default("serving.protocol", "", "grpc" if made.grpc else "http", cited))
     if made.official:
-        found.append(_default("serving.port", "", 80, Location("tei Dockerfile-cuda")))
+        found.append(engine_default("serving.port", "", 80, Location("tei Dockerfile-cuda")))
     elif not made.kind:
-        found.append(_default("serving.port", "", 3000, cited))
+        found.append(engine_default("serving.port", "", 3000, cited))
     if now is not None:
         found.extend(_of_release(now, made))
     return tuple(_sure(now, _hop(one)) for one in found)
@@ -93,15 +93,15 @@ def _of_release(now: Era, made: Made) -> list[Observation]:
     if "--payload-limit" not in release.arguments:
         where = Location(f"tei {release.version} router/src/server.rs")
         because = ("the web framework's own limit: the router sets none",)
-        found.append(_default("serving.max_body.bytes", "", _AXUM, where, "likely", because))
+        found.append(engine_default("serving.max_body.bytes", "", _AXUM, where, "likely", because))
     if "--auto-truncate" not in release.arguments:
         where = Location(f"tei {release.version} router/src/http/types.rs")
-        found.append(_default(OTHER, "--auto-truncate", "false", where))
+        found.append(engine_default(OTHER, "--auto-truncate", "false", where))
     if made.kind == "nvidia" and now.key >= (0, 4):
         # DEFAULT_USE_FLASH_ATTENTION of Dockerfile-cuda; the build for Turing turns it off.
         text = "false" if made.capability == "7.5" else "true"
         where = Location(f"tei {release.version} Dockerfile-cuda")
-        found.append(_default(_ENV, "USE_FLASH_ATTENTION", text, where))
+        found.append(engine_default(_ENV, "USE_FLASH_ATTENTION", text, where))
     return found
 
 
@@ -126,20 +126,6 @@ def _sure(now: Era | None, found: Observation) -> Observation:
         return found
     because = found.because if any("not in this build" in one for one in found.because) else (*found.because, now.doubt)
     return msgspec.structs.replace(found, confidence="likely", because=because)
-
-
-def _default(
-    fact: str,
-    key: str,
-    value: Value | Unknown,
-    where: Location,
-    confidence: Confidence = "certain",
-    because: tuple[str, ...] = (),
-) -> Observation:
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence,
-        because=because,
-    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=64)

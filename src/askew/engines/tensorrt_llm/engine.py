@@ -8,15 +8,14 @@ import re
 import msgspec
 
 from askew.engines import hub, versions
-from askew.engines.arguments import Dialect, Parsed, Table, parse, places, table
+from askew.engines.arguments import Dialect, Parsed, Table, parse, table
 from askew.engines.composed import own_variables, stray_words
 from askew.engines.interface import Reading
 from askew.engines.observe import RELEVANT_PREFIXES, Noted, environment, identity, read_arguments
 from askew.engines.tensorrt_llm import files
 from askew.engines.tensorrt_llm.defaults import build_defaults, default_rules, defaults
-from askew.engines.tensorrt_llm.flags import BUILD, FILES, OTHER, SERVE, source
+from askew.engines.tensorrt_llm.flags import BUILD, FILES, OTHER, SERVE
 from askew.evidence.launch import Launch, Token
-from askew.facts.types import Value
 from askew.facts.values.image import ImageReference
 from askew.resolve.observation import PRECEDENCE, Observation, Unknown
 from askew.resolve.rule import Rule
@@ -245,10 +244,4 @@ def _model(parsed: Parsed) -> list[Observation]:
     """The one plain word: a name at the Hub, a folder with a checkpoint, or one with a built engine."""
     if not parsed.positionals:
         return []
-    word = parsed.positionals[0]
-    value: Value | Unknown = word.text if word.unknown is None else Unknown(word.unknown, text=word.text)
-    where = source(word.text) if word.unknown is None else value
-    return [
-        Observation(fact="model.id", value=value, origin="explicit", locations=places(word), raw=word.text),
-        Observation(fact="model.source", value=where, origin="explicit", locations=places(word), raw=word.text),
-    ]
+    return hub.named_by(parsed.positionals[0])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from askew.engines.observe import Noted, observe, refused
+from askew.engines.settings import written_out
 from askew.engines.tensorrt_llm.flags import OTHER, Parts, as_text, parts_of, quantization
 from askew.evidence.launch import Content
 from askew.evidence.location import Location
@@ -52,7 +53,7 @@ def parse(content: Content, *, expected: str) -> Parsed:
                 return Parsed()
             if not isinstance(root, yaml.MappingNode):
                 return Parsed(problem=_unreadable(content.at(root.start_mark), "it holds no map", expected))
-            if _size(root, {}) > _MOST:
+            if written_out(root, _MOST) > _MOST:
                 place = content.at(root.start_mark)
                 return Parsed(problem=_unreadable(place, f"it writes out to more than {_MOST} values", expected))
             return Parsed(tuple(_leaves(root, "", loader, content, 0)))
@@ -100,20 +101,6 @@ def _plain(value: object) -> Value:
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
     return str(value)
-
-
-def _size(node: object, sizes: dict[int, int]) -> int:
-    """How many values a node holds once its aliases are written out; more than ``_MOST`` for one that holds itself."""
-    if id(node) in sizes:
-        return sizes[id(node)]
-    sizes[id(node)] = _MOST + 1
-    parts = getattr(node, "value", ())
-    total = 1
-    for part in parts if isinstance(parts, list) else ():
-        for one in part if isinstance(part, tuple) else (part,):
-            total += _size(one, sizes)
-    sizes[id(node)] = min(total, _MOST + 1)
-    return sizes[id(node)]
 
 
 def observed(entry: Entry, parts: Parts, origin: Origin, rank: int | None = None, order: int = 0) -> Noted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from askew.engines.flags import Flag
+from askew.engines.flags import Flag, whole_number
 from askew.facts.types import Value
 
 OTHER = "runtime.arguments.unmapped"
@@ -22,28 +22,13 @@ _DRAFTS = {"max_draft_len": "num_speculative_tokens", "num_nextn_predict_layers"
 _SPECULATIVE = {"decoding_type": "method", "speculative_model": "model", "speculative_model_dir": "model", **_DRAFTS}
 
 
-def source(model: str) -> str:
-    """Where weights come from, as a URI: Hub names become ``hf://…``; paths and URIs stay."""
-    if "://" in model or model.startswith(("/", ".", "~", "$", "{")) or model.count("/") != 1:
-        return model
-    return f"hf://{model}"
-
-
-def integer(words: tuple[str, ...]) -> Value:
-    """click's ``int``."""
-    try:
-        return int(words[0])
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {words[0]!r}") from None
-
-
 def backend(words: tuple[str, ...]) -> Value:
     """The name without its aliases: ``trt`` is tensorrt, ``_autodeploy`` is autodeploy."""
     return _BACKENDS.get(words[0], words[0])
 
 
 def _experts(words: tuple[str, ...]) -> Parts:
-    size = integer(words)
+    size = whole_number(words)
     return (("runtime.expert_parallel", "", size != 1), *(((OTHER, "--ep_size", str(size)),) if size != 1 else ()))
 
 
@@ -282,12 +267,16 @@ _FACTS: tuple[Flag, ...] = (
     Flag(names=("--host",), fact="serving.listen_host"),
     Flag(names=("--port",), fact="serving.port"),
     Flag(names=("--backend",), fact="runtime.engine.backend", read=backend),
-    Flag(names=("--max_batch_size",), fact=_SEQS, read=integer),
-    Flag(names=("--max_num_tokens",), fact=_TOKENS, read=integer),
-    Flag(names=("--max_seq_len",), fact=_LENGTH, read=integer),
-    Flag(names=("--max_input_len",), fact="runtime.max_input_tokens", read=integer),
-    Flag(names=("--tensor_parallel_size", "--tp_size", "--tp"), fact="runtime.tensor_parallel_size", read=integer),
-    Flag(names=("--pipeline_parallel_size", "--pp_size", "--pp"), fact="runtime.pipeline_parallel_size", read=integer),
+    Flag(names=("--max_batch_size",), fact=_SEQS, read=whole_number),
+    Flag(names=("--max_num_tokens",), fact=_TOKENS, read=whole_number),
+    Flag(names=("--max_seq_len",), fact=_LENGTH, read=whole_number),
+    Flag(names=("--max_input_len",), fact="runtime.max_input_tokens", read=whole_number),
+    Flag(names=("--tensor_parallel_size", "--tp_size", "--tp"), fact="runtime.tensor_parallel_size", read=whole_number),
+    Flag(
+        names=("--pipeline_parallel_size", "--pp_size", "--pp"),
+        fact="runtime.pipeline_parallel_size",
+        read=whole_number,
+    ),
     Flag(names=("--moe_expert_parallel_size", "--ep_size", "--ep"), spreads=_experts),
     # The share of memory for the KV cache that is free once weights and buffers are allocated.
     Flag(
@@ -378,13 +367,13 @@ _BUILD_SWITCHES = (
 
 BUILD: tuple[Flag, ...] = (
     Flag(names=("--checkpoint_dir",), fact="model.source"),
-    Flag(names=("--max_batch_size",), fact=_SEQS, read=integer),
-    Flag(names=("--max_num_tokens",), fact=_TOKENS, read=integer),
-    Flag(names=("--max_seq_len", "--max_decoder_seq_len"), fact=_LENGTH, read=integer),
-    Flag(names=("--max_input_len",), fact="runtime.max_input_tokens", read=integer),
-    Flag(names=("--tokens_per_block",), fact="runtime.kv_cache.block_size", read=integer),
+    Flag(names=("--max_batch_size",), fact=_SEQS, read=whole_number),
+    Flag(names=("--max_num_tokens",), fact=_TOKENS, read=whole_number),
+    Flag(names=("--max_seq_len", "--max_decoder_seq_len"), fact=_LENGTH, read=whole_number),
+    Flag(names=("--max_input_len",), fact="runtime.max_input_tokens", read=whole_number),
+    Flag(names=("--tokens_per_block",), fact="runtime.kv_cache.block_size", read=whole_number),
     Flag(names=("--use_paged_context_fmha",), fact="runtime.chunked_prefill", read=_enabled),
-    Flag(names=("--max_lora_rank",), fact="runtime.lora.max_rank", read=integer),
+    Flag(names=("--max_lora_rank",), fact="runtime.lora.max_rank", read=whole_number),
     Flag(names=("--lora_dir",), takes="list", fact="runtime.lora.enabled", read=lambda words: bool(words)),
     *(Flag(names=(name,), fact=OTHER, key=name) for name in _BUILD_VALUES.split()),
     *(Flag(names=(name,), takes="switch", fact=OTHER, key=name) for name in _BUILD_SWITCHES.split()),

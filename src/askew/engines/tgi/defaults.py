@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Literal, TypeAlias
 
 from askew.engines import versions
-from askew.engines.literal import literals
+from askew.engines.literal import engine_default, literals
 from askew.engines.tgi import rules
 from askew.engines.tgi.flags import FLAGS, OTHER
 from askew.engines.tgi.rules import INFO, Era
@@ -19,7 +19,7 @@ from askew.evidence.launch import Token
 from askew.evidence.location import Location
 from askew.facts.types import Value
 from askew.resolve.images import read_image
-from askew.resolve.observation import Confidence, Observation, Unknown
+from askew.resolve.observation import Observation, Unknown
 from askew.resolve.rule import Rule
 
 # Which build an image holds. plain: no image of Hugging Face, so nothing is known of its variables.
@@ -95,21 +95,21 @@ def defaults(
     found = list(literals("tgi", "TGI", version, FLAGS, leave=_LEFT))
     cited = Location("tgi launcher/src/main.rs")
     found = [_hop(one) for one in found]
-    found.extend(_default(fact, "", value, cited) for fact, value in _ABSENT)
+    found.extend(engine_default(fact, "", value, cited) for fact, value in _ABSENT)
     if on_sagemaker:
-        found.append(_default("serving.port", "", 8080, Location("tgi sagemaker-entrypoint.sh")))
+        found.append(engine_default("serving.port", "", 8080, Location("tgi sagemaker-entrypoint.sh")))
     elif made == "plain":
-        found.append(_default("serving.port", "", 3000, cited))
+        found.append(engine_default("serving.port", "", 3000, cited))
     elif made != "neuron":
         # The images of Hugging Face set PORT=80 in every release.
-        found.append(_default("serving.port", "", 80, Location("tgi Dockerfile")))
+        found.append(engine_default("serving.port", "", 80, Location("tgi Dockerfile")))
     now = era(version)
     if now is None:
-        found.append(_default("runtime.max_batch_total_tokens", "", Unknown("decided at warm-up", INFO), cited))
+        found.append(engine_default("runtime.max_batch_total_tokens", "", Unknown("decided at warm-up", INFO), cited))
         return tuple(found)
     found.extend(_of_release(now, made))
     found.extend(
-        _sure(now, _default(OTHER, key, words, Location(f"tgi {now.release.version} launcher/src/main.rs")))
+        _sure(now, engine_default(OTHER, key, words, Location(f"tgi {now.release.version} launcher/src/main.rs")))
         for fact, key, words in rules.in_words(now)
         if made in ("nvidia", "plain") and fact not in stated
     )
@@ -123,18 +123,18 @@ def _of_release(now: Era, made: Build) -> list[Observation]:
     if "--payload-limit" not in release.arguments:
         because = ("the web framework's own limit: the router sets none",)
         where = Location(f"tgi {release.version} router/src/server.rs")
-        found.append(_default("serving.max_body.bytes", "", _AXUM, where, "likely", because))
+        found.append(engine_default("serving.max_body.bytes", "", _AXUM, where, "likely", because))
     answer = release.requests.get("/generate max_new_tokens")
     if answer is not None:
         tokens = answer.value if isinstance(answer.value, int) else "unlimited"
-        found.append(_default("runtime.default_output_tokens", "", tokens, release.where(answer)))
+        found.append(engine_default("runtime.default_output_tokens", "", tokens, release.where(answer)))
     if made in ("nvidia", "rocm", "plain"):
-        found.append(_default("runtime.max_num_seqs", "", None, cited))
+        found.append(engine_default("runtime.max_num_seqs", "", None, cited))
     why = "decided at warm-up from free GPU memory"
-    found.append(_default("runtime.max_batch_total_tokens", "", Unknown(why, INFO), cited))
+    found.append(engine_default("runtime.max_batch_total_tokens", "", Unknown(why, INFO), cited))
     room = release.variables.get(WIGGLE_ROOM)
     if room is not None and room.value is not None:
-        found.append(_default(_ENV, WIGGLE_ROOM, ratio_text(str(room.value)), release.where(room)))
+        found.append(engine_default(_ENV, WIGGLE_ROOM, ratio_text(str(room.value)), release.where(room)))
     found.extend(_set_by_image(now, made))
     return [_hop(_sure(now, one)) for one in found]
 
@@ -147,13 +147,13 @@ def _set_by_image(now: Era, made: Build) -> list[Observation]:
         if entry is not None:
             value = str(entry.value) if name == "ATTENTION" else str(entry.value) in ("1", "true", "True")
             because = (f"the image for this hardware sets {name}",)
-            found.append(_default(fact, "", value, now.release.where(entry), "likely", because))
+            found.append(engine_default(fact, "", value, now.release.where(entry), "likely", because))
     entry = _built_in(now, made, "CUDA_GRAPHS")
     if entry is not None and str(entry.value) == "0":
         because = ("the image for this hardware sets CUDA_GRAPHS=0",)
         where = now.release.where(entry)
-        found.append(_default("runtime.cuda_graph.sizes", "", [], where, "likely", because))
-        found.append(_default("runtime.enforce_eager", "", True, where, "likely", because))
+        found.append(engine_default("runtime.cuda_graph.sizes", "", [], where, "likely", because))
+        found.append(engine_default("runtime.enforce_eager", "", True, where, "likely", because))
     return found
 
 
@@ -184,20 +184,6 @@ def _hop(found: Observation) -> Observation:
     import msgspec
 
     return msgspec.structs.replace(found, hop="engine")
-
-
-def _default(
-    fact: str,
-    key: str,
-    value: Value | Unknown,
-    where: Location,
-    confidence: Confidence = "certain",
-    because: tuple[str, ...] = (),
-) -> Observation:
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence,
-        because=because,
-    )  # fmt: skip
 
 
 def _undecided(reason: str, facts: Collection[str], *, missing: bool = False) -> tuple[Rule, ...]:

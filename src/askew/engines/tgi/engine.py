@@ -21,6 +21,7 @@ from askew.engines.observe import (
     is_inert,
     read_arguments,
     read_given,
+    strays,
 )
 from askew.engines.tgi.defaults import WIGGLE_ROOM, build, default_rules, defaults, ratio_text, sagemaker
 from askew.engines.tgi.flags import FLAGS, HARDWARE, VARIABLES
@@ -98,7 +99,7 @@ class TGI(msgspec.Struct, frozen=True):
         stated = frozenset(one.fact for one in observations if not one.key)
         observations.extend(defaults(version, made, stated, sagemaker(launch.image)))
         observations.extend(hub.unpinned(observations))
-        problems = (*noted.problems, *said.problems, *_strays(parsed, title), *_both(parsed, launch, title))
+        problems = (*noted.problems, *said.problems, *strays(parsed, title), *_both(parsed, launch, title))
         known, strange = _variables(launch)
         return Reading(
             observations=tuple(observations),
@@ -312,20 +313,6 @@ def _settled(found: Observation) -> Observation:
     if found.fact == "serving.max_body.bytes":
         return msgspec.structs.replace(found, hop="engine")
     return hub.pinned(found)
-
-
-def _strays(parsed: Parsed, title: str) -> tuple[Problem, ...]:
-    """Plain words that no argument takes: clap ends with "unexpected argument"."""
-    return tuple(
-        Problem(
-            kind="malformed",
-            message=f"{title} refuses the stray word {word.text!r}: no argument takes it",
-            locations=places(word),
-            value=word.text,
-        )
-        for word in parsed.positionals
-        if word.unknown is None and word.text.strip() and not set(word.text) & set("{}$<>|&;()`")
-    )
 
 
 def _both(parsed: Parsed, launch: Launch, title: str) -> tuple[Problem, ...]:

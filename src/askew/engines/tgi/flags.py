@@ -6,9 +6,9 @@ Every argument can be given by a variable too, its name in capitals (clap's ``en
 
 from __future__ import annotations
 
-from askew.engines.clap import boolean, integer, present, ratio
+from askew.engines.clap import boolean, integer, present
 from askew.engines.clap import clap_flag as _flag
-from askew.engines.flags import Flag
+from askew.engines.flags import Flag, decimal_number
 from askew.facts.types import Value
 
 OTHER = "runtime.arguments.unmapped"
@@ -105,7 +105,13 @@ FLAGS: tuple[Flag, ...] = (
     # Away for a while: batches were bounded by tokens alone.
     _flag("--max-batch-size", fact="runtime.max_num_seqs", read=integer, until="0.9.0"),
     _flag("--max-batch-size", fact="runtime.max_num_seqs", read=integer, since="1.4.1"),
-    _flag("--waiting-served-ratio", fact="runtime.scheduler", key="waiting_served_ratio", read=ratio, since="0.7.0"),
+    _flag(
+        "--waiting-served-ratio",
+        fact="runtime.scheduler",
+        key="waiting_served_ratio",
+        read=decimal_number,
+        since="0.7.0",
+    ),
     _flag("--max-waiting-tokens", fact="runtime.scheduler", key="max_waiting_tokens", read=integer),
     _flag("--cuda-graphs", spreads=_graphs, since="2.0.0"),
     _flag(
@@ -119,7 +125,7 @@ FLAGS: tuple[Flag, ...] = (
     ),
     _flag("--cuda-memory-fraction", fact="runtime.gpu_memory_utilization", since="0.9.4"),
     _flag("--rope-scaling", fact="runtime.rope_override", key="type", choices=("linear", "dynamic"), since="1.0.1"),
-    _flag("--rope-factor", fact="runtime.rope_override", key="factor", read=ratio, since="1.0.1"),
+    _flag("--rope-factor", fact="runtime.rope_override", key="factor", read=decimal_number, since="1.0.1"),
     _flag("--speculate", spreads=_speculate, since="1.3.0"),
     _flag("--port", short=("-p",), fact="serving.port", read=integer),
     _flag("--hostname", fact="serving.listen_host", since="0.9.1"),

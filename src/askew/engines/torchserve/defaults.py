@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 
 from askew.engines import versions
-from askew.engines.literal import literals
+from askew.engines.literal import engine_default, literals
 from askew.engines.settings import OTHER
 from askew.engines.torchserve.flags import BEFORE, SETTINGS, address
 from askew.evidence.location import Location
@@ -43,13 +43,15 @@ def defaults(version: str | None) -> tuple[Observation, ...]:
         bound = str(stable.defaults["inference_address"]), stable.where
     if bound is not None:
         confidence: Confidence = "certain" if near is None or near[1] else "likely"
-        found.extend(_default(fact, key, value, bound[1], confidence) for fact, key, value in address((bound[0],)))
+        found.extend(
+            engine_default(fact, key, value, bound[1], confidence) for fact, key, value in address((bound[0],))
+        )
     # RegisterModelRequest.DEFAULT_BATCH_SIZE and DEFAULT_MAX_BATCH_DELAY (milliseconds).
     where = Location(
         f"torchserve {near[0].version} RegisterModelRequest.java" if near else "torchserve RegisterModelRequest.java"
     )
     for key, value in (("max_batch_size", 1), ("max_queue_delay_microseconds", 100_000)):
-        one = _default("runtime.dynamic_batching", key, value, where)
+        one = engine_default("runtime.dynamic_batching", key, value, where)
         found.append(_doubted(one) if archives else one)
     if near is not None:
         release = versions.release_key(near[0].version)
@@ -57,10 +59,10 @@ def defaults(version: str | None) -> tuple[Observation, ...]:
             if release < versions.release_key(until):
                 text = str(before).lower() if isinstance(before, bool) else before
                 at = Location(f"torchserve {near[0].version} {place}")
-                found.append(_default(OTHER, name, text, at))
+                found.append(engine_default(OTHER, name, text, at))
         if release < versions.release_key("0.11.1"):
             at = Location(f"torchserve {near[0].version} {_CONFIG}")
-            found.append(_default("serving.api_key_required", "", False, at))
+            found.append(engine_default("serving.api_key_required", "", False, at))
     return tuple(found)
 
 
@@ -87,12 +89,6 @@ def _doubted(one: Observation) -> Observation:
     import msgspec
 
     return msgspec.structs.replace(one, confidence="likely", because=(*one.because, _BY_ARCHIVE))
-
-
-def _default(fact: str, key: str, value: Value, where: Location, confidence: Confidence = "certain") -> Observation:
-    return Observation(
-        fact=fact, key=key, value=value, origin="engine-default", locations=(where,), confidence=confidence
-    )
 
 
 def _workers(known: Mapping[str, Value]) -> Value | Unknown:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from askew.engines.arguments import Table
+from askew.engines.settings import written_out
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 
@@ -50,7 +51,7 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
             if not isinstance(root, yaml.MappingNode):
                 where = content.at(root.start_mark)
                 return ConfigFile(malformed=f"{path.text} must hold a map from argument to value", at=where)
-            if _size(root, {}) > _MOST:
+            if written_out(root, _MOST) > _MOST:
                 vast = f"{path.text} holds aliases that write out to more than {_MOST} values"
                 return ConfigFile(malformed=vast, at=content.location)
             words: list[Token] = []
@@ -72,20 +73,6 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
         why = getattr(error, "problem", None) or (str(error).splitlines() or [""])[0] or type(error).__name__
         where = content.at(mark) if mark is not None else content.location
         return ConfigFile(malformed=f"{path.text} is not valid YAML: {why}", at=where)
-
-
-def _size(node: object, sizes: dict[int, int]) -> int:
-    """How many values a node holds once its aliases are written out; more than ``_MOST`` for one that holds itself."""
-    if id(node) in sizes:
-        return sizes[id(node)]
-    sizes[id(node)] = _MOST + 1
-    parts = getattr(node, "value", ())
-    total = 1
-    for part in parts if isinstance(parts, list) else ():
-        for one in part if isinstance(part, tuple) else (part,):
-            total += _size(one, sizes)
-    sizes[id(node)] = min(total, _MOST + 1)
-    return sizes[id(node)]
 
 
 def _words(key: str, value: object, where: Location, table: Table) -> list[Token]:

@@ -20,13 +20,12 @@ import msgspec
 
 from askew.evidence.document import Document
 from askew.evidence.location import Location
-from askew.facts.types import Value
 from askew.platforms.huggingface.chat_text import canonical, pieces
+from askew.platforms.huggingface.observe import seen
 from askew.platforms.huggingface.tokenizer import CONFIG, special_tokens, text_of_token
 from askew.platforms.huggingface.tokenizer_json import digest
 from askew.platforms.interface import SourceText
-from askew.platforms.kubernetes.observe import observed
-from askew.resolve.observation import Confidence, Observation
+from askew.resolve.observation import Observation
 
 TEMPLATE = "#template"  # behind the name of a file: the text of a chat template
 GGUF = "#gguf"  # behind the name of a GGUF file: its metadata
@@ -139,7 +138,7 @@ def of_template(
     if best is None:
         if listed is not None and CONFIG in files:
             because = ("no file of the directory holds a chat template",)
-            yield _seen("model.chat_template.digest", None, place, because)
+            yield seen("model.chat_template.digest", None, place, because)
         return
     canon = _canonical(best)
     value = digest(next(iter(canon.values())) if len(canon) == 1 else dict(canon))
@@ -149,7 +148,7 @@ def of_template(
         for file in best.beaten
     ]
     why += [f"the template{'' if name == 'default' else ' ' + name} → {_short(text)}" for name, text in canon.items()]
-    yield _seen("model.chat_template.digest", value, best.place, tuple(why))
+    yield seen("model.chat_template.digest", value, best.place, tuple(why))
     text = best.used(False)
     if text is None:
         return
@@ -159,7 +158,7 @@ def of_template(
         tags = []
     if tags:
         clock = any(_CLOCK.search(_outside_strings(tag)) for tag in tags)
-        yield _seen("model.chat_template.uses_clock", clock, best.place)
+        yield seen("model.chat_template.uses_clock", clock, best.place)
     if not rendered and tags:
         yield from _by_text(text, tags, text_of_token(special_tokens(files).get("bos_token")), best.place)
 
@@ -173,11 +172,11 @@ def _by_text(text: str, tags: Sequence[str], bos: str | None, place: Location) -
     """What the text makes likely where it could not be rendered."""
     because = ("by the text of the template, which was not rendered",)
     emits = any(re.search(r"\bbos_token\b", _outside_strings(tag)) for tag in tags) or (bos is not None and bos in text)
-    yield _seen("model.chat_template.emits_bos", emits, place, because, "likely")
+    yield seen("model.chat_template.emits_bos", emits, place, because, "likely")
     tail = pieces(text)[-8:]
     words = [part for piece in tail for part in ([piece.text] if piece.kind == "text" else _strings(piece.text))]
     opens = any(OPENER.search(word) for word in words)
-    yield _seen("model.chat_template.opens_reasoning", opens, place, because, "possible" if opens else "likely")
+    yield seen("model.chat_template.opens_reasoning", opens, place, because, "possible" if opens else "likely")
 
 
 def _outside_strings(tag: str) -> str:
@@ -187,9 +186,3 @@ def _outside_strings(tag: str) -> str:
 def _strings(tag: str) -> list[str]:
     found = re.findall(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", tag)
     return [(one or other).replace("\\n", "\n") for one, other in found]
-
-
-def _seen(
-    fact: str, value: Value, place: Location, because: tuple[str, ...] = (), confidence: Confidence = "certain"
-) -> Observation:
-    return observed(fact, value, place, origin="model", basis="seen", because=because, confidence=confidence)

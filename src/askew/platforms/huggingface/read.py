@@ -25,6 +25,7 @@ from askew.platforms.huggingface.embeddings import (
 from askew.platforms.huggingface.generation import of_generation
 from askew.platforms.huggingface.gguf import of_gguf
 from askew.platforms.huggingface.graphs import of_graphs
+from askew.platforms.huggingface.observe import seen
 from askew.platforms.huggingface.pickles import of_pickles
 from askew.platforms.huggingface.processors import of_processor
 from askew.platforms.huggingface.tensors import of_tensors
@@ -117,7 +118,7 @@ def _workload(
         found.extend(of_generation(generation.root))
     elif config is not None and listed is not None and "generation_config.json" not in listed:
         because = ("the directory has no generation_config.json",)
-        found.append(_seen("model.generation.sampling_defaults", {}, place, because))
+        found.append(seen("model.generation.sampling_defaults", {}, place, because))
     found.extend(tokens.read(files, told, listed, place))
     found.extend(_of_parts(files))
     tensors = [part for part in parts if part.source.endswith(_TENSORS)]
@@ -130,8 +131,8 @@ def _workload(
     snapshot = _SNAPSHOT.search(os.path.abspath(folder) if folder else "")
     if snapshot is not None:
         owner, name, commit = snapshot.groups()
-        found.append(_seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
-        found.append(_seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
+        found.append(seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
+        found.append(seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
     alone = listed is None and not files  # one file of weights
     name = "" if alone else os.path.basename(folder)
     name = name or os.path.splitext(os.path.basename(first))[0]
@@ -176,9 +177,5 @@ def _weights(files: Mapping[str, Document], listed: frozenset[str] | None, place
             break
     formats = {kind for file in listed or () for ending, kind in _FORMATS if file.endswith(ending)}
     if len(formats) == 1:
-        found.append(_seen("model.weights.format", formats.pop(), place, ("by the names of the files",)))
+        found.append(seen("model.weights.format", formats.pop(), place, ("by the names of the files",)))
     return found
-
-
-def _seen(fact: str, value: object, place: Location, because: tuple[str, ...]) -> Observation:
-    return observed(fact, value, place, origin="model", basis="seen", because=because)  # type: ignore[arg-type]

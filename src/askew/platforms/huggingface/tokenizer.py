@@ -18,9 +18,10 @@ import msgspec
 from askew.evidence.document import Document, Node
 from askew.evidence.location import Location
 from askew.facts.types import Value
+from askew.platforms.huggingface.observe import seen
 from askew.platforms.huggingface.tokenizer_json import FLAGS, Bulk, Token, Tokenizer, added, digest
 from askew.platforms.kubernetes.observe import Entry, observed, observed_map
-from askew.resolve.observation import Confidence, Observation
+from askew.resolve.observation import Observation
 
 CONFIG, SPECIAL, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -87,11 +88,11 @@ def of_tokenizer(files: Mapping[str, Document], tokenizer: Tokenizer | None, pla
     if tokenizer is None:
         return
     size = len({*range(tokenizer.size), *(token.id for token in tokens)}) if not fast else _size(tokenizer, tokens)
-    yield _seen("model.tokenizer.vocab_size", size, place)
+    yield seen("model.tokenizer.vocab_size", size, place)
     if tokenizer.pre_tokenizer or fast:
-        yield _seen("model.tokenizer.pre_tokenizer", pre_tokenizer(tokenizer.pre_tokenizer), place)
+        yield seen("model.tokenizer.pre_tokenizer", pre_tokenizer(tokenizer.pre_tokenizer), place)
     parts = dict(_parts(tokenizer, tokens))
-    yield _seen(
+    yield seen(
         "model.tokenizer.digest",
         # What two kinds of files hold cannot be compared by digest, so its algorithm says what it was taken over.
         digest(parts) if fast else f"{tokenizer.kind}+{digest(parts)}",
@@ -245,9 +246,9 @@ def _ends(
             yield observed(fact, asked, at, origin="model", confidence="likely", because=because)
         elif said is not None and said is not shown:
             because = (f"by the post-processor of tokenizer.json; {key} of tokenizer_config.json says otherwise",)
-            yield _seen(fact, shown, at, because, "likely")
+            yield seen(fact, shown, at, because, "likely")
         else:
-            yield _seen(fact, shown, at, ("the post-processor of tokenizer.json",))
+            yield seen(fact, shown, at, ("the post-processor of tokenizer.json",))
 
 
 def _template_adds(text: str, token: str | None, first: bool) -> bool:
@@ -270,9 +271,3 @@ def _template_adds(text: str, token: str | None, first: bool) -> bool:
         if put is not None and (put == token or (token is None and first and put in _BOS_NAMES)):
             return True
     return False
-
-
-def _seen(
-    fact: str, value: Value, place: Location, because: tuple[str, ...] = (), confidence: Confidence = "certain"
-) -> Observation:
-    return observed(fact, value, place, origin="model", basis="seen", because=because, confidence=confidence)
