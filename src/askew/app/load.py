@@ -76,8 +76,9 @@ def load(
     ]
     named = {error.source for error in refused}
     for index, part in enumerate(evidence):
-        if part.platform and statuses[index].status == "complete" and named & set(_sources(part)):
-            nothing = not any(one.source in set(_sources(part)) for one in reading.workloads)
+        held = set(_sources(part)) if part.platform else set()
+        if statuses[index].status == "complete" and named & held:
+            nothing = not any(one.source in held for one in reading.workloads)
             statuses[index] = msgspec.structs.replace(
                 statuses[index], status="failed" if nothing else "partial", reason="not everything could be read"
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 
 from askew.engines.arguments import Table
-from askew.engines.settings import written_out
 from askew.evidence.launch import Launch, Token
 from askew.evidence.location import Location
 
@@ -41,6 +40,8 @@ def read(path: Token, launch: Launch, table: Table) -> ConfigFile:
         large = f"{path.text} has {len(content.text)} characters: no file of arguments"
         return ConfigFile(malformed=large, at=content.location)
     import yaml
+
+    from askew.engines.settings import written_out
 
     try:
         loader = yaml.SafeLoader(content.text)
