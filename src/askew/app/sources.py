@@ -29,6 +29,9 @@ _KNOWN_ELSEWHERE = (
     "bundle",
 )
 
+# Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
+_WITH_OPTIONS = ("helm", "kustomize", "hf", "k8s", "helm-release", "docker", "pid", "log", "metrics", "bundle")
+
 
 def parse(text: str) -> tuple[Request, ...]:
     """The requests of one source argument, in order.
@@ -74,7 +77,7 @@ def _request(text: str) -> Request:
     scheme = match[1]
     if scheme in registry.schemes():
         rest = text[match.end() :]
-        target, _, query = rest.partition("?") if scheme in ("helm", "kustomize", "hf") else (rest, "", "")
+        target, _, query = rest.partition("?") if scheme in _WITH_OPTIONS else (rest, "", "")
         options = tuple((key, value) for key, _, value in (part.partition("=") for part in query.split("&") if part))
         return Request(uri=text, scheme=scheme, target=target, options=options)
     known = ", ".join(f"{name}:" for name in registry.schemes())
