@@ -25,7 +25,6 @@ _KNOWN_ELSEWHERE = (
     "bench",
     "log",
     "metrics",
-    "nvidia-smi",
     "bundle",
 )
 

@@ -74,8 +74,8 @@ PROBES: tuple[Probe, ...] = (
         name="rdma", argv=("ls", "-1", "/sys/class/infiniband"), why="the RDMA devices that it sees", limit=64 * _KIB
     ),
     Probe(
-        # pip would start Python, which runs whatever .pth files and sitecustomize say. Installers write directories whose
-        # names hold name and version (packaging.python.org, "Recording installed projects").
+        # pip would start Python, which runs whatever .pth files and sitecustomize say. The directories that installers
+        # write have name and version in their names (packaging.python.org, "Recording installed projects").
         name="packages",
         argv=(
             "sh",
@@ -114,6 +114,13 @@ PROBES: tuple[Probe, ...] = (
         limit=4 * _MIB,
     ),
     Probe(
+        name="nvidia-smi-list",
+        argv=("nvidia-smi", "-L"),
+        why="the MIG slices that it sees",
+        vendor="nvidia",
+        seconds=30,
+    ),
+    Probe(
         name="nvidia-smi-topo",
         argv=("nvidia-smi", "topo", "-m"),
         why="how the GPUs are connected",
@@ -142,7 +149,7 @@ PROBES: tuple[Probe, ...] = (
         name="hl-smi",
         argv=("hl-smi", "-Q", "name,driver_version,memory.total,memory.used,utilization.aip", "-f", "csv"),
         why="accelerators, driver and memory as Intel Gaudi's driver reports them",
-        vendor="habana",
+        vendor="intel",
         seconds=30,
     ),
     Probe(
