@@ -106,6 +106,16 @@ _LATER: tuple[Row, ...] = (
         "The same manifest with other configuration runs something else.",
     ),
     (
+        "config.files",
+        k.mapping(k.digest),
+        "low",
+        "kubectl -n $NS exec $POD -- sha256sum $FILE",
+        ({"/etc/vllm/config.yaml": "sha256:" + "3d" * 32},),
+        "Digests of the files of settings that the launch names, as the container has them.",
+        "A file that was changed after the start, or differs between replicas, is another configuration under the same "
+        "arguments.",
+    ),
+    (
         "rollout",
         k.mapping(),
         "low",
