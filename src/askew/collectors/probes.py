@@ -59,9 +59,9 @@ PROBES: tuple[Probe, ...] = (
         argv=(
             *("head", "-c", "4096", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/cpu.max"),
             *("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-            *("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "/proc/self/limits"),
+            "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
         ),
-        why="the limits of memory, processors and open files that hold",
+        why="the limits of memory and processors that hold",
         limit=64 * _KIB,
     ),
     Probe(
