@@ -105,6 +105,8 @@ def _device(lines: Lines, row: int, devices: list[Device], bare: list[int]) -> N
         }
         if len(cells) > 2:
             said["ecc"] = lines.said(row, *cells[2])
+            if said["ecc"].text == "On":  # stands for the errors of a device that MIG divides
+                said["mig"] = Said("Enabled", said["ecc"].at)
         devices.append(Device(at=lines.at(row), said=said))
         bare[:] = [row]
         return
