@@ -227,6 +227,22 @@ def test_other_makers(text: str, ids: object, count: int, memory: int | None):
     assert (found.get(MODEL), found[COUNT], found.get(MEMORY)) == (ids, count, memory)
 
 
+def test_rows_of_rocm_smi():
+    rows = (
+        "device,VRAM Total Memory (B),VRAM Total Used Memory (B),Card series,Card model,Card vendor,Card SKU\n"
+        "card0,68702699520,10485760,AMD Instinct MI210,0x0c34,Advanced Micro Devices Inc. [AMD/ATI],D67301\n"
+        "card1,68702699520,10485760,AMD Instinct MI210,0x0c34,Advanced Micro Devices Inc. [AMD/ATI],D67301\n"
+    )
+    found = values(rows)
+    assert (found[MODEL], found[COUNT], found[MEMORY], found[VENDOR]) == (["mi210"], 2, 68702699520, "amd")
+
+
+def test_uneven_rows_of_hl_smi():
+    text = outputs.HL_SMI.replace("768MiB / 98304MiB", "512Mib / 32768Mib").replace("HL-225 ", "HL-205 ")
+    found = values(text.replace("0%           N/A |", "0%           N/A|"))
+    assert (found[MODEL], found[MEMORY], found[COUNT]) == ("unknown", 32768 * MIB, 1)
+
+
 def test_vendors_of_other_makers():
     named = {"amd": outputs.ROCM_JSON, "intel": outputs.HL_SMI, "huawei": outputs.NPU_SMI, "aws": outputs.NEURON,
              "google": outputs.TPU}  # fmt: skip

@@ -294,8 +294,9 @@ def _ids(device: Device) -> tuple[frozenset[str], str]:
 
 
 def _whole_name(name: str) -> frozenset[str]:
-    """The one id that a name spells out, for makers whose tools write the catalogue's own names (``TPU v5e``)."""
-    if not re.match(r"(?i)TPU |Intel\(R\) Data Center", name):
+    """The one id that a name spells out, for makers whose tools write the catalogue's own names (``TPU v5e``,
+    ``AMD Instinct MI210``)."""
+    if not re.match(r"(?i)TPU |Intel\(R\) Data Center|AMD Instinct ", name):
         return frozenset()
     from askew.knowledge.gpus import gpu
 
