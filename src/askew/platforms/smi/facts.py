@@ -27,7 +27,7 @@ _NO_REASONS = frozenset(("idle", "gpu_idle", "display_clock_setting", "display_c
 _MOST_LINKS = 18
 _BY_BUS = ("SYS", "NODE", "PHB", "PXB", "PIX", "SOC", "PCIE")
 # https://docs.habana.ai/en/latest/Management_and_Monitoring/Embedded_System_Tools_Guide/System_Management_Interface_Tool.html
-_GAUDI = re.compile(r"HL-([23])\d\d[A-Z]{0,2}")
+_GAUDI = re.compile(r"HL-(2[1-9]|3\d)\d[A-Z]{0,2}")  # the first, HL-205, is not in the catalogue
 
 
 def observations(captures: Sequence[Capture], *, inside: bool = False) -> tuple[Observation, ...]:
@@ -285,7 +285,7 @@ def _ids(device: Device) -> tuple[frozenset[str], str]:
         ids = gpu_of_prefix(name.rstrip(".… "), memory)
         return ids, f"the name is cut off ({name}); the accelerators that begin so and have this memory"
     if (gaudi := _GAUDI.fullmatch(name)) is not None:
-        return gpu_of_device(f"gaudi{gaudi[1]}") or frozenset((f"gaudi{gaudi[1]}",)), ""
+        return frozenset((f"gaudi{gaudi[1][0]}",)), ""
     name = re.sub(r"(?i)\s+chip$", "", name)
     ids = gpu_of_device(name, memory)
     if not ids:
