@@ -16,9 +16,6 @@ _KNOWN_ELSEWHERE = (
     "helm-release",
     "docker",
     "pid",
-    "s3",
-    "gs",
-    "az",
     "http",
     "https",
     "prometheus",
@@ -30,7 +27,22 @@ _KNOWN_ELSEWHERE = (
 )
 
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
-_WITH_OPTIONS = ("helm", "kustomize", "hf", "k8s", "helm-release", "docker", "pid", "log", "metrics", "bundle")
+_WITH_OPTIONS = (
+    "helm",
+    "kustomize",
+    "hf",
+    "s3",
+    "gs",
+    "az",
+    "abfs",
+    "k8s",
+    "helm-release",
+    "docker",
+    "pid",
+    "log",
+    "metrics",
+    "bundle",
+)
 
 
 def parse(text: str) -> tuple[Request, ...]:
