@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CHECKS: Mapping[str, str] = {
+    "adapter-of-another-base": "askew.checks.rules.adapter_of_another_base",
     "argument-contains-space": "askew.checks.rules.argument_contains_space",
     "argument-ignored": "askew.checks.rules.argument_ignored",
     "argument-removed": "askew.checks.rules.argument_removed",
