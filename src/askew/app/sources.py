@@ -14,9 +14,6 @@ _SCHEME = re.compile(r"([a-z][a-z0-9-]*):")
 _KNOWN_ELSEWHERE = (
     "docker",
     "pid",
-    "s3",
-    "gs",
-    "az",
     "http",
     "https",
     "prometheus",
@@ -28,7 +25,22 @@ _KNOWN_ELSEWHERE = (
 )
 
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
-_WITH_OPTIONS = ("helm", "kustomize", "hf", "k8s", "helm-release", "docker", "pid", "log", "metrics", "bundle")
+_WITH_OPTIONS = (
+    "helm",
+    "kustomize",
+    "hf",
+    "s3",
+    "gs",
+    "az",
+    "abfs",
+    "k8s",
+    "helm-release",
+    "docker",
+    "pid",
+    "log",
+    "metrics",
+    "bundle",
+)
 
 
 def parse(text: str) -> tuple[Request, ...]:
