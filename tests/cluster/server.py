@@ -3,13 +3,15 @@
     with running(assets(), folder) as cluster:
         cluster.admin.post("/api/v1/namespaces", {"metadata": {"name": "prod"}})
 
-``python -m tests.cluster.server`` starts one to try things by hand. `fleet.py` plays scheduler and kubelet. Everything lies in one folder, on free ports, and is gone afterwards.
+``python -m tests.cluster.server`` starts one to try things by hand. `fleet.py` plays scheduler and kubelet. Everything
+lies in one folder, on free ports, and is gone afterwards.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -108,11 +110,13 @@ def running(assets: Path, folder: Path) -> Iterator[Cluster]:
     etcd = f"http://127.0.0.1:{etcd_port}"
     peers = f"http://127.0.0.1:{peer_port}"
     started: list[subprocess.Popen[bytes]] = []
+    # Where a tool of Linux can see to it they do not outlive tests that are killed.
+    tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
     def start(name: str, *flags: str) -> Callable[[], None]:
         with open(logs / f"{name}.log", "wb") as log:
             process = subprocess.Popen(
-                [assets / name, *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
+                [*tied, assets / name, *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
                 start_new_session=True,  # Ctrl-C ends the tests, which end these in order
             )  # fmt: skip
         started.append(process)
