@@ -17,9 +17,10 @@ import socket
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import msgspec
@@ -29,13 +30,31 @@ from tests.cluster.api import Api, ApiError
 # Started fresh each of these takes seconds; a machine that is busy with other tests needs several times as long.
 PATIENCE = 90.0
 # name, group: with a token, and with a client certificate of the same name. Only the first may do anything by itself.
-USERS = {"admin": "system:masters", "limited": "limited", "nobody": "nobody"}
+USERS = {"admin": "system:masters", "reader": "readers", "limited": "limited", "nobody": "nobody"}
 # Those that a rollout needs. Without a metrics API the autoscaler's would only ever write that it has none; tests
 # write the status of an HPA as it would stand.
 CONTROLLERS = (
     "deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,"
     "serviceaccount-controller,namespace-controller,garbage-collector-controller,disruption-controller"
 )
+# Else old pages are served from memory, and a page is never gone (beta since Kubernetes 1.34).
+FORGETFUL = ("--feature-gates=ListFromCacheSnapshot=false",)
+AUDIT = "audit.jsonl"
+# Every request that one of USERS made; not the server's own.
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "rules": [{"level": "Metadata", "users": list(USERS)}, {"level": "None"}],
+}
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as the server's audit log has it: ``verb`` is get, list, watch, create, …"""
+
+    verb: str
+    uri: str
+    code: int
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +102,41 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         status = self._etcd("maintenance/status", {})
         self._etcd("kv/compaction", {"revision": status["header"]["revision"], "physical": True})
 
+    @contextmanager
+    def requests(self, user: str) -> Iterator[list[Call]]:
+        """What this user asks the server for inside the block: filled when it ends."""
+        log = self.logs / AUDIT
+        start = log.stat().st_size if log.exists() else 0
+        calls: list[Call] = []
+        try:
+            yield calls
+        finally:
+            time.sleep(0.3)  # an answer is logged after it is sent
+            with open(log, "rb") as file:
+                file.seek(start)
+                events = [json.loads(line) for line in file]
+            calls.extend(
+                Call(verb=event["verb"], uri=event["requestURI"], code=event["responseStatus"]["code"])
+                for event in events
+                if event["user"]["username"] == user
+            )
+
+    def store(self, objects: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write objects past the API server, under their keys in etcd: thousands a second. They are taken as they are,
+        so that they must be what the server itself would have stored (it reads JSON as well as protobuf)."""
+        batch: list[dict] = []
+        size = 0
+        for key, value in objects.items():
+            text = json.dumps(value, separators=(",", ":")).encode()
+            if batch and (size + len(text) > 1_000_000 or len(batch) == 128):  # etcd's limits of a transaction
+                self._etcd("kv/txn", {"success": batch})
+                batch, size = [], 0
+            put = {"key": base64.b64encode(key.encode()).decode(), "value": base64.b64encode(text).decode()}
+            batch.append({"request_put": put})
+            size += len(text)
+        if batch:
+            self._etcd("kv/txn", {"success": batch})
+
     def _etcd(self, path: str, body: dict) -> dict:
         request = Request(f"{self.etcd}/v3/{path}", json.dumps(body).encode())
         with urlopen(request, timeout=30) as answer:
@@ -95,8 +149,11 @@ def token(user: str) -> str:
 
 
 @contextmanager
-def running(assets: Path, folder: Path) -> Iterator[Cluster]:
+def running(
+    assets: Path, folder: Path, *, controllers: bool = True, apiserver: Sequence[str] = FORGETFUL
+) -> Iterator[Cluster]:
     """Start the three in ``folder`` from the binaries in ``assets``; stopped, with everything they hold, at the end.
+    Without ``controllers`` nothing acts on what is written. ``apiserver`` are further flags of it.
 
     Raises RuntimeError with the last lines of its log when one of them does not come up.
     """
@@ -105,6 +162,7 @@ def running(assets: Path, folder: Path) -> Iterator[Cluster]:
     certificates = [f"{user}={user}/{group}" for user, group in USERS.items()]
     certificates += ["controllers=controllers/system:masters", "expired=admin/system:masters@-1"]
     subprocess.run([assets / "certs", folder, *certificates], check=True)
+    (folder / "audit.json").write_text(json.dumps(_AUDIT_POLICY))
     (folder / "tokens.csv").write_text("".join(f'{token(u)},{u},{u},"{group}"\n' for u, group in USERS.items()))
     etcd_port, peer_port, port = _free_ports(3)
     etcd = f"http://127.0.0.1:{etcd_port}"
@@ -147,23 +205,23 @@ def running(assets: Path, folder: Path) -> Iterator[Cluster]:
             f"--service-account-key-file={folder / 'accounts.pub'}",
             f"--service-account-signing-key-file={folder / 'accounts.key'}",
             "--endpoint-reconciler-type=none", "--enable-priority-and-fairness=false", "--profiling=false",
-            # Else old pages are served from memory, and a page is never gone (beta since Kubernetes 1.34).
-            "--feature-gates=ListFromCacheSnapshot=false",
+            f"--audit-policy-file={folder / 'audit.json'}", f"--audit-log-path={logs / AUDIT}", *apiserver,
         )  # fmt: skip
         url = f"https://127.0.0.1:{port}"
         admin = Api(url, str(folder / "ca.crt"), token=token("admin"))
         cluster = Cluster(url=url, etcd=etcd, folder=folder, logs=logs, admin=admin)
         wait(lambda: admin.text("/readyz") == "ok", alive)
-        config = cluster.config("controllers", how="certificate")
-        (folder / "controllers.json").write_text(json.dumps(config))
-        alive = start(
-            "kube-controller-manager",
-            f"--kubeconfig={folder / 'controllers.json'}", f"--controllers={CONTROLLERS}", "--leader-elect=false",
-            f"--service-account-private-key-file={folder / 'accounts.key'}", "--use-service-account-credentials=false",
-            f"--root-ca-file={folder / 'ca.crt'}", "--secure-port=0", "--bind-address=127.0.0.1",
-        )  # fmt: skip
-        # The account that every pod of a namespace is given is made by a controller: with it, they run.
-        wait(lambda: bool(admin.get("/api/v1/namespaces/default/serviceaccounts/default")), alive)
+        if controllers:
+            config = cluster.config("controllers", how="certificate")
+            (folder / "controllers.json").write_text(json.dumps(config))
+            alive = start(
+                "kube-controller-manager",
+                f"--kubeconfig={folder / 'controllers.json'}", f"--controllers={CONTROLLERS}", "--leader-elect=false",
+                f"--service-account-private-key-file={folder / 'accounts.key'}",
+                f"--root-ca-file={folder / 'ca.crt'}", "--secure-port=0", "--bind-address=127.0.0.1",
+            )  # fmt: skip
+            # The account that every pod of a namespace is given is made by a controller: with it, they run.
+            wait(lambda: bool(admin.get("/api/v1/namespaces/default/serviceaccounts/default")), alive)
         yield cluster
     finally:
         for process in reversed(started):

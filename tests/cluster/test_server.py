@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.api import ApiError
 from tests.cluster.fleet import Fleet
-from tests.cluster.server import Cluster
+from tests.cluster.server import Call, Cluster
 
 
 def deployment(name: str, image: str, replicas: int = 2) -> dict:
@@ -48,8 +48,13 @@ def test_a_held_pod_leaves_an_old_one_running(cluster: Cluster, namespace: str, 
 
 
 def test_users_are_who_they_are(cluster: Cluster, namespace: str) -> None:
-    with pytest.raises(ApiError, match=r'^403: .*User "nobody" cannot list resource "pods"'):
-        cluster.api("nobody").get(f"/api/v1/namespaces/{namespace}/pods")
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    with (
+        cluster.requests("nobody") as calls,
+        pytest.raises(ApiError, match=r'^403: .*User "nobody" cannot list resource "pods"'),
+    ):
+        cluster.api("nobody").get(f"{path}?limit=1")
+    assert calls == [Call(verb="list", uri=f"{path}?limit=1", code=403)]
     with pytest.raises(ApiError, match=r"^401: Unauthorized"):
         cluster.api("stranger").get("/api/v1/pods")
 
