@@ -109,8 +109,9 @@ class Fleet:
             time.sleep(0.1)
 
     def _owners(self, namespace: str) -> list[Object]:
-        kinds = ("deployments", "statefulsets", "daemonsets")
-        return [one for kind in kinds for one in self._api.items(f"/apis/apps/v1/namespaces/{namespace}/{kind}")]
+        kinds = ("apps/v1", "deployments"), ("apps/v1", "statefulsets"), ("apps/v1", "daemonsets"), ("batch/v1", "jobs")
+        paths = [f"/apis/{group}/namespaces/{namespace}/{kind}" for group, kind in kinds]
+        return [one for path in paths for one in self._api.items(path)]
 
     def _play_kubelet(self, pod: Object, held: Callable[[Object], bool] | None) -> None:
         meta = pod["metadata"]
@@ -122,7 +123,7 @@ class Fleet:
             if held is not None and held(pod):
                 return
             if "nodeName" not in pod["spec"]:
-                node = self._nodes[sum(meta["name"].encode()) % len(self._nodes)]
+                node = _wanted(pod) or self._nodes[sum(meta["name"].encode()) % len(self._nodes)]
                 self._api.post(
                     f"{path}/binding", {"metadata": {"name": meta["name"]}, "target": {"kind": "Node", "name": node}}
                 )
@@ -183,14 +184,26 @@ class Fleet:
         )
 
 
+def _wanted(pod: Object) -> str:
+    """The node that the controller of a DaemonSet made a pod for; none for other pods."""
+    affinity = pod["spec"].get("affinity", {}).get("nodeAffinity", {})
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    fields = [field for term in required.get("nodeSelectorTerms", []) for field in term.get("matchFields", [])]
+    return fields[0]["values"][0] if fields else ""
+
+
 def _observed(owner: Object) -> bool:
+    if "completions" in owner["spec"]:
+        return "active" in owner.get("status", {})  # a Job says no generation
     return owner.get("status", {}).get("observedGeneration") == owner["metadata"]["generation"]
 
 
 def _complete(owner: Object) -> bool:
     status = owner.get("status", {})
-    if "replicas" not in owner["spec"]:  # a DaemonSet: no node's controller labels it here
+    if "completions" in owner["spec"]:
         return _observed(owner)
+    if "replicas" not in owner["spec"]:  # a DaemonSet
+        return _observed(owner) and status["numberReady"] == status["desiredNumberScheduled"]
     wanted = owner["spec"]["replicas"]
     counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
     return _observed(owner) and counts == [wanted] * 3

@@ -35,7 +35,7 @@ USERS = {"admin": "system:masters", "reader": "readers", "limited": "limited", "
 # write the status of an HPA as it would stand.
 CONTROLLERS = (
     "deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,"
-    "serviceaccount-controller,namespace-controller,garbage-collector-controller,disruption-controller"
+    "job-controller,cronjob-controller,serviceaccount-controller,namespace-controller,garbage-collector-controller,disruption-controller"
 )
 # Else old pages are served from memory, and a page is never gone (beta since Kubernetes 1.34).
 FORGETFUL = ("--feature-gates=ListFromCacheSnapshot=false",)
