@@ -11,6 +11,7 @@ from tools.generate import checks, cli, engines, facts, index, platform_defaults
 OUTPUTS: Mapping[Path, Callable[[], str]] = {
     index.PATH: index.render,
     index.ENGINES_PATH: index.render_engines,
+    index.LIVE_PATH: index.render_live,
     **facts.OUTPUTS,
     **checks.OUTPUTS,
     **engines.OUTPUTS,

@@ -1,10 +1,10 @@
-"""``src/askew/app/_index.py`` and ``src/askew/engines/_index.py``: where each engine, check and collector lives, and by
-which words an engine is found, so that finding one imports none."""
+"""``src/askew/app/_index.py``, ``src/askew/engines/_index.py`` and ``_live.py``: where each engine, check and collector
+lives, and by which words an engine is found, so that finding one imports none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from askew.engines.interface import Recognition
 SRC = Path(__file__).resolve().parents[2] / "src" / "askew"
 PATH = SRC / "app" / "_index.py"
 ENGINES_PATH = SRC / "engines" / "_index.py"
+LIVE_PATH = SRC / "engines" / "_live.py"
 
 
 def render_engines() -> str:
@@ -67,22 +68,39 @@ def _words(words: tuple[str, ...], indent: int = 0) -> str:
 
 def render() -> str:
     """The text of the index of checks and collectors, sorted by name."""
+    return _mappings(
+        "Written by `make generate`; do not edit. Names of plug-ins to the modules that hold them.",
+        (("CHECKS", dict(_checks())), ("COLLECTORS", dict(_collectors()))),
+    )
+
+
+def render_live() -> str:
+    """The text of the index of how running engines speak: modules by the name of the engine."""
+    return _mappings(
+        "Written by `make generate`; do not edit. Engines to the modules that read what they say while they run.",
+        (("ENDPOINTS", dict(_modules("endpoints"))), ("LOGS", dict(_modules("log")))),
+    )
+
+
+def _mappings(title: str, named: Sequence[tuple[str, Mapping[str, str]]]) -> str:
     lines = [
-        '"""Written by `make generate`; do not edit. Names of plug-ins to the modules that hold them."""',
+        f'"""{title}"""',
         "",
         "from __future__ import annotations",
         "",
         "from collections.abc import Mapping",
         "",
     ]
-    for name, entries in (
-        ("CHECKS", dict(_checks())),
-        ("COLLECTORS", dict(_collectors())),
-    ):
-        lines.append(f"{name}: Mapping[str, str] = {{")
-        lines.extend(f'    "{key}": "{module}",' for key, module in sorted(entries.items()))
-        lines.append("}")
+    for name, entries in named:
+        rows = [f'    "{key}": "{module}",' for key, module in sorted(entries.items())]
+        lines.extend([f"{name}: Mapping[str, str] = {{", *rows, "}"] if rows else [f"{name}: Mapping[str, str] = {{}}"])
     return "\n".join(lines) + "\n"
+
+
+def _modules(part: str) -> Iterator[tuple[str, str]]:
+    for package, recognition in _recognitions():
+        if (SRC / "engines" / package.rpartition(".")[2] / f"{part}.py").exists():
+            yield recognition.name, f"{package}.{part}"
 
 
 def _recognitions() -> Iterator[tuple[str, Recognition]]:

@@ -43,14 +43,18 @@ CHECKS: Mapping[str, str] = {
 }
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
+    "abfs": "askew.collectors.hf",
+    "az": "askew.collectors.hf",
     "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
     "git": "askew.collectors.git",
+    "gs": "askew.collectors.hf",
     "helm": "askew.collectors.helm",
     "hf": "askew.collectors.hf",
     "kustomize": "askew.collectors.kustomize",
     "mlflow": "askew.collectors.training",
     "packages": "askew.collectors.packages",
+    "s3": "askew.collectors.hf",
     "sbom": "askew.collectors.packages",
     "training": "askew.collectors.training",
 }

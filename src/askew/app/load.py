@@ -42,9 +42,16 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(
-    uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation] = (), progress: Progress | None = None
+    uri: str,
+    role: Role,
+    redactor: Redactor,
+    assumed: Sequence[Observation] = (),
+    progress: Progress | None = None,
+    allowed: tuple[tuple[str, str], ...] = (),
 ) -> Side:
     """Read one side. What cannot be read is in ``errors`` and lowers the status; nothing is raised for it.
+
+    ``allowed`` are options for every source in a cluster, such as ``("logs", "on")``; those of its own URI decide.
 
     Raises UsageError for a source that is not one (unknown scheme, empty).
     """
@@ -54,8 +61,10 @@ def load(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
-            request = msgspec.structs.replace(request, progress=progress)
-        evidence.append(registry.collector(request.scheme).collect(request, redactor))
+        collector = registry.collector(request.scheme)
+        more = allowed if "cluster" in collector.capabilities else ()
+        request = msgspec.structs.replace(request, progress=progress, options=(*more, *request.options))
+        evidence.append(collector.collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     reading, refused = readings(evidence, _is_contract)
     contracts, contract_errors = _contracts(documents)
@@ -241,6 +250,7 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
             first,
             containers=tuple(c for w in workloads for c in w.containers) if not first.containers else first.containers,
             observations=(*first.observations, *(o for w in others for o in _all_observations(w))),
+            told=tuple(one for w in workloads for one in w.told),
         ),
     )
 
@@ -252,8 +262,11 @@ def _with_descriptions(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
     described = [one for one in workloads if not one.containers]
     if len(served) != 1 or not described or len({(one.source, one.kind) for one in described}) != len(described):
         return workloads
-    more = tuple(observation for one in described for observation in one.observations)
-    into = msgspec.structs.replace(served[0], observations=(*served[0].observations, *more))
+    into = msgspec.structs.replace(
+        served[0],
+        observations=(*served[0].observations, *(o for one in described for o in one.observations)),
+        told=(*served[0].told, *(one for w in described for one in w.told)),
+    )
     return tuple(into if one is served[0] else one for one in workloads if one.containers)
 
 

@@ -44,7 +44,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, apart from the sources.
 
     ``only`` and ``ignore`` are globs over fact keys and rules. ``baseline`` are fingerprints of findings known before.
-    ``today`` is an ISO date, ``now`` an RFC 3339 time: the pipeline reads no clock.
+    ``today`` is an ISO date, ``now`` an RFC 3339 time: the pipeline reads no clock. ``allowed`` are options that every
+    source in a cluster is given (see ``load``).
     """
 
     fail_on: Severity = "medium"
@@ -58,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     today: str = ""
     now: str = ""
     progress: Progress | None = None
+    allowed: tuple[tuple[str, str], ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 def facts(uri: str, options: Options) -> Facts:
     """Everything known about a source."""
     observations, assumed = assumptions(options.assume)
-    return Facts(side=load(uri, "target", Redactor(), observations, options.progress), assumed=assumed)
+    return Facts(side=load(uri, "target", Redactor(), observations, options.progress, options.allowed), assumed=assumed)
 
 
 def diff(reference_uri: str, target_uri: str, options: Options) -> Report:
@@ -79,8 +81,8 @@ def diff(reference_uri: str, target_uri: str, options: Options) -> Report:
         raise UsageError("both sides are '-'", "stdin can be read once: give the other side as a file")
     observations, assumed = assumptions(options.assume)
     redactor = Redactor()
-    reference = load(reference_uri, "reference", redactor, observations, options.progress)
-    target = load(target_uri, "target", redactor, observations, options.progress)
+    reference = load(reference_uri, "reference", redactor, observations, options.progress, options.allowed)
+    target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
     if reference.contracts and not reference.snapshots:
         workloads = _against_contracts(reference.contracts, target, options, explicit=True, with_checks=options.checks)
     else:
@@ -97,12 +99,12 @@ def check(target_uri: str, against: str | None, options: Options) -> Report:
     """
     observations, assumed = assumptions(options.assume)
     redactor = Redactor()
-    target = load(target_uri, "target", redactor, observations, options.progress)
+    target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
     sides: tuple[Side, ...] = (target,)
     if against is None:
         workloads = [_checked(snapshot, None, options) for snapshot in target.snapshots]
     else:
-        reference = load(against, "reference", redactor, observations, options.progress)
+        reference = load(against, "reference", redactor, observations, options.progress, options.allowed)
         sides = (reference, target)
         if reference.contracts:
             workloads = _against_contracts(reference.contracts, target, options, explicit=True, with_checks=True)
@@ -115,8 +117,8 @@ def check_found(target_uri: str, found: Sequence[str], options: Options) -> Repo
     """``check`` against the contracts found in the working directory: each applies to the workloads that it covers."""
     observations, assumed = assumptions(options.assume)
     redactor = Redactor()
-    references = [load(path, "reference", redactor, (), options.progress) for path in found]
-    target = load(target_uri, "target", redactor, observations, options.progress)
+    references = [load(path, "reference", redactor, (), options.progress, options.allowed) for path in found]
+    target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
     contracts = tuple(c for side in references for c in side.contracts)
     workloads = _against_contracts(contracts, target, options, explicit=False, with_checks=True)
     return _report("check", (*references, target), workloads, options, assumed)

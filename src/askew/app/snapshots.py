@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from askew.app import registry
 from askew.app.members import differing
 from askew.app.signals import missing_metrics
@@ -28,6 +30,20 @@ def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Sn
         for process in (container.processes or (container.launch,))
         if (name := registry.recognise(process)) is not None
     ]
+    if workload.told:
+        from askew.app.heard import heard
+
+        said = heard(workload.told, running[0][2] if len(running) == 1 else "")
+        if said is not None:
+            extra = (*said.observations, *extra)
+            running = [
+                (container, msgspec.structs.replace(process, release=said.release), name)
+                if name == said.engine
+                else (container, process, name)
+                for container, process, name in running
+            ]
+            if not running and not workload.engine:
+                workload = msgspec.structs.replace(workload, engine=said.engine)
     if not running:
         return (_without_engine(workload, extra),)
     names = [container.name for container, _, _ in running]
@@ -45,7 +61,8 @@ def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Sn
 def _without_engine(workload: Workload, extra: Sequence[Observation]) -> Snapshot:
     container = _main_container(workload)
     if container is None:
-        return _resolved(workload, None, None, None, None, "", [*workload.observations, *extra])
+        name = workload.engine or None
+        return _resolved(workload, None, None, name, None, "", [*workload.observations, *extra])
     hinted = workload.engine if workload.engine in registry.engine_names() else None
     if hinted is None and container.launch.image is not None and not container.launch.argv:
         hinted = registry.engine_of_image(container.launch.image.text)

@@ -16,9 +16,6 @@ _KNOWN_ELSEWHERE = (
     "helm-release",
     "docker",
     "pid",
-    "s3",
-    "gs",
-    "az",
     "http",
     "https",
     "prometheus",
@@ -26,6 +23,24 @@ _KNOWN_ELSEWHERE = (
     "log",
     "metrics",
     "nvidia-smi",
+    "bundle",
+)
+
+# Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
+_WITH_OPTIONS = (
+    "helm",
+    "kustomize",
+    "hf",
+    "s3",
+    "gs",
+    "az",
+    "abfs",
+    "k8s",
+    "helm-release",
+    "docker",
+    "pid",
+    "log",
+    "metrics",
     "bundle",
 )
 
@@ -74,7 +89,7 @@ def _request(text: str) -> Request:
     scheme = match[1]
     if scheme in registry.schemes():
         rest = text[match.end() :]
-        target, _, query = rest.partition("?") if scheme in ("helm", "kustomize", "hf") else (rest, "", "")
+        target, _, query = rest.partition("?") if scheme in _WITH_OPTIONS else (rest, "", "")
         options = tuple((key, value) for key, _, value in (part.partition("=") for part in query.split("&") if part))
         return Request(uri=text, scheme=scheme, target=target, options=options)
     known = ", ".join(f"{name}:" for name in registry.schemes())

@@ -329,16 +329,17 @@ def _home(at: Location) -> tuple[object, ...]:
 
 def identity(
     name: str,
-    image: Token | None,
+    launch: Launch,
     *,
     title: str,
     states: Callable[[ImageReference], str | None],
 ) -> tuple[tuple[Observation, ...], str | None]:
-    """Which engine, which release, which image: the observations that every engine makes, and the release.
+    """Which engine, which release, which image: the observations that every engine makes, and the release that runs.
 
     ``states`` tells the release of the engine that a reference states, or None: the tag of a vendor's image often
     counts the vendor's own releases.
     """
+    image = launch.image
     reference = read_image(image)
     version = states(reference) if reference is not None else None
     where = (image.location, *image.via) if image is not None else ()
@@ -363,7 +364,7 @@ def identity(
     ]
     if image is not None:
         found.extend(image_observations(image))
-    return tuple(found), version
+    return tuple(found), launch.release or version
 
 
 def variable_value(variable: Variable) -> Value | Unknown:

@@ -75,7 +75,8 @@ class Launch(msgspec.Struct, frozen=True):
     ``argv`` holds only arguments for the image's entrypoint (Kubernetes ``args`` without ``command``).
     ``files`` maps absolute paths in the container to their content, as far as a source shows it.
     ``conditional``: a script starts it only in some cases, and no source shows which. ``problems`` say, with
-    their place, what of the script could not be read; every process of one script has the same.
+    their place, what of the script could not be read; every process of one script has the same. ``release`` is what the
+    running engine says that it is; it decides over the image.
     """
 
     argv: tuple[Token, ...]
@@ -88,6 +89,7 @@ class Launch(msgspec.Struct, frozen=True):
     working_dir: str = ""
     conditional: bool = False
     problems: tuple[str, ...] = ()
+    release: str = ""
 
     def file(self, path: str) -> Content | None:
         """The file that the process means by a path, where a source shows it."""

@@ -9,6 +9,7 @@ import msgspec
 
 from askew.evidence.launch import Launch
 from askew.evidence.location import Location
+from askew.evidence.told import Told
 from askew.facts.types import Value
 from askew.resolve.observation import Basis, Confidence, Observation, Origin
 
@@ -81,7 +82,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 
     ``engine`` is the engine's name where the platform declares it (KubeAI ``engine: VLLM``, a KServe model format);
     empty where the containers must tell. ``ignores`` are the rules named by the annotation ``askew.dev/ignore``.
-    ``labels`` are those of its pods.
+    ``labels`` are those of its pods. ``told`` is what its engine says of itself while it runs.
     """
 
     namespace: str
@@ -97,6 +98,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = ""
     ignores: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
+    told: tuple[Told, ...] = ()
 
     @property
     def id(self) -> str:

@@ -62,7 +62,7 @@ class BentoML(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         title = f"{TITLE} {version}" if version else TITLE
         words = arguments(launch)
         if words is None:

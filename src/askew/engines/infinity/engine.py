@@ -72,7 +72,7 @@ class Infinity(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity("infinity", launch.image, title="Infinity", states=_release)
+        identified, version = identity("infinity", launch, title="Infinity", states=_release)
         title = f"Infinity {version}" if version else "Infinity"
         words = arguments(launch)
         if words is None:

@@ -48,7 +48,7 @@ class KServe:
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         server, words = _program(launch)
         hidden = next((word.unknown for word in words if word.unknown and not word.text.startswith("-")), "")
         chosen = backend.choose(server, words, launch, version)

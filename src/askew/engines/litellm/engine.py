@@ -49,7 +49,7 @@ class LiteLLM(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title="LiteLLM", states=_release)
+        identified, version = identity(NAME, launch, title="LiteLLM", states=_release)
         words = arguments(launch)
         if words is None:
             from askew.engines.unrecognised import read

@@ -50,7 +50,7 @@ class LitServe(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         title = f"{TITLE} {version}" if version else TITLE
         content = _program(launch)
         prefixes = (*RELEVANT_PREFIXES, "LIT_", "LITSERVE_")

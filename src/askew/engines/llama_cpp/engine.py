@@ -79,7 +79,7 @@ class LlamaCpp(msgspec.Struct, frozen=True):
         python = _is_python(launch)
         states = _python_release if python else _build
         product = "llama-cpp-python" if python else "llama.cpp"
-        identified, version = identity("llama.cpp", launch.image, title=product, states=states)
+        identified, version = identity("llama.cpp", launch, title=product, states=states)
         words = arguments(launch)
         if words is None:
             from askew.engines.unrecognised import read

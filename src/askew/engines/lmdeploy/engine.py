@@ -59,7 +59,7 @@ class LMDeploy(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity("lmdeploy", launch.image, title="LMDeploy", states=_release)
+        identified, version = identity("lmdeploy", launch, title="LMDeploy", states=_release)
         split = arguments(launch)
         if split is None:
             from askew.engines.unrecognised import read

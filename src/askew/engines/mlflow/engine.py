@@ -50,7 +50,7 @@ class MLflow(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         title = f"{TITLE} {version}" if version else TITLE
         found = form(launch)
         if found is None:

@@ -49,7 +49,7 @@ class MLServer(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         title = f"{TITLE} {version}" if version else TITLE
         words = arguments(launch)
         if words is None:

@@ -58,7 +58,7 @@ class NIM(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity("nim", launch.image, title="NIM", states=_release)
+        identified, version = identity("nim", launch, title="NIM", states=_release)
         words = arguments(launch)
         if words is None:
             from askew.engines.unrecognised import read

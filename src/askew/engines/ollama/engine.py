@@ -77,7 +77,7 @@ class Ollama(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity("ollama", launch.image, title="Ollama", states=_release)
+        identified, version = identity("ollama", launch, title="Ollama", states=_release)
         title = f"Ollama {version}" if version else "Ollama"
         words = arguments(launch)
         if words is None:

@@ -39,7 +39,7 @@ class ProductionStackRouter(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title="the production-stack router", states=_release)
+        identified, version = identity(NAME, launch, title="the production-stack router", states=_release)
         words = arguments(launch)
         if words is None:
             from askew.engines.unrecognised import read

@@ -40,7 +40,7 @@ class RayServe:
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         near = versions.nearest(NAME, version)
         release = near[0] if near is not None else None
         observations = list(identified)

@@ -92,7 +92,7 @@ class SGLang(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity("sglang", launch.image, title="SGLang", states=_release)
+        identified, version = identity("sglang", launch, title="SGLang", states=_release)
         given_words = arguments(launch)
         if given_words is None:
             from askew.engines.unrecognised import read

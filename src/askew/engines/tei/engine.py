@@ -71,7 +71,7 @@ class TEI(msgspec.Struct, frozen=True):
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
         said = made(launch.image)
-        identified, version = identity("tei", launch.image, title="TEI", states=lambda reference: said.release)
+        identified, version = identity("tei", launch, title="TEI", states=lambda reference: said.release)
         words = arguments(launch)
         if words is None:
             from askew.engines.unrecognised import read

@@ -80,7 +80,7 @@ class TensorRTLLM(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity("tensorrt-llm", launch.image, title="TensorRT-LLM", states=_release)
+        identified, version = identity("tensorrt-llm", launch, title="TensorRT-LLM", states=_release)
         if not launch.argv and launch.files:
             return _read_files(launch, identified)
         split = arguments(launch)

@@ -80,7 +80,7 @@ class TFServing(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         if not launch.argv and launch.image is None and launch.files:
             return _file_alone(launch, identified)
         title = f"{TITLE} {version}" if version else TITLE

@@ -79,7 +79,7 @@ class TGI(msgspec.Struct, frozen=True):
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
         launch = _as_launched_on_sagemaker(launch)
-        identified, version = identity("tgi", launch.image, title="TGI", states=_release)
+        identified, version = identity("tgi", launch, title="TGI", states=_release)
         title = f"TGI {version}" if version else "TGI"
         words = arguments(launch)
         if words is None:

@@ -73,7 +73,7 @@ class TorchServe(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title="TorchServe", states=_release)
+        identified, version = identity(NAME, launch, title="TorchServe", states=_release)
         title = f"TorchServe {version}" if version else "TorchServe"
         found = arguments(launch)
         if found is None:

@@ -55,7 +55,7 @@ class Triton(msgspec.Struct, frozen=True):
 
     def read(self, launch: Launch) -> Reading:
         """See ``Engine.read``."""
-        identified, version = identity(NAME, launch.image, title=TITLE, states=_release)
+        identified, version = identity(NAME, launch, title=TITLE, states=_release)
         title = f"{TITLE} {version}" if version else TITLE
         if not launch.argv and launch.image is None and launch.files:
             return _with_models(launch, Reading(observations=identified), None, title, files_alone=True)

@@ -52,7 +52,7 @@ class Vllm:
 
     def read(self, launch: Launch) -> Reading:
         """Read one launch of vLLM: its arguments, config file, environment, image and the defaults of its release."""
-        said, version = identity(NAME, launch.image, title=TITLE, states=stated_release)
+        said, version = identity(NAME, launch, title=TITLE, states=stated_release)
         near = versions.nearest(NAME, version)
         release, exact = near if near is not None else (None, False)
         own = release if exact else None

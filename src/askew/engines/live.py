@@ -1,0 +1,49 @@
+"""What an engine folder provides for engines that run: how they answer, and what they log.
+
+Beside ``engine.py`` a folder may have ``endpoints.py`` with a module-level ``ENDPOINTS``, and ``log.py`` with a
+module-level ``LOG``. Both are pure, and never raise for what an engine said. What an engine says of itself is an
+observation of origin ``reported`` and basis ``seen``, with the place where it says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from askew.evidence.told import Told
+from askew.resolve.observation import Observation
+
+# Path with query → what was answered there with success. Paths that failed are not in it.
+Answers: TypeAlias = Mapping[str, Told]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A question that changes nothing at the endpoint: a GET of ``path``, or a POST where there is a JSON ``body``."""
+
+    path: str
+    body: str = ""
+
+
+class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """The HTTP interface of an engine.
+
+    ``asks`` says what to ask next, given the answers so far; it is called until it asks nothing new, a few times at
+    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. ``read`` turns them
+    into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    """
+
+    asks: Callable[[Answers], tuple[Ask, ...]]
+    speaks: Callable[[Answers], bool]
+    read: Callable[[Answers], tuple[Observation, ...]]
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """The lines that an engine writes when it starts.
+
+    ``speaks`` says whether a log is this engine's; ``read`` gives what its lines state, each at its line.
+    """
+
+    speaks: Callable[[Told], bool]
+    read: Callable[[Told], tuple[Observation, ...]]
