@@ -69,6 +69,11 @@ class Object(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return _label(self.group, self.version, self.kind, self.namespace if self.namespace_declared else "", self.name)
 
     @property
+    def live(self) -> bool:
+        """Whether it was read from a cluster: the API server gives every object an identity."""
+        return bool(_mapping(_mapping(self.node.value).get("metadata")).get("uid"))
+
+    @property
     def owners(self) -> tuple[tuple[str, str, str], ...]:
         """(group, kind, name) of the objects that own this one (``metadata.ownerReferences``)."""
         return tuple(
