@@ -183,8 +183,11 @@ class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A workload with every fact resolved. ``apart`` are the facts in which its replicas differ from one another, or
-    from what the workload's own object says of all of them, each with the values of the members."""
+    """A workload with every fact resolved.
+
+    ``apart`` are the facts in which its replicas differ from one another, each with their values. ``overruled`` is what
+    the workload's template says of settings that all of its replicas have otherwise.
+    """
 
     workload: Workload
     id: str
@@ -194,3 +197,4 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     launch: Launch | None = None
     problems: tuple[Problem, ...] = ()
     apart: tuple[Resolved, ...] = ()
+    overruled: tuple[Resolved, ...] = ()
