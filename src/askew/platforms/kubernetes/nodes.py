@@ -34,6 +34,7 @@ _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "node.ci
 # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#create
 _ADMITS_BY_RESOURCE = "cloud.google.com/gke-nodepool"
 _MOST_NAMED = 5
+_HELD_BACK = 0.05
 
 
 _Expression = tuple[str, str, tuple[str, ...]]
@@ -289,12 +290,18 @@ def _agreed(placed: _Placement) -> Iterator[Observation]:
         if not any(value is not None for value, _ in said):
             continue
         places = [place for _, locations in said for place in locations]
-        if len(first) == 1:
+        if len(first) == 1 or (fact == "hardware.gpu.memory.bytes" and _near(first)):
             yield _reported(fact, said[0][0], placed, places)
             continue
         shown = [f"{name}: {_word(pair)}" for name, pair in first.values()]
         more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
         yield _reported(fact, Unknown(f"the nodes differ ({'; '.join(shown[:_MOST_NAMED])}{more})"), placed, places)
+
+
+def _near(first: Mapping[str, tuple[str, _Read | None]]) -> bool:
+    """Whether sizes differ by no more than what one driver or board holds back and another does not."""
+    sizes = [pair[0] for _, pair in first.values() if pair is not None and isinstance(pair[0], int)]
+    return len(sizes) == len(first) and max(sizes) - min(sizes) <= max(sizes) * _HELD_BACK
 
 
 def _word(pair: _Read | None) -> str:

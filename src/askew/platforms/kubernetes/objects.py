@@ -197,8 +197,12 @@ def _collect(node: Node, found: list[Object], refused: list[Refused], depth: int
                     _collect(item, found, refused, depth + 1)
         return
     if reason := _no_workload_source(group, kind):
-        refused.append(Refused(node.location, reason))
-        return
+        # In a cluster they tell where the intended state of what is beside them is kept.
+        live = bool(_mapping(value.get("metadata")).get("uid"))
+        if not live:
+            refused.append(Refused(node.location, reason))
+        if group.startswith("kustomize.config") or not live:
+            return
     _object(node, group, version, kind, found)
 
 

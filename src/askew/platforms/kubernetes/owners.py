@@ -13,6 +13,7 @@ from askew.platforms.kubernetes.observe import text_of
 
 MOST_OWNERS = 8
 _ENDED = frozenset({"Succeeded", "Failed"})
+_REVISIONS = ("pod-template-hash", "controller-revision-hash", "leaderworkerset.sh/template-revision-hash")
 # Labels by which the controllers of multi-node groups tell the pods of a group apart.
 _RAY_NODE, _RAY_GROUP = "ray.io/node-type", "ray.io/group"
 _GROUP_INDEX = "leaderworkerset.sh/worker-index"
@@ -46,6 +47,11 @@ def runs(pod: Object) -> bool:
     if pod.node["metadata"]["deletionTimestamp"]:
         return False
     return text_of(pod.node["status"]["phase"]) not in _ENDED
+
+
+def revision_of(pod: Object) -> str:
+    """What tells the pods of one template from those of another; empty where nothing does."""
+    return next((pod.labels[key] for key in _REVISIONS if pod.labels.get(key)), "")
 
 
 def part_of(pod: Object) -> str:

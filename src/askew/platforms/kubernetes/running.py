@@ -17,7 +17,7 @@ from askew.platforms.kubernetes.draft import Draft
 from askew.platforms.kubernetes.nodes import seen_by
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import Entry, observed, observed_map, scalar, text_of
-from askew.platforms.kubernetes.owners import part_of, pods_of, runs
+from askew.platforms.kubernetes.owners import part_of, pods_of, revision_of, runs
 from askew.platforms.kubernetes.pods import INJECTED
 from askew.resolve.images import read_image
 from askew.resolve.observation import Observation, Unknown
@@ -26,7 +26,6 @@ from askew.resolve.workload import Container, Replica
 DIGEST = "runtime.image.digest"
 _RESTARTS = "orchestration.restarts"
 _LAST = "orchestration.last_termination"
-_REVISIONS = ("pod-template-hash", "controller-revision-hash")
 # The fields of a container that say what it runs. Mounts are left out: admission adds some to every pod.
 _RUN = (
     *("image", "command", "args", "env", "envFrom", "workingDir"),
@@ -58,7 +57,7 @@ def replicas(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[Repl
                 name=pod.name,
                 location=pod.location,
                 part=part,
-                revision=_revision(pod),
+                revision=revision_of(pod),
                 containers=tuple(other),
                 seen={"": seen_by(pod, objects), **dict(_seen(pod))},
             )
@@ -107,10 +106,6 @@ def _form(container: Node) -> dict[str, object]:
             # The API server gives a pod the requests that its template leaves to the limits.
             form["limits"], form["requests"] = dict(limits), {**limits, **requests}
     return form
-
-
-def _revision(pod: Object) -> str:
-    return next((pod.labels[key] for key in _REVISIONS if pod.labels.get(key)), "")
 
 
 def _status(pod: Object, container: str) -> Node | None:
