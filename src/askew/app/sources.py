@@ -19,8 +19,6 @@ _KNOWN_ELSEWHERE = (
     "s3",
     "gs",
     "az",
-    "http",
-    "https",
     "prometheus",
     "bench",
     "log",
