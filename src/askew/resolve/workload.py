@@ -125,7 +125,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """The effective value of one fact: the winner and what it shadowed, or unknown with a reason.
 
-    For map facts ``entries`` holds one resolved value per key and ``value`` the known ones together.
+    For map facts ``entries`` holds one resolved value per key and ``value`` the known ones together; ``whole``: some
+    source states the map as a whole, so that a key which is not in it is not set.
     """
 
     fact: str
@@ -144,6 +145,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     missing: bool = False
     entries: Mapping[str, Resolved] = {}
+    whole: bool = False
 
 
 class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
