@@ -149,6 +149,9 @@ class _Asking:
             if not self._engine or name == self._engine:
                 asks.update(dict.fromkeys(endpoints.asks(self._answers), 1))
         for question, _ in asks.most_common():
+            other = question.instead_of
+            if other and (other not in self._tried or other in self._answers):
+                continue
             if question.name not in self._tried and _PATH.fullmatch(question.path):
                 yield question
 

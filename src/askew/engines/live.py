@@ -24,12 +24,14 @@ class Ask(msgspec.Struct, frozen=True):
 
     ``path`` may hold a query; parts that were told (names of models) are percent-encoded. ``lacking`` says what stays
     unknown where it is not answered, and how to have it answered (``dtype …: start vLLM with VLLM_SERVER_DEV_MODE=1``);
-    empty where nothing is missed.
+    empty where nothing is missed. ``instead_of`` is the name of another question: this one is asked where that one was
+    not answered, as by other releases.
     """
 
     path: str
     body: str = ""
     lacking: str = ""
+    instead_of: str = ""
 
     @property
     def name(self) -> str:
