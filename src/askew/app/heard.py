@@ -58,7 +58,8 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
 
 
 def _distinct(found: Iterable[Observation]) -> tuple[Observation, ...]:
-    return tuple({repr(msgspec.structs.replace(one, locations=())): one for one in found}.values())
+    alike = {repr(msgspec.structs.replace(one, locations=())): one for one in reversed(list(found))}  # the first stays
+    return tuple(reversed(alike.values()))
 
 
 def _apart(found: Sequence[tuple[str, Observation]]) -> tuple[Resolved, ...]:

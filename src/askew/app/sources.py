@@ -14,8 +14,6 @@ _SCHEME = re.compile(r"([a-z][a-z0-9-]*):")
 _KNOWN_ELSEWHERE = (
     "docker",
     "pid",
-    "http",
-    "https",
     "prometheus",
     "bench",
     "log",
