@@ -179,6 +179,7 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
             locations=resolved.locations[:1],
             reason=resolved.reason,
             observe_with=resolved.observe_with,
+            missing=resolved.missing,
         )
     return Resolved(
         fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1]
@@ -191,6 +192,9 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if "unknown" in (a.state, b.state) and a.basis != b.basis:
+        # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
+        return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
         return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"
