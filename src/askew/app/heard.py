@@ -40,7 +40,8 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
             found.extend(said if name == engine else ())
     if not engine:
         return None
-    distinct = tuple({msgspec.structs.replace(one, locations=()): one for one in found}.values())
+    alike = {repr(msgspec.structs.replace(one, locations=())): one for one in reversed(found)}  # the first stays
+    distinct = tuple(reversed(alike.values()))
     return Heard(engine=engine, release=_release(distinct), observations=distinct)
 
 
