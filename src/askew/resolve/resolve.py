@@ -269,6 +269,7 @@ def _combine_keyed(fact: Fact, observations: list[Observation]) -> Resolved:
         state="known",
         value=known,
         origin=first.origin if first else "explicit",
+        basis=first.basis if first else "asked",
         locations=locations,
         entries=entries,
         reason=reason,
