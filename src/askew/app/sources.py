@@ -23,7 +23,6 @@ _KNOWN_ELSEWHERE = (
     "https",
     "prometheus",
     "bench",
-    "log",
     "metrics",
     "nvidia-smi",
     "bundle",
