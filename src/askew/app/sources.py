@@ -16,7 +16,6 @@ _KNOWN_ELSEWHERE = (
     "pid",
     "prometheus",
     "bench",
-    "log",
     "metrics",
     "nvidia-smi",
     "bundle",

@@ -55,8 +55,11 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """The lines that an engine writes when it starts.
 
-    ``speaks`` says whether a log is this engine's; ``read`` gives what its lines state, each at its line.
+    ``starts`` are plain texts one of which stands in a line that is written once, and early, whenever the engine
+    starts: of a log that holds several starts the last one counts. ``speaks`` says whether a log is this engine's;
+    ``read`` gives what its lines state, each at its line.
     """
 
+    starts: tuple[str, ...] = ()
     speaks: Callable[[Told], bool]
     read: Callable[[Told], tuple[Observation, ...]]
