@@ -17,9 +17,10 @@ def later(
     playbook: str,
     follows: Mapping[str, str] = {},
     settled_by: Mapping[str, str] = {},
+    under: Mapping[str, str] = {},
 ) -> tuple[Fact, ...]:
-    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows`` and ``settled_by`` by the
-    row's key."""
+    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows``, ``settled_by`` and
+    ``under`` by the row's key."""
     return tuple(
         Fact(
             key=f"{category}.{key}",
@@ -34,6 +35,7 @@ def later(
             playbook=playbook,
             follows=follows.get(key, ""),
             settled_by=settled_by.get(key, ""),
+            under=under.get(key, ""),
         )
         for key, kind, severity, observe_with, examples, brief, why in rows
     )
