@@ -21,16 +21,16 @@ _KNOWN_ELSEWHERE = (
     "az",
     "http",
     "https",
-    "prometheus",
     "bench",
     "log",
-    "metrics",
     "nvidia-smi",
     "bundle",
 )
 
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
-_WITH_OPTIONS = ("helm", "kustomize", "hf", "k8s", "helm-release", "docker", "pid", "log", "metrics", "bundle")
+_WITH_OPTIONS = (
+    "helm", "kustomize", "hf", "k8s", "helm-release", "docker", "pid", "log", "metrics", "bundle", "prometheus",
+)  # fmt: skip
 
 
 def parse(text: str) -> tuple[Request, ...]:
