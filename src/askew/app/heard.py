@@ -8,8 +8,8 @@ from typing import cast
 
 import msgspec
 
-from askew.engines._live import ENDPOINTS, LOGS
-from askew.engines.live import Endpoints, Log
+from askew.engines._live import ENDPOINTS, LOGS, METERS
+from askew.engines.live import Endpoints, Log, Meters
 from askew.evidence.told import Told
 from askew.resolve.observation import Observation, Unknown
 from askew.resolve.workload import Resolved
@@ -18,7 +18,8 @@ from askew.resolve.workload import Resolved
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """The engine that spoke, the release that it says it is (empty where it says none), and what it states.
 
-    ``apart`` are the facts that several replicas report differently; ``observations`` has them as unknown.
+    ``engine`` is empty where what was told is not an engine's own: what an exporter measures of its GPU. ``apart`` are
+    the facts that several replicas report differently; ``observations`` has them as unknown.
     """
 
     engine: str
@@ -31,11 +32,13 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
     """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. None where no
     engine is recognised in it.
 
-    Each replica is read on its own; what several say alike is one observation.
+    Each replica is read on its own; what several say alike is one observation. Their metrics are read together: a
+    quantile over all requests is no mean of quantiles.
     """
     groups: dict[tuple[str, str, str], list[Told]] = {}
     for one in told:
-        groups.setdefault((one.replica, one.container, one.kind), []).append(one)
+        who = ("", "") if one.kind == "metrics" else (one.replica, one.container)
+        groups.setdefault((*who, one.kind), []).append(one)
     found: list[tuple[str, Observation]] = []
     for (replica, _, kind), group in groups.items():
         read = _READERS.get(kind)
@@ -43,7 +46,7 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
             name, said = read(group, engine)
             engine = engine or name
             found.extend((replica, one) for one in (said if name == engine else ()))
-    if not engine:
+    if not engine and not found:
         return None
     apart = _apart(found)
     differing = {(one.fact, one.key) for one in apart}
@@ -108,6 +111,22 @@ def _logs(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation, .
     return "", ()
 
 
+def _metrics(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation, ...]]:
+    """The metrics of the engine that is known where it speaks in them, else of the one of whom they show the most (a
+    platform passes on those of the engine that it runs); and what exporters measure of the same workload."""
+    from askew.engines import exporters, meters
+    from askew.evidence.scrapes import gathered
+
+    tables = {name: cast(Meters, import_module(module).METERS) for name, module in METERS.items()}
+    scrapes = gathered(group, meters.wanted((*tables.values(), *exporters.TABLES)))
+    names = {one.name for one in scrapes.series}
+    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names))}
+    speaker = engine if engine in scores else max(scores, key=lambda name: (scores[name], name), default="")
+    said = meters.read(scrapes, tables[speaker]) if speaker else ()
+    measured = tuple(one for table in exporters.TABLES for one in meters.read(scrapes, table))
+    return engine or speaker, (*said, *measured)
+
+
 def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]]:
     """The modules to ask: that of the engine that is known, or all."""
     return [(name, module) for name, module in modules.items() if not engine or name == engine]
@@ -116,4 +135,5 @@ def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]
 _READERS: Mapping[str, Callable[[Sequence[Told], str], tuple[str, tuple[Observation, ...]]]] = {
     "answer": _answers,
     "log": _logs,
+    "metrics": _metrics,
 }

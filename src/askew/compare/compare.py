@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from askew.compare.measured import why_silent
 from askew.evidence.redaction import shown
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
@@ -86,6 +87,10 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         for part, a, other in _parts(fact, left, right, mode):
             b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
+            if outcome == "different":
+                silent = why_silent(fact, a, b, reference.facts, target.facts, mode == "contract")
+                if silent:
+                    outcome, b = "unknown", _untold(fact, part, b, silent)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
             if outcome in ("different", "possible"):
@@ -114,7 +119,11 @@ def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
     kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
     if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
         return b
-    reason = "the two sides state it in terms that say nothing about each other"
+    return _untold(fact, part, b, "the two sides state it in terms that say nothing about each other")
+
+
+def _untold(fact: Fact, part: str, b: Resolved, reason: str) -> Resolved:
+    """A value that is there, and from which nothing follows for the other side's."""
     return Resolved(
         fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
         observe_with=fact.observe_with,
