@@ -15,7 +15,6 @@ _KNOWN_ELSEWHERE = (
     "docker",
     "pid",
     "bench",
-    "nvidia-smi",
     "bundle",
 )
 
