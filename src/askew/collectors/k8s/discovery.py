@@ -87,7 +87,7 @@ def discover(server: Server) -> Kinds:
     versions: dict[str, dict[str, _Version]] = {}
     told: dict[str, list[str]] = {}
     try:
-        found = msgspec.json.decode(server.get("/apis", accept=_ACCEPT).body, type=_Groups)
+        found = msgspec.json.decode(server.get("/apis", accept=_ACCEPT), type=_Groups)
     except (RequestError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     for group in (*found.items, *found.groups) if found is not None else ():

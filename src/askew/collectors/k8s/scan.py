@@ -132,7 +132,7 @@ class Scan:
         for known in candidates:
             title = known.resource.title
             try:
-                body = self.server.get(known.path(namespace, target.name)).body
+                body = self.server.get(known.path(namespace, target.name))
                 self.maker.plain(body)
             except ValueError as error:
                 problem = problem or f"the answer is no {known.resource.kind}: {error}"
@@ -304,7 +304,7 @@ class Scan:
     def _one(self, known: Known, namespace: str, name: str) -> Iterator[Document]:
         resource = known.resource
         try:
-            yield self.maker.make(resource, known.version, self.server.get(known.path(namespace, name)).body)
+            yield self.maker.make(resource, known.version, self.server.get(known.path(namespace, name)))
         except ValueError as error:
             self._fail("get", resource, namespace, str(error))
         except RequestError as failed:
