@@ -55,10 +55,12 @@ class ClusterCollector:
             scan = Scan(server, kinds, Maker(source, redactor), reader, request.progress)
             try:
                 scan.read(target, "" if target.everywhere else target.namespace or way.namespace)
+                if scan.refused is not None:
+                    reader.fail(source, scan.refused.message, scan.refused.hint)
             finally:
                 reader.documents.extend(scan.documents)
                 for name, lines in (("denied", scan.denied), ("failed", scan.failed)):
-                    if lines:
+                    if lines and scan.documents:  # about what was read; else the errors say it
                         reader.texts.append(
                             Text(source=f"{source}#{name}", text=redactor.text("\n".join(lines) + "\n"))
                         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from askew.collectors.k8s import history
+from askew.collectors.k8s.access import AccessError
 from askew.collectors.k8s.discovery import Kinds, Known
 from askew.collectors.k8s.objects import Maker, Plain, identified, list_at, owner_uids, text_at
 from askew.collectors.k8s.relations import (
@@ -44,7 +45,10 @@ class NotFoundError(Exception):
 
 
 class Scan:
-    """What one cluster showed. ``denied`` holds what RBAC refuses, ``failed`` what could not be read otherwise."""
+    """What one cluster showed. ``denied`` holds what RBAC refuses, ``failed`` what could not be read otherwise.
+
+    ``refused``: the credentials were accepted and then no more. Nothing is asked after that; what was read stays.
+    """
 
     def __init__(
         self, server: Server, kinds: Kinds, maker: Maker, reader: Reader, progress: Callable[[str], None] | None
@@ -55,6 +59,7 @@ class Scan:
         self.documents: list[Document] = []
         self.denied: list[str] = []
         self.failed: list[str] = []
+        self.refused: AccessError | None = None
         self._reader = reader
         self._progress = progress
 
@@ -303,10 +308,15 @@ class Scan:
 
     def _one(self, known: Known, namespace: str, name: str) -> Iterator[Document]:
         resource = known.resource
+        if self.refused is not None:
+            return
         try:
             yield self.maker.make(resource, known.version, self.server.get(known.path(namespace, name)))
         except ValueError as error:
             self._fail("get", resource, namespace, str(error))
+        except AccessError as error:
+            self.refused = error
+            self._fail("get", resource, namespace, error.message)
         except RequestError as failed:
             if failed.status == 403:
                 self._deny("get", resource, namespace)
@@ -327,7 +337,7 @@ class Scan:
         """The objects of some kinds. What cannot be listed is noted, and what came before is kept."""
         for row in rows:
             known = self.kinds.get(row)
-            if known is None:
+            if known is None or self.refused is not None:
                 continue
             found: list[Document] = []
             where = namespace if row.namespaced else ""
@@ -344,6 +354,9 @@ class Scan:
                     if len(found) >= most:
                         self._fail("list", row, where, f"only the first {most:,} were read")
                         break
+            except AccessError as error:
+                self.refused = error
+                self._fail("list", row, where, error.message)
             except RequestError as failed:
                 if failed.status == 403:
                     self._deny("list", row, where)
