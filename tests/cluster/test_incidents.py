@@ -26,7 +26,7 @@ spec:
       containers:
       - name: server
         image: vllm/vllm-openai:v0.8.5
-        args: [--model, Qwen/Qwen2.5-32B-Instruct, --dtype, bfloat16, --max-model-len, "32768", --tensor-parallel-size=4]
+        args: [--model=Qwen/Qwen2.5-32B-Instruct, --dtype, bfloat16, --max-model-len, "32768", --tensor-parallel-size=4]
         envFrom: [{configMapRef: {name: settings}}]
         ports: [{name: http, containerPort: 8000}]
         resources: {limits: {nvidia.com/gpu: 4}}
@@ -38,7 +38,7 @@ kind: ConfigMap
 metadata: {name: settings}
 data: {VLLM_ATTENTION_BACKEND: FLASH_ATTN}
 """
-ARGS = ["--model", "Qwen/Qwen2.5-32B-Instruct", "--dtype", "bfloat16", "--tensor-parallel-size=4", "--max-model-len"]
+ARGS = ["--model=Qwen/Qwen2.5-32B-Instruct", "--dtype", "bfloat16", "--tensor-parallel-size=4", "--max-model-len"]
 
 
 @pytest.fixture
@@ -67,12 +67,12 @@ def test_a_rollout_that_changed_a_flag(cluster: Cluster, namespace: str, fleet: 
     got = askew("diff", f"{llm}@previous", llm)
     found = only(got, "runtime.max_model_len")
     value, proof, path = shown(found, "reference")
-    assert (value, path) == (32768, "spec.template.spec.containers[0].args[5]")
+    assert (value, path) == (32768, "spec.template.spec.containers[0].args[4]")
     assert proof.startswith("apps/v1 ReplicaSet ")
     value, proof, path = shown(found, "target")
     assert value == 16384
     assert proof == f"apps/v1 Deployment {namespace}/llm"
-    assert path == "spec.template.spec.containers[0].args[6]"
+    assert path == "spec.template.spec.containers[0].args[5]"
     assert got.code == 1
     assert askew("diff", f"{llm}@revision=1", llm).facts == got.facts
     assert askew("diff", f"{llm}@revision=2", llm).facts == []
