@@ -24,6 +24,7 @@ CHECKS: Mapping[str, str] = {
     "idle-gpus": "askew.checks.rules.idle_gpus",
     "liveness-without-startup-probe": "askew.checks.rules.liveness_without_startup_probe",
     "missing-generation-prompt": "askew.checks.rules.missing_generation_prompt",
+    "onnx-opset-beyond-runtime": "askew.checks.rules.onnx_opset_beyond_runtime",
     "pull-policy-against-tag": "askew.checks.rules.pull_policy_against_tag",
     "remote-code-without-revision": "askew.checks.rules.remote_code_without_revision",
     "retries-multiply": "askew.checks.rules.retries_multiply",
@@ -43,14 +44,18 @@ CHECKS: Mapping[str, str] = {
 }
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
+    "abfs": "askew.collectors.hf",
+    "az": "askew.collectors.hf",
     "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
     "git": "askew.collectors.git",
+    "gs": "askew.collectors.hf",
     "helm": "askew.collectors.helm",
     "hf": "askew.collectors.hf",
     "kustomize": "askew.collectors.kustomize",
     "mlflow": "askew.collectors.training",
     "packages": "askew.collectors.packages",
+    "s3": "askew.collectors.hf",
     "sbom": "askew.collectors.packages",
     "training": "askew.collectors.training",
 }
