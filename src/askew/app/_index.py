@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CHECKS: Mapping[str, str] = {
+    "adapter-of-another-base": "askew.checks.rules.adapter_of_another_base",
     "argument-contains-space": "askew.checks.rules.argument_contains_space",
     "argument-ignored": "askew.checks.rules.argument_ignored",
     "argument-removed": "askew.checks.rules.argument_removed",
@@ -45,6 +46,7 @@ CHECKS: Mapping[str, str] = {
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
     "abfs": "askew.collectors.hf",
+    "amd-smi": "askew.collectors.smi",
     "az": "askew.collectors.hf",
     "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
@@ -52,10 +54,23 @@ COLLECTORS: Mapping[str, str] = {
     "gs": "askew.collectors.hf",
     "helm": "askew.collectors.helm",
     "hf": "askew.collectors.hf",
+    "hl-smi": "askew.collectors.smi",
+    "http": "askew.collectors.http",
+    "https": "askew.collectors.http",
+    "k8s": "askew.collectors.k8s",
     "kustomize": "askew.collectors.kustomize",
+    "log": "askew.collectors.log",
+    "metrics": "askew.collectors.metrics",
     "mlflow": "askew.collectors.training",
+    "neuron-ls": "askew.collectors.smi",
+    "npu-smi": "askew.collectors.smi",
+    "nvidia-smi": "askew.collectors.smi",
+    "nvml": "askew.collectors.smi",
     "packages": "askew.collectors.packages",
+    "rocm-smi": "askew.collectors.smi",
     "s3": "askew.collectors.hf",
     "sbom": "askew.collectors.packages",
+    "tpu-info": "askew.collectors.smi",
     "training": "askew.collectors.training",
+    "xpu-smi": "askew.collectors.smi",
 }

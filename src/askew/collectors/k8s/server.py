@@ -142,7 +142,9 @@ class Server:
             token = said.metadata.continue_ if said.metadata else ""
             raise RequestError(status, f"{message[:500]} ({status})", token)
 
-    def pages(self, path: str, parameters: Mapping[str, str]) -> Iterator[Page | None]:
+    def pages(
+        self, path: str, parameters: Mapping[str, str], *, accept: str = "application/json"
+    ) -> Iterator[Page | None]:
         """The pages of a list. None says that what came before it counts no more: the list was begun anew.
 
         Raises RequestError. A page that is too large is asked for in smaller ones.
@@ -151,7 +153,7 @@ class Server:
         for _ in range(_MOST_PAGES):
             wanted = {**parameters, "limit": str(size), **({"continue": token} if token else {})}
             try:
-                page = _page(self.get(path, wanted))
+                page = _page(self.get(path, wanted, accept=accept))
             except RequestError as failed:
                 if failed.status == 200 and not garbled:
                     garbled += 1  # what something in between made of it may be better the next time

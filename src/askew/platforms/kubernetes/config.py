@@ -7,7 +7,7 @@ then ``env`` in order, where a value may use what was declared before it; of one
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -32,7 +32,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What a container's references are resolved against: the object that declares the pod, its metadata, all objects.
 
     ``nodes`` collects the scalars that a script may be made of, by their place, so that a word of it can be located;
-    ``malformed`` what the API server would refuse.
+    ``malformed`` what the API server would refuse. ``stale`` says by kind, name and key of a ConfigMap or Secret why
+    its value is not that of the running process; empty where it is.
     """
 
     origin: Object
@@ -43,6 +44,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     annotations: Mapping[str, str] = {}
     nodes: dict[Location, Node] = {}
     malformed: list[Problem] = []
+    stale: Callable[[str, str, str], str] = lambda kind, name, key: ""
 
     def refuse(self, node: Node, message: str) -> None:
         """Note something that the API server would refuse."""
@@ -155,6 +157,8 @@ def _from_entry(
         return Variable(name, None, location, reason, (entry.location,))
     place = entry.location
     around.nodes[place] = entry
+    if reason := around.stale(kind, target, key):
+        return Variable(name, None, location, reason, (place,))
     return Variable(name, text_of(entry), location, via=(place,))
 
 
