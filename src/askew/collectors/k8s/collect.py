@@ -60,13 +60,18 @@ class ClusterCollector:
             scan = Scan(server, kinds, Maker(source, redactor), reader, request.progress)
             try:
                 scan.read(target, "" if target.everywhere else target.namespace or way.namespace)
+                if scan.stopped is not None and not scan.documents:
+                    raise scan.stopped
+                if isinstance(scan.stopped, AccessError):
+                    reader.fail(source, scan.stopped.message, scan.stopped.hint)
+                elif target.logs or target.endpoints or target.exec:
+                    self._inside(scan, source, target, reader, redactor, request)
             finally:
                 reader.documents.extend(scan.documents)
                 for name, lines in (("denied", scan.denied), ("failed", scan.failed)):
-                    if lines:
-                        reader.texts.append(
-                            Text(source=f"{source}#{name}", text=redactor.text("\n".join(lines) + "\n"))
-                        )
+                    if lines and scan.documents:  # about what was read; else the errors say it
+                        text = redactor.text("\n".join(lines) + "\n")
+                        reader.texts.append(Text(source=f"{source}#{name}", text=text))
         except (AccessError, NotFoundError) as error:
             reader.fail(source, error.message, error.hint)
         except RequestError as failed:

@@ -322,7 +322,7 @@ class Scan:
                 self.stopped = failed
         except AccessError as error:
             self.stopped = error
-            self._fail("get", resource, namespace, f"{error.message}: {error.hint}")
+            self._fail("get", resource, namespace, error.message)
 
     def _each(
         self,
@@ -364,7 +364,7 @@ class Scan:
                     self._fail("list", row, where, failed.message)
             except AccessError as error:
                 self.stopped = error
-                self._fail("list", row, where, f"{error.message}: {error.hint}")
+                self._fail("list", row, where, error.message)
             yield from found
 
     def _page(
