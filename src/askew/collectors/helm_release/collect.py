@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import msgspec
 
@@ -48,7 +49,7 @@ class HelmReleaseCollector:
             if match is None:
                 raise TargetError(f"'{request.target}' names no release", _HINT)
             given = common(request.options)
-            way = access(match["context"] or given.context)
+            way = access(unquote(match["context"] or "") or given.context)
             server = Server(way, seconds=given.seconds, user=given.user, groups=given.groups)
             _read(server, match["namespace"] or way.namespace, match["name"], int(match["revision"] or 0), reader)
         except (TargetError, AccessError) as error:
@@ -70,12 +71,10 @@ def _read(server: Server, namespace: str, name: str, revision: int, reader: Read
     from askew.collectors.k8s.server import RequestError
 
     denied: RequestError | None = None
-    known: list[Entry] = []
     for resource in ("secrets", "configmaps"):
         path = f"/api/v1/namespaces/{namespace}/{resource}"
         try:
-            wanted = revision or _latest(found := _entries(server, path, name))
-            known.extend(() if revision else found)
+            wanted = revision or _latest(_entries(server, path, name))
             if not wanted:
                 continue
             body = server.get(f"{path}/{PREFIX}.{name}.v{wanted}")

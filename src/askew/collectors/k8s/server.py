@@ -10,6 +10,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import BinaryIO, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -51,6 +52,7 @@ class _Meta(msgspec.Struct):
 
 
 class _Status(msgspec.Struct):
+    kind: str = ""
     message: str = ""
     metadata: _Meta | None = None
 
@@ -97,11 +99,13 @@ class Server:
         cut: bool = False,
         seconds: float = _SECONDS,
         attempts: int = _ATTEMPTS,
+        through: bool = False,
     ) -> bytes:
         """The body of the answer to one GET, asked again where that may help. Raises RequestError, or AccessError where
         nobody gets in.
 
         ``cut``: of an answer that is longer than ``limit``, or that does not end in time, what came is enough.
+        ``through``: whoever is behind the API server answers, and may refuse by itself.
         """
         target = self._target(path, parameters)
         started = time.monotonic()
@@ -126,7 +130,7 @@ class Server:
                 raise RequestError(0, unreachable(self._place, error)) from None
             if status == 200:
                 return body
-            if status == 401:
+            if status == 401 and not (through and _status(body).kind != "Status"):
                 if not renewed and self._login.renew():
                     renewed = True
                     self.close()  # a certificate belongs to the connection
@@ -176,9 +180,11 @@ class Server:
                 return
         raise RequestError(0, f"the list has more than {_MOST_PAGES:,} pages")
 
-    def upgrade(self, path: str, query: str, headers: Mapping[str, str], seconds: float) -> tuple[Connection, object]:
-        """Ask on a connection of its own for another protocol: the connection and what to read from. The caller closes
-        the connection. Raises RequestError, AccessError."""
+    def upgrade(
+        self, path: str, query: str, headers: Mapping[str, str], seconds: float
+    ) -> tuple[Connection, Mapping[str, str], BinaryIO]:
+        """Ask on a connection of its own for another protocol: the connection, the headers of the answer, and what to
+        read from. The caller closes the connection. Raises RequestError, AccessError."""
         if self.left() <= 0:
             raise self._over()
         made = connection(self._place, self._login, self.left())
@@ -191,7 +197,8 @@ class Server:
             made.endheaders()
             response = made.getresponse()
             if response.status == 101:
-                return made, response.fp
+                told = {name.lower(): value for name, value in response.getheaders()}
+                return made, told, cast(BinaryIO, response.fp)
             body = response.read(64 * 1024)
         except (OSError, http.client.HTTPException, ValueError) as error:
             made.close()
