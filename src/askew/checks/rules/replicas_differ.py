@@ -69,7 +69,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             subject,
             fact=one.fact,
             key=one.key,
-            target=one,
+            target=msgspec.structs.replace(one, reason="", observe_with=""),
             severity=_severity(subject, one),
             confidence=one.confidence,
             summary=f"{name}: {one.reason}" if one.reason else f"{name} differs between its pods",
@@ -87,22 +87,25 @@ def run(subject: Subject) -> Iterator[Outcome]:
 
 
 def _severity(subject: Subject, one: Resolved) -> Severity:
-    """The fact's own; at least medium for another image. A rollout that is on its way explains what it changes, and a
-    request that admits several GPUs admits their mixture."""
+    """The fact's own; at least medium for another image, and for GPUs of which nobody asked for a model. A rollout that
+    is on its way explains what it changes, and a request that admits several GPUs admits their mixture."""
     severity = FACTS[one.fact].severity
     if one.fact == _DIGEST and SEVERITIES.index(severity) > SEVERITIES.index("medium"):
         severity = "medium"
-    if one.fact == _GPU and _admitted(subject, one):
-        return "info"
+    if one.fact == _GPU:
+        asked = _asked(subject)
+        run_on = {str(gpu) for value in one.values if isinstance(value.value, list) for gpu in value.value}
+        if any(run_on <= admitted for admitted in asked):
+            return "info"
+        return severity if asked else "medium"
     weak = SEVERITIES.index(severity) < SEVERITIES.index("low")
-    return "low" if weak and moving(subject) else severity
+    return "low" if weak and moving(subject) and not one.fact.startswith("hardware.") else severity
 
 
-def _admitted(subject: Subject, one: Resolved) -> bool:
+def _asked(subject: Subject) -> list[set[str]]:
+    """The GPUs that the workload's selectors admit, under what was seen."""
     known = subject.known(_GPU)
-    asked = [set(map(str, lost.value)) for lost in known.shadowed if isinstance(lost.value, list)] if known else []
-    run_on = {str(gpu) for value in one.values if isinstance(value.value, list) for gpu in value.value}
-    return any(run_on <= admitted for admitted in asked)
+    return [set(map(str, lost.value)) for lost in known.shadowed if isinstance(lost.value, list)] if known else []
 
 
 def _odd(one: Resolved) -> str:
