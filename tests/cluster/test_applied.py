@@ -1,9 +1,11 @@
-"""What was applied and what is live are the same: defaults, quantities and what admission adds are no finding."""
+"""What was applied on the server (``kubectl apply --server-side``) and what is live are the same, on the command line.
+
+`test_live_noise.py` has the shapes as ``kubectl apply`` applies them.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -13,23 +15,20 @@ from tests.cluster.kubectl import apply
 from tests.cluster.server import Cluster
 from tests.cluster.shapes import SHAPES
 
-# Applied on the server some are other objects: it keeps who owns what, and no copy of the manifest.
-CASES = [*((name, "client") for name in SHAPES), *((name, "server") for name in ("chart", "quantities", "scaled"))]
 
-
-@pytest.mark.parametrize(("name", "how"), CASES, ids=["-".join(case) for case in CASES])
-def test_a_live_object_is_its_manifest(
+# The server keeps who owns what then, and no copy of the manifest.
+@pytest.mark.parametrize("name", ["chart", "quantities", "scaled", "placed"])
+def test_is_its_manifest(
     cluster: Cluster,
     namespace: str,
     fleet: Fleet,
     askew: Ask,
     tmp_path: Path,
     name: str,
-    how: Literal["client", "server"],
 ) -> None:
     file = tmp_path / "manifest.yaml"
     file.write_text(SHAPES[name])
-    apply(cluster.admin, SHAPES[name], namespace, how)
+    apply(cluster.admin, SHAPES[name], namespace, "server")
     fleet.settle(namespace)
     got = askew("diff", "manifest.yaml", f"k8s:{namespace}")
     assert got.findings == []
