@@ -217,11 +217,11 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
-        return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"
+        return "possible" if mode == "peers" and _insists(b, a) and _demands(b) else "unstated"
     if b.state == "unknown":
         if not _demands(a):
             return "unstated"
-        return "possible" if _unresolved(b) else "unknown"
+        return "possible" if _insists(a, b) else "unknown"
     if "unsupported" in (a.state, b.state):
         if a.state == b.state or not (_demands(a) if b.state == "unsupported" else _demands(b)):
             return "same"
@@ -250,6 +250,12 @@ def _same_text(a: Resolved, b: Resolved) -> bool:
 def _demands(resolved: Resolved) -> bool:
     """Whether the side insists on its value: somebody stated it, and it is not merely that nothing was set."""
     return is_stated(resolved) and resolved.state != "absent"
+
+
+def _insists(known: Resolved, unknown: Resolved) -> bool:
+    """Whether a value may contradict one that could not be resolved. What was only seen at work (the digest behind a
+    tag, the dtype that an engine reports) is what came of a request that says nothing of it."""
+    return _unresolved(unknown) and not (known.basis == "seen" and unknown.basis == "asked")
 
 
 def _unresolved(resolved: Resolved) -> bool:

@@ -52,6 +52,8 @@ _CAMEL_SECRET = _Pattern(
     r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|AccountKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
 )
 _LONGEST_NAME = 256
+_SHORT = 64
+_MOST_CLEAN = 20_000
 # Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name, switches
 # that turn authorization off (disable_token_authorization of TorchServe).
 _NOT_SECRET = _Pattern(
@@ -140,6 +142,8 @@ class Redactor:
 
             key = os.urandom(32)
         self._key = key
+        # Objects of a cluster say the same short words thousands of times. Only words without a secret are kept.
+        self._clean: set[str] = set()
 
     def marker(self, secret: str) -> str:
         """The marker of one secret: equal for equal secrets under this key, and nothing else."""
@@ -150,7 +154,11 @@ class Redactor:
     def text(self, text: str) -> str:
         """``text`` with every secret in it replaced: tokens of known issuers, credentials in URLs, values of secret
         flags and assignments, private keys. Idempotent."""
+        if text in self._clean:
+            return text
         if not _SUSPICIOUS.search(text):
+            if len(text) <= _SHORT and len(self._clean) < _MOST_CLEAN:
+                self._clean.add(text)
             return text
         out = _PEM.sub(lambda m: self.marker(m[0]), text) if "-----BEGIN" in text else text
         out = _TOKENS.sub(lambda m: self.marker(m[0]), out)
@@ -335,7 +343,11 @@ def _is_variable(name: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, field or flag of this name holds a secret (``HF_TOKEN``, ``apiKey``; not ``EOS_TOKEN``)."""
-    name = name[-_LONGEST_NAME:]
+    return _is_secret_name(name[-_LONGEST_NAME:])
+
+
+@functools.lru_cache(maxsize=4096)  # the names of fields are few, and asked for at every value
+def _is_secret_name(name: str) -> bool:
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)
