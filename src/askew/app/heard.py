@@ -15,7 +15,8 @@ from askew.resolve.observation import Observation
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine that spoke, the release that it says it is (empty where it says none), and what it states."""
+    """The engine that spoke (empty where none is recognised), the release that it says it is (empty where it says none),
+    and what it states."""
 
     engine: str
     release: str
@@ -23,8 +24,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
-    """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. None where no
-    engine is recognised in it.
+    """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. Where no engine is
+    recognised in answers, what any of them would mean by these; None where there are none.
 
     Each replica is read on its own; what several say alike is one observation.
     """
@@ -39,7 +40,13 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
             engine = engine or name
             found.extend(said if name == engine else ())
     if not engine:
-        return None
+        from askew.engines.unrecognised_answers import read as read_unrecognised
+
+        for (_, _, kind), group in groups.items():
+            if kind == "answer":
+                found.extend(read_unrecognised({one.name: one for one in group}))
+        if not found:
+            return None
     alike = {repr(msgspec.structs.replace(one, locations=())): one for one in reversed(found)}  # the first stays
     distinct = tuple(reversed(alike.values()))
     return Heard(engine=engine, release=_release(distinct), observations=distinct)
