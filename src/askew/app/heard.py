@@ -15,8 +15,8 @@ from askew.resolve.observation import Observation
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine that spoke (empty where none is recognised), the release that it says it is (empty where it says none),
-    and what it states."""
+    """The engine that spoke, the release that it says it is, and what it states. The engine is empty where none is
+    recognised, the release where none is told."""
 
     engine: str
     release: str
@@ -24,7 +24,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
-    """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. Where no engine is
+    """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. Where none is
     recognised in answers, what any of them would mean by these; None where there are none.
 
     Each replica is read on its own; what several say alike is one observation.

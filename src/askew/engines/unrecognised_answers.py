@@ -1,7 +1,6 @@
 """Answers of a server that no engine folder knows: what OpenAI's list of models says, whoever gives it.
 
-Source: https://platform.openai.com/docs/api-reference/models/list; ``max_model_len`` and ``root`` are what several engines
-add to it.
+Source: https://platform.openai.com/docs/api-reference/models/list; ``max_model_len`` is what several engines add.
 """
 
 from __future__ import annotations
