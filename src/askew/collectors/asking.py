@@ -76,8 +76,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def silent(self) -> bool:
-        """Whether nothing at all came back that could be read."""
-        return not self.told
+        """Whether nothing at all came back that says anything."""
+        return not any(one.document is not None or one.text.strip() for one in self.told)
 
     @property
     def missed(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def _evidence(shown: str, asked: Asked) -> Evidence:
         reason=reason,
         errors=errors,
         files=asked.requests,
-        platform="endpoint" if asked.told else "",
+        platform="" if asked.silent else "endpoint",
     )
 
 
