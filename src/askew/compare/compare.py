@@ -214,6 +214,8 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if fact.combine == "smallest" and a.basis != b.basis and a.hops and b.hops:
+        return _by_hop(fact, a, b)
     if "unknown" in (a.state, b.state) and a.basis != b.basis:
         # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
         return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
@@ -242,6 +244,15 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
             return "unknown"
         return "same" if met else "different"
     return "same" if fact.type.same(a.value, b.value) else "different"
+
+
+def _by_hop(fact: Fact, a: Resolved, b: Resolved) -> Outcome:
+    """What an engine says of itself holds at its own hop; of the others between it and its clients it knows nothing."""
+    there = {hop.name: hop.value for hop in b.hops}
+    both = [(hop.value, there[hop.name]) for hop in a.hops if hop.name in there]
+    if not both:
+        return "unknown" if _demands(a) else "unstated"
+    return "same" if all(fact.type.same(one, two) for one, two in both) else "different"
 
 
 def _same_text(a: Resolved, b: Resolved) -> bool:

@@ -44,13 +44,16 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP interface of an engine.
 
     ``asks`` says what to ask next, given the answers so far; it is called until it asks nothing new, a few times at
-    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. ``read`` turns them
-    into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. What looks like it and
+    is another (a proxy before it) it asks about, and does not speak where that is what answers. ``read`` turns the
+    answers into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    ``metrics`` is the path of its metrics in Prometheus' text format; empty where they are elsewhere.
     """
 
     asks: Callable[[Answers], tuple[Ask, ...]]
     speaks: Callable[[Answers], bool]
     read: Callable[[Answers], tuple[Observation, ...]]
+    metrics: str = "/metrics"
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
