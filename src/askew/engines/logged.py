@@ -25,6 +25,7 @@ from askew.resolve.observation import Confidence, Observation, Unknown
 _MOST = 2_000  # lines of one kind: a process that logs more of them than this logs requests
 _LONGEST = 100_000  # characters of a line
 _CLUSTER = 4_000  # characters within which several marks are of one start
+_CLUSTER_LINES = 8
 _STRENGTH = 1_000_000_000  # more than lines of a log
 ARGUMENTS, STATED, EFFECTIVE = 0, 1, 2  # what a line tells: what was asked for, what is in force, what came out
 CONFIGURED = ("the arguments as the log has them: what was asked for, not what came of it",)
@@ -69,18 +70,22 @@ class Line(msgspec.Struct, frozen=True):
         return self.told.line(self.number, column + 1)
 
 
-def last_start(told: Told, marks: Sequence[str]) -> int:
-    """Where in the text the last start begins: at the first of the lines close together that have one of the marks. 0
-    where no line has one."""
+def last_start(told: Told, marks: Sequence[str], *others: Sequence[str]) -> int:
+    """Where in the text the last start begins: at the first of the lines close together that have one of the marks.
+    Where no line has one, ``others`` are looked for in turn; 0 for none at all."""
     text = told.text[: told.text.rfind("\n") + 1]
-    at = max((text.rfind(mark) for mark in marks), default=-1)
+    found = [(text.rfind(mark), mark) for mark in marks]
+    at, mark = max(found, default=(-1, ""))
     if at < 0:
-        return 0
-    while True:
-        before = max(text.rfind(mark, max(at - _CLUSTER, 0), at) for mark in marks)
-        if before < 0 or text.count("\n", before, at) > 20:
-            return text.rfind("\n", 0, at) + 1
-        at = before
+        return last_start(told, *others) if others else 0
+    seen: set[str] = set()
+    while at >= 0 and mark not in seen:
+        first = at
+        seen.add(mark)
+        at, mark = max((text.rfind(mark, max(first - _CLUSTER, 0), first), mark) for mark in marks)
+        if text.count("\n", max(at, 0), first) > _CLUSTER_LINES:
+            break
+    return text.rfind("\n", 0, first) + 1
 
 
 def lines(told: Told, mark: str, since: int = 0) -> Iterator[Line]:

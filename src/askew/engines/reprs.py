@@ -6,6 +6,8 @@ whole before its end.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from askew.facts.types import Value
@@ -16,6 +18,7 @@ _MOST = 5_000
 _WORDS: dict[str, Value] = {
     "None": None, "null": None, "nil": None, "True": True, "true": True, "False": False, "false": False
 }  # fmt: skip
+_MEMBER = re.compile(r"[A-Z][A-Za-z0-9]{0,60}\.[A-Z][A-Z0-9_]{0,60}")  # of an enumeration: LoadFormat.AUTO
 _CLOSES = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "f": "\f"}
 
@@ -191,6 +194,8 @@ class _Reader:
             raise _EndError
         if word in _WORDS:
             return _WORDS[word], end
+        if _MEMBER.fullmatch(word):
+            return word.rpartition(".")[2].lower(), end
         return _number(word), end
 
 

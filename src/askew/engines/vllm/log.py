@@ -185,7 +185,7 @@ def _speaks(told: Told) -> bool:
 
 
 def _read(told: Told) -> tuple[Observation, ...]:
-    since = last_start(told, _STARTS) or last_start(told, (_ENGINE,))
+    since = last_start(told, _STARTS, (_ENGINE,))
     found = list(stated(told, _TABLE, since))
     version = _version(found)
     named = False
@@ -215,8 +215,10 @@ def _name(found: list[Observation]) -> Iterator[Observation]:
 
 def _arguments(line: Line, settings: tuple[Field, ...], version: str | None) -> tuple[Observation, ...]:
     kept = [one for one in settings if one.name not in _NO_ARGUMENT]
+    key = next((one for one in settings if one.name == "api_key" and one.value), None)
     said = arguments(line, kept, table_of(version), deferred=DEFERRED)
-    return tuple(without_own_defaults(said, versions.load(NAME, version)))
+    locked = reported("serving.api_key_required", True, (line.at(key.start),)) if key is not None else ()
+    return (*without_own_defaults(said, versions.load(NAME, version)), *locked)
 
 
 def _engine(line: Line, version: str | None, *, served: bool) -> Iterator[Observation]:
