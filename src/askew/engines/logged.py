@@ -7,7 +7,7 @@ half-written and is not read, nor is a value in which something was redacted. Va
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -162,6 +162,12 @@ def reported(
             yield msgspec.structs.replace(one, basis="seen")
 
 
+def named(engine: str, found: Sequence[Observation]) -> tuple[Observation, ...]:
+    """What was found, and whose log it is: at the first line that states something."""
+    first = min((at for one in found for at in one.locations[:1]), default=None)
+    return (*found, *(reported("runtime.engine.name", engine, (first,)) if first is not None else ()))
+
+
 def strong(strength: int, line: Line) -> int:
     """The order of what a line states, by how much it tells."""
     return strength * _STRENGTH + line.number
@@ -174,14 +180,16 @@ def arguments(
     *,
     offset: int = 0,
     strength: int = ARGUMENTS,
-    deferred: dict[str, tuple[str, ...]] | None = None,
+    deferred: Mapping[str, Collection[str]] = {},
     names: Callable[[str], str] = lambda name: "--" + name.replace("_", "-"),
     because: tuple[str, ...] = CONFIGURED,
+    off: Collection[str] = (),
 ) -> tuple[Observation, ...]:
     """What printed settings state, by the engine's own table of arguments: ``names`` tells the argument of a setting.
 
     ``offset`` is where in the line the text of the settings begins. Settings that no argument has say nothing, nor do
-    those that are none, empty or ``deferred``.
+    those that are none, empty or ``deferred``. Where all settings are printed, ``off`` are the facts of which a switch
+    that is off says as much as one that is on.
     """
     given: list[Given] = []
     for order, setting in enumerate(settings):
@@ -192,7 +200,7 @@ def arguments(
         flag, negated = entry.flag, entry.negated
         place = line.at(offset + setting.start)
         if isinstance(setting.value, bool) and flag.takes in ("switch", "toggle"):
-            if flag.takes == "switch" and not setting.value:
+            if flag.takes == "switch" and not setting.value and flag.fact not in off:
                 continue
             negated, words = negated is setting.value, ()
         elif flag.takes in ("switch", "toggle"):
@@ -209,7 +217,7 @@ def arguments(
                 order=order,
             )
         )
-    noted = read_arguments(Parsed(given=tuple(given)), engine=flags.title, origin="reported", deferred=deferred or {})
+    noted = read_arguments(Parsed(given=tuple(given)), engine=flags.title, origin="reported", deferred=deferred)
     return tuple(
         msgspec.structs.replace(one, basis="seen", order=strong(strength, line), because=because)
         for one in noted.observations

@@ -92,10 +92,8 @@ class _Reader:
             except _EndError:
                 return tuple(found), at, False
             following = self.blank(end)
-            if following < len(self.text) and self.text[following] not in ",)]}>":
-                return tuple(found), end, not close
-            if following >= len(self.text) and close:
-                return tuple(found), end, False
+            if self.text[following : following + 1] not in (",", ")", "]", "}", ">"):
+                return tuple(found), end, False  # the text ends here, perhaps in the middle of the value
             found.append(Field(name, inner, start, end))
             at = end
             if not close and self.text[following : following + 1] in (")", "]", "}", ">"):
