@@ -157,6 +157,10 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue  # what the engine does by default is no key that somebody added
         if _only_a_default(a, b, key) or _only_a_default(b, a, key):
             continue
+        if a.basis != b.basis:
+            # What was asked for says nothing of what start-up adds, and what was seen need not show all of it.
+            yield key, a.entries.get(key) or _not_shown(a, key), b.entries.get(key) or _not_shown(b, key)
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -164,6 +168,18 @@ def _only_a_default(here: Resolved, there: Resolved, key: str) -> bool:
     """The default of one release or engine, of which the other side, whose release may not be known, says nothing."""
     found = here.entries.get(key)
     return found is not None and found.origin == "engine-default" and key not in there.entries
+
+
+def _not_shown(resolved: Resolved, key: str) -> Resolved:
+    return Resolved(
+        fact=resolved.fact,
+        key=key,
+        state="unknown",
+        basis=resolved.basis,
+        locations=resolved.locations[:1],
+        reason="no source shows it",
+        missing=True,
+    )
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
