@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from askew.engines.arguments import Given, Parsed, Table
-from askew.engines.flags import Flag
 from askew.engines.observe import observe, read_arguments
 from askew.engines.reprs import Field
 from askew.evidence.launch import Token
@@ -238,10 +237,23 @@ def _word(value: Value) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def flag_of(table: Table, name: str) -> Flag | None:
-    """The flag of an argument, where the table has it."""
-    entry = table.names.get(name)
-    return entry.flag if entry is not None else None
+def gpu_models(told: Told, since: int, mark: str, pattern: re.Pattern[str]) -> Iterator[Observation]:
+    """The GPUs that lines name, each by the first group of ``pattern``; nothing where one of them is not known."""
+    from askew.knowledge.gpus import parse_gpu_label
+
+    models: set[str] = set()
+    places = []
+    for line in lines(told, mark, since):
+        match = pattern.search(line.text)
+        if match is None:
+            continue
+        try:
+            models.update(parse_gpu_label(match[1].strip()).ids)
+        except ValueError:
+            return
+        places.append(line.at(match.start(1)))
+    if models:
+        yield from reported("hardware.gpu.model", [*sorted(models)], tuple(places))
 
 
 def whole(text: str) -> Value:

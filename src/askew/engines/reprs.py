@@ -93,7 +93,9 @@ class _Reader:
                 return tuple(found), at, False
             following = self.blank(end)
             if self.text[following : following + 1] not in (",", ")", "]", "}", ">"):
-                return tuple(found), end, False  # the text ends here, perhaps in the middle of the value
+                if following >= len(self.text) and self.text[end - 1] in "}])>'\"":
+                    found.append(Field(name, inner, start, end))  # the text ends here, but not in the middle of it
+                return tuple(found), end, False
             found.append(Field(name, inner, start, end))
             at = end
             if not close and self.text[following : following + 1] in (")", "]", "}", ">"):

@@ -7,11 +7,9 @@ Read from the calls of its loggers in the published releases, https://pypi.org/p
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 
-from askew.engines import versions
 from askew.engines.live import Log
 from askew.engines.logged import (
     EFFECTIVE,
@@ -134,24 +132,10 @@ def _arguments(line: Line) -> Iterator[Observation]:
         if one.name not in _NOT_EFFECTIVE and (speculative or not one.name.startswith("speculative_"))
     ]
     said = arguments(line, kept, table_of(None), strength=STATED, deferred=deferred(), because=(), off=_OFF)
-    # Entries of maps that are what a release has anyway are no news; of options without a fact there are hundreds.
-    usual = _usual()
-    yield from (one for one in said if one.fact != OTHER and (one.fact, one.key, one.raw) not in usual)
+    yield from (one for one in said if one.fact != OTHER)  # hundreds, most of them as the release has them
     key = next((one for one in settings if one.name == "api_key" and one.value), None)
     if key is not None:
         yield from reported("serving.api_key_required", True, (line.at(key.start),))
-
-
-@functools.cache
-def _usual() -> frozenset[tuple[str, str, str]]:
-    """Entries of maps as a release has them where nobody writes anything: fact, key, value as printed."""
-    past, table = versions.history("sglang"), table_of(None)
-    found: set[tuple[str, str, str]] = set()
-    for name, steps in past.arguments.items() if past is not None else ():
-        entry = table.names.get(name)
-        if entry is not None and entry.flag.key:
-            found.update((entry.flag.fact, entry.flag.key, str(state.value)) for _, state in steps if state is not None)
-    return frozenset(found)
 
 
 LOG = Log(starts=_STARTS, speaks=_speaks, read=_read)
