@@ -57,7 +57,7 @@ def obeys_the_laws(log: Log, text: str) -> None:
         assert one.basis == "seen" and one.origin in ("reported", "derived", "measured")
         assert one.locations and all(at.source == SOURCE and 0 < at.line <= count for at in one.locations)
     known = {(one.fact, one.key, repr(one.value)) for one in full}
-    counted = {"hardware.gpu.count", "runtime.kv_cache.bytes"}  # of what the log shows up to its end
+    counted = {"hardware.gpu.count", "runtime.kv_cache.bytes"}  # of what the log shows up to its end, as it says
 
     @settings(max_examples=60)
     @given(st.integers(min_value=0, max_value=len(text)))
@@ -65,7 +65,8 @@ def obeys_the_laws(log: Log, text: str) -> None:
         cut = text[:end]
         log.speaks(told(cut))
         for one in observed(log, cut):
-            assert one.fact in counted or (one.fact, one.key, repr(one.value)) in known, (one, cut[-200:])
+            so_far = one.fact in counted or (one.fact == "model.served_names" and one.confidence == "likely")
+            assert so_far or (one.fact, one.key, repr(one.value)) in known, (one, cut[-200:])
 
     lines = text.splitlines(keepends=True)
 

@@ -52,7 +52,7 @@ _BESIDE = frozenset(
 _SUSPICIOUS = re.compile(r"token|secret|passw|key|credential|auth|cookie|SAS|PAT\b|_PASS|_PWD", re.IGNORECASE)
 _NAME = r"['\"]?(?P<name>[A-Za-z_][\w.-]{0,200})['\"]?\s?[=:]\s?"
 _LISTED = re.compile(_NAME + r"(?P<items>(?:Some\()?(?:\[[^\]\n]*(?:\]|$)|\([^)\n]*(?:\)|$))|Some\([^)\n]*(?:\)|$))")
-_OPENED = re.compile(_NAME + r"(?:Some\()?\s*[\[(]?\s*$")
+_OPENED = re.compile(_NAME + r"(?:Some\(\s*[\[(]?|[\[(])\s*$")
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"\[\](),]+")
 _GO_ENTRY = re.compile(r"(?<=[\s\[])(?P<name>[A-Za-z_]\w{0,200}):(?P<value>[^\s\]\[]+)")
 _NOTHING = frozenset(("None", "null", "nil", "Some", "True", "False", "true", "false"))
@@ -160,10 +160,12 @@ def redacted(text: str, redactor: Redactor) -> str:
             lines[index] = line = _items(line, redactor)
             opened = 0 if "]" in line or ")" in line else opened - 1
         elif _SUSPICIOUS.search(line):
-            lines[index] = _shapes(line, redactor)
-            last = _OPENED.search(lines[index])
+            lines[index] = line = _shapes(line, redactor)
+            last = _OPENED.search(line)
             if last is not None and is_secret_name(last["name"]):
                 opened = _LINES_OF_A_LIST
+                lines[index] = redactor.text(line[: last.start()]) + line[last.start() :]  # what opens is no secret
+                continue
         lines[index] = redactor.text(lines[index])
     return "\n".join(lines)
 

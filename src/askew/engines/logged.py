@@ -58,15 +58,17 @@ class Says(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One whole line of a log."""
+    """One whole line of a log, or several that belong together."""
 
     told: Told
     number: int
     text: str
+    start: int = 0  # in the text of the log
 
     def at(self, column: int = 0) -> Location:
         """A place in it; ``column`` is counted from 0."""
-        return self.told.line(self.number, column + 1)
+        before = self.text.count("\n", 0, column)
+        return self.told.line(self.number + before, column - (self.text.rfind("\n", 0, column) if before else -1))
 
 
 def last_start(told: Told, marks: Sequence[str], *others: Sequence[str]) -> int:
@@ -99,8 +101,27 @@ def lines(told: Told, mark: str, since: int = 0) -> Iterator[Line]:
         counted = start
         if end - start <= _LONGEST:
             found += 1
-            yield Line(told, number, text[start:end])
+            yield Line(told, number, text[start:end], start)
         at = text.find(mark, end, whole)
+
+
+def blocks(told: Told, mark: str, end: str, since: int = 0, most: int = 400) -> Iterator[Line]:
+    """Lines in which ``mark`` stands, each with those behind it up to the first that is ``end``, blanks apart; without
+    those where there is none among the next ``most``, or the line holds ``end`` itself."""
+    for line in lines(told, mark, since):
+        at = line.start + len(line.text)
+        whole = told.text.rfind("\n") + 1
+        found = at if line.text.rstrip().endswith(end) else -1
+        for _ in range(most if found < 0 else 0):
+            following = told.text.find("\n", at + 1, whole)
+            if following < 0:
+                break
+            if told.text[at + 1 : following].strip() == end:
+                found = following
+                break
+            at = following
+        if found >= 0:
+            yield Line(told, line.number, told.text[line.start : found], line.start)
 
 
 def stated(told: Told, table: Sequence[Says], since: int = 0) -> tuple[Observation, ...]:
@@ -237,6 +258,25 @@ def _word(value: Value) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def gathered(
+    told: Told, mark: str, pattern: str, fact: str = "model.served_names", since: int = 0
+) -> Iterator[Observation]:
+    """A set of what lines name one by one, each by the first group of ``pattern``: as far as the log goes."""
+    found: dict[str, Location] = {}
+    for line in lines(told, mark, since):
+        for match in re.finditer(pattern, line.text):
+            if match[1] and not is_redacted(match[1]):
+                found.setdefault(match[1], line.at(match.start(1)))
+    if found:
+        because = ("those that the log names, as far as it goes",)
+        yield from reported(fact, [*found], tuple(found.values()), confidence="likely", because=because)
+
+
+def inner(found: Sequence[Observation]) -> tuple[Observation, ...]:
+    """What another engine, which runs inside this one, says: all but its own name and release."""
+    return tuple(one for one in found if one.fact not in ("runtime.engine.name", "runtime.engine.version"))
+
+
 def gpu_models(told: Told, since: int, mark: str, pattern: re.Pattern[str]) -> Iterator[Observation]:
     """The GPUs that lines name, each by the first group of ``pattern``; nothing where one of them is not known."""
     from askew.knowledge.gpus import parse_gpu_label
@@ -288,3 +328,11 @@ def decimal(text: str) -> float:
 def lower(text: str) -> Value:
     """A word in lower case."""
     return text.strip().lower()
+
+
+# Of uvicorn, which most servers in Python run in: https://github.com/Kludex/uvicorn/blob/main/uvicorn/server.py
+UVICORN = Says(
+    mark="Uvicorn running on ",
+    pattern=r"Uvicorn running on https?://(?:[\w.-]+|\[[\da-f:]+\]):(\d+)(?:\s|$)",
+    states=(State(fact="serving.port", read=whole),),
+)
