@@ -170,6 +170,10 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue
         if _nobody_asked(a, b, key) or _nobody_asked(b, a, key):
             continue
+        if a.basis != b.basis and not (b if key in a.entries else a).whole:
+            # What was asked for says nothing of what start-up adds, and what was seen need not show all of it.
+            yield key, a.entries.get(key) or _not_shown(a, key), b.entries.get(key) or _not_shown(b, key)
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -186,6 +190,18 @@ def _nobody_asked(here: Resolved, there: Resolved, key: str) -> bool:
     if found is None or found.origin != "reported" or key in there.entries or there.whole:
         return False
     return all(one.basis == "asked" for one in there.entries.values())
+
+
+def _not_shown(resolved: Resolved, key: str) -> Resolved:
+    return Resolved(
+        fact=resolved.fact,
+        key=key,
+        state="unknown",
+        basis=resolved.basis,
+        locations=resolved.locations[:1],
+        reason="no source shows it",
+        missing=True,
+    )
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:

@@ -125,6 +125,7 @@ _REFERENCE = _Pattern(
     r"|os\.environ/[A-Za-z_][A-Za-z0-9_]*)\s*\Z"  # LiteLLM's: https://docs.litellm.ai/docs/proxy/configs
 )
 _DEFAULT = _Pattern(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
+_NO_VALUE = frozenset(("None", "null", "nil", "True", "False", "true", "false"))
 # One cheap look that decides whether a text can hold anything of the above; most strings of a manifest cannot.
 _SUSPICIOUS = re.compile(
     r"token|secret|passw|passphrase|key|credential|auth|bearer|basic |cookie|://[^/\s]*@|hf_|sk-|nvapi-|gh[pousr]_"
@@ -175,7 +176,7 @@ class Redactor:
             out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
         if "=" in out:
             out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
-            out = _ASSIGNMENT.sub(lambda m: m[1] + self._quoted(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
+            out = _ASSIGNMENT.sub(lambda m: m[1] + self._assigned(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
         if '"' in out or "'" in out:
             out = _JSON_ENV.sub(lambda m: m[1] + self._once(m[3]) if is_secret_name(m[2]) else m[0], out)
             out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
@@ -314,6 +315,11 @@ class Redactor:
         if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
             return value[0] + self._once(value[1:-1]) + value[0] if len(value) > 2 else value
         return self._once(value)
+
+    def _assigned(self, value: str) -> str:
+        """A value behind an equals sign; one that a program printed (``api_key=None, port=8000)``) may be none."""
+        plain = value.rstrip(",)]}")
+        return value if plain in _NO_VALUE else self._quoted(value)
 
     def _quoted_assignment(self, match: re.Match[str]) -> str:
         before = match.string[max(0, match.start() - 12) : match.start()]
