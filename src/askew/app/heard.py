@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import cast
 
@@ -11,18 +11,21 @@ import msgspec
 from askew.engines._live import ENDPOINTS, LOGS, METERS
 from askew.engines.live import Endpoints, Log, Meters
 from askew.evidence.told import Told
-from askew.resolve.observation import Observation
+from askew.resolve.observation import Observation, Unknown
+from askew.resolve.workload import Resolved
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """The engine that spoke, the release that it says it is (empty where it says none), and what it states.
 
-    ``engine`` is empty where what was told is not an engine's own: what an exporter measures of its GPU.
+    ``engine`` is empty where what was told is not an engine's own: what an exporter measures of its GPU. ``apart`` are
+    the facts that several replicas report differently; ``observations`` has them as unknown.
     """
 
     engine: str
     release: str
     observations: tuple[Observation, ...]
+    apart: tuple[Resolved, ...] = ()
 
 
 def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
@@ -36,17 +39,53 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
     for one in told:
         who = ("", "") if one.kind == "metrics" else (one.replica, one.container)
         groups.setdefault((*who, one.kind), []).append(one)
-    found: list[Observation] = []
-    for (_, _, kind), group in groups.items():
+    found: list[tuple[str, Observation]] = []
+    for (replica, _, kind), group in groups.items():
         read = _READERS.get(kind)
         if read is not None:
             name, said = read(group, engine)
             engine = engine or name
-            found.extend(said if name == engine else ())
+            found.extend((replica, one) for one in (said if name == engine else ()))
     if not engine and not found:
         return None
-    distinct = tuple({repr(msgspec.structs.replace(one, locations=())): one for one in found}.values())
-    return Heard(engine=engine, release=_release(distinct), observations=distinct)
+    apart = _apart(found)
+    differing = {(one.fact, one.key) for one in apart}
+    agreed = (one for _, one in found if (one.fact, one.key) not in differing)
+    distinct = _distinct(agreed)
+    return Heard(
+        engine=engine,
+        release=_release(distinct),
+        observations=(*distinct, *(_unknown(one) for one in apart)),
+        apart=apart,
+    )
+
+
+def _distinct(found: Iterable[Observation]) -> tuple[Observation, ...]:
+    alike = {repr(msgspec.structs.replace(one, locations=())): one for one in reversed(list(found))}  # the first stays
+    return tuple(reversed(alike.values()))
+
+
+def _apart(found: Sequence[tuple[str, Observation]]) -> tuple[Resolved, ...]:
+    """What several replicas report differently: each with the last that it says."""
+    from askew.app.replicas import differing
+
+    said: dict[tuple[str, str], dict[str, Observation]] = {}
+    for replica, one in found:
+        if replica and not isinstance(one.value, Unknown):
+            said.setdefault((one.fact, one.key), {})[replica] = one
+    groups = [sorted(values.items()) for _, values in sorted(said.items()) if len(values) > 1]
+    return tuple(fact for group in groups if (fact := differing(group)) is not None)
+
+
+def _unknown(one: Resolved) -> Observation:
+    return Observation(
+        fact=one.fact,
+        key=one.key,
+        value=Unknown(one.reason, one.observe_with),
+        origin=one.origin,
+        basis=one.basis,
+        locations=one.locations,
+    )
 
 
 def _release(observations: Sequence[Observation]) -> str:

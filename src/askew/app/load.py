@@ -51,7 +51,7 @@ def load(
 ) -> Side:
     """Read one side. What cannot be read is in ``errors`` and lowers the status; nothing is raised for it.
 
-    ``allowed`` are options for every source, such as ``("logs", "on")``; those of a source's own URI decide over them.
+    ``allowed`` are options for every source in a cluster, such as ``("logs", "on")``; those of its own URI decide.
 
     Raises UsageError for a source that is not one (unknown scheme, empty).
     """
@@ -61,8 +61,10 @@ def load(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
-        request = msgspec.structs.replace(request, progress=progress, options=(*allowed, *request.options))
-        evidence.append(registry.collector(request.scheme).collect(request, redactor))
+        collector = registry.collector(request.scheme)
+        more = allowed if "cluster" in collector.capabilities else ()
+        request = msgspec.structs.replace(request, progress=progress, options=(*more, *request.options))
+        evidence.append(collector.collect(request, redactor))
     documents = tuple(document for part in evidence for document in part.documents)
     reading, refused = readings(evidence, _is_contract)
     contracts, contract_errors = _contracts(documents)

@@ -238,7 +238,15 @@ def _options(arguments: argparse.Namespace) -> Options:
         today=now[:10],
         now=now,
         progress=_progress(),
+        allowed=_allowed(given),
     )
+
+
+def _allowed(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """What the sources in a cluster may be asked."""
+    asked = tuple((name, "on") for name in ("logs", "endpoints", "exec") if given.get(name))
+    context = given.get("context")
+    return (("context", str(context)), *asked) if context else asked
 
 
 def _pair(text: str) -> tuple[str, str]:

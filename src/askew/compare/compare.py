@@ -166,6 +166,8 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue  # what the engine does by default is no key that somebody added
         if _only_a_default(a, b, key) or _only_a_default(b, a, key):
             continue
+        if _nobody_asked(a, b, key) or _nobody_asked(b, a, key):
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -173,6 +175,15 @@ def _only_a_default(here: Resolved, there: Resolved, key: str) -> bool:
     """The default of one release or engine, of which the other side, whose release may not be known, says nothing."""
     found = here.entries.get(key)
     return found is not None and found.origin == "engine-default" and key not in there.entries
+
+
+def _nobody_asked(here: Resolved, there: Resolved, key: str) -> bool:
+    """What an engine reports of itself, of which the other side, that only says what was asked for, says nothing: a
+    default that it does not know."""
+    found = here.entries.get(key)
+    if found is None or found.origin != "reported" or key in there.entries or there.whole:
+        return False
+    return all(one.basis == "asked" for one in there.entries.values())
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
@@ -188,6 +199,7 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
             locations=resolved.locations[:1],
             reason=resolved.reason,
             observe_with=resolved.observe_with,
+            missing=resolved.missing,
         )
     return Resolved(
         fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1]
@@ -200,6 +212,9 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if "unknown" in (a.state, b.state) and a.basis != b.basis:
+        # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
+        return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
         return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"

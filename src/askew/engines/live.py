@@ -16,15 +16,28 @@ import msgspec
 from askew.evidence.told import Told
 from askew.resolve.observation import Observation
 
-# Path with query → what was answered there with success. Paths that failed are not in it.
+# ``Ask.name`` → what was answered with success. Questions that failed are not in it.
 Answers: TypeAlias = Mapping[str, Told]
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A question that changes nothing at the endpoint: a GET of ``path``, or a POST where there is a JSON ``body``."""
+    """A question that changes nothing at the endpoint: a GET of ``path``, or a POST where there is a JSON ``body``.
+
+    ``path`` may hold a query; parts that were told (names of models) are percent-encoded. ``lacking`` says what stays
+    unknown where it is not answered, and how to have it answered (``dtype …: start vLLM with VLLM_SERVER_DEV_MODE=1``);
+    empty where nothing is missed. ``instead_of`` is the name of another question: this one is asked where that one was
+    not answered, as by other releases.
+    """
 
     path: str
     body: str = ""
+    lacking: str = ""
+    instead_of: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the answer is known by: the path with its query, and the body behind a blank where there is one."""
+        return f"{self.path} {self.body}" if self.body else self.path
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +56,12 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """The lines that an engine writes when it starts.
 
-    ``speaks`` says whether a log is this engine's; ``read`` gives what its lines state, each at its line.
+    ``starts`` are plain texts one of which stands in a line that is written once, and early, whenever the engine
+    starts: of a log that holds several starts the last one counts. ``speaks`` says whether a log is this engine's;
+    ``read`` gives what its lines state, each at its line.
     """
 
+    starts: tuple[str, ...] = ()
     speaks: Callable[[Told], bool]
     read: Callable[[Told], tuple[Observation, ...]]
 
