@@ -39,10 +39,11 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
     if not told:
         return PlatformReading(unread=tuple(unread))
     first = told[0].source
+    namespace, name = _named(first)
     workload = Workload(
-        namespace="",
+        namespace=namespace,
         kind=KIND,
-        name=_name(first),
+        name=name,
         source=first,
         location=Location(first, line=0 if first.startswith(_SERVER) else 1),
         told=tuple(told),
@@ -53,8 +54,16 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
 _NONE = "expected metrics in Prometheus' text format, found only comments"
 
 
-def _name(source: str) -> str:
-    """A name for what is measured: that of the dump, or what was asked of the server."""
-    if source.startswith(_SERVER):
-        return source.removeprefix(_SERVER).partition(" ")[0]
-    return os.path.splitext(os.path.basename(source))[0] or source
+# Labels that name what is measured, the best first, with the value that was asked for.
+_ASKED = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)=~?"((?:[^"\\]|\\.)*)"')
+_BY = ("deployment", "statefulset", "service", "app", "job", "pod", "model_name", "instance")
+
+
+def _named(source: str) -> tuple[str, str]:
+    """A namespace and a name for what is measured: those of the labels that were asked for, or that of the dump."""
+    if not source.startswith(_SERVER):
+        return "", os.path.splitext(os.path.basename(source))[0] or source
+    address, _, query = source.removeprefix(_SERVER).partition(" ")
+    labels = {label.removeprefix("exported_"): value for label, value in _ASKED.findall(query)}
+    name = next((labels[label] for label in _BY if label in labels), address)
+    return labels.get("namespace", ""), name
