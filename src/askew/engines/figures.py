@@ -27,6 +27,7 @@ _FEWEST_MOMENTS = 10  # points in time of a gauge
 _WIDEST = 0.25  # half the interval that holds the true value with 95 %, relative to the figure
 _CERTAINTY = 1.96  # standard deviations on both sides that hold 95 %
 _PLACES = 3
+_LARGEST = 1e18  # no engine has counted so far; what claims it has is no counter
 _BLANK, _BLANK_32 = 140737488355328.0, 2147483632.0
 
 
@@ -77,11 +78,11 @@ class Index:
 
     def grown(self, one: Series) -> Increase:
         """What a counter counted: in the window, or since its process began where there is no window."""
-        if not one.total:
-            return Increase(one.points[0][1] if one.points else 0.0, one.span)
-        if not self.windowed:
-            return Increase(one.points[0][1] if math.isfinite(one.points[0][1]) else 0.0, 0.0)
-        return increase(one.points) or Increase(0.0, 0.0)
+        if self.windowed and one.total:
+            grown = increase(one.points) or Increase(0.0, 0.0)
+        else:
+            grown = Increase(one.points[0][1] if one.points else 0.0, one.span)
+        return grown if 0 <= grown.value < _LARGEST else Increase(0.0, grown.seconds, grown.resets)
 
 
 def canonical(name: str, aliases: Mapping[str, str]) -> str:

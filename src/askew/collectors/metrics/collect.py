@@ -12,7 +12,8 @@ import sys
 
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.interface import Capability, Evidence, Request, Text
-from askew.collectors.reading import Reader, redacted_text
+from askew.collectors.metrics import redact
+from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
 from askew.facts.values.duration import go_duration
 
@@ -41,7 +42,7 @@ class MetricsCollector:
             if text is None:
                 continue
             source = f"{name}@{time}" if time else name
-            reader.texts.append(Text(source=source, text=redacted_text(text, redactor)))
+            reader.texts.append(Text(source=source, text=redact.dump(text, redactor)))
         return reader.evidence(request.uri, "the dump is empty", _HINT, platform="metrics")
 
 

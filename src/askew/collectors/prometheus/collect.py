@@ -24,6 +24,7 @@ import msgspec
 from askew.collectors.asking import Get, Reply
 from askew.collectors.http.address import Address, AddressError, address, basic
 from askew.collectors.interface import Capability, Evidence, Request, SourceError, Text
+from askew.collectors.metrics import redact
 from askew.collectors.prometheus import query
 from askew.collectors.prometheus.query import Asked, OptionError
 from askew.engines._live import METERS
@@ -206,9 +207,8 @@ class _Server:
         return reply, answer
 
     def _keep(self, one: str, reply: Reply) -> None:
-        text = reply.body.decode("utf-8", "replace")
         source = f"{self._source} {one} @{self._asked.times}"
-        self._texts.append(Text(source=self._redactor.text(source), text=self._redactor.text(text)))
+        self._texts.append(Text(source=self._redactor.text(source), text=redact.answer(reply.body, self._redactor)))
 
     def _fail(self, reply: Reply, message: str = "") -> None:
         said = self._redactor.text(message or _why(reply))

@@ -17,7 +17,6 @@ KIND = "Metrics"
 # How the collector marks when a dump was taken: after its name, in seconds.
 _TAKEN = re.compile(r"(.+)@(\d{1,12}(?:\.\d{1,9})?)", re.DOTALL)
 _SERVER = "prometheus:"
-_HEAD = 200_000  # characters in which a dump shows that it is one
 
 
 def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> PlatformReading:
@@ -28,10 +27,9 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
         found = _TAKEN.fullmatch(text.source)
         source, at = (found[1], float(found[2])) if found is not None else (text.source, 0.0)
         if not text.source.startswith(_SERVER):
-            sample = parse(text.text[:_HEAD], most=1)
-            if not sample.samples:
-                line, message = (sample.problems[0].line, sample.problems[0].message) if sample.problems else (1, _NONE)
-                unread.append(Unread(Location(source, line=line, column=1), message))
+            found_none, refused = _looked_at(text.text, source)
+            unread.extend(refused)
+            if found_none:
                 continue
         else:
             source, at = text.source, 0.0
@@ -49,6 +47,24 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
         told=tuple(told),
     )
     return PlatformReading(workloads=(workload,), unread=tuple(unread))
+
+
+def _looked_at(text: str, source: str) -> tuple[bool, list[Unread]]:
+    """Whether a text has no sample at all, and the lines that are none. Samples are read later, by who wants them."""
+    names: set[str] = set()
+
+    def seen(name: str) -> bool:
+        names.add(name)
+        return False
+
+    dump = parse(text, seen)
+    if not names and not dump.problems:
+        return True, [Unread(Location(source, line=1, column=1), _NONE)]
+    if not dump.problems:
+        return False, []
+    first = dump.problems[0]
+    more = f" ({dump.refused:,} lines could not be read)" if dump.refused > 1 else ""
+    return not names, [Unread(Location(source, line=first.line, column=1), first.message + more)]
 
 
 _NONE = "expected metrics in Prometheus' text format, found only comments"
