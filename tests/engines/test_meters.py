@@ -191,6 +191,8 @@ def test_one_recorded_dump_never_states_a_rate(path: str, engine: str):
     found = heard((recorded(path),))
     assert found is not None
     assert found.engine == engine
+    if engine == "ray-serve":
+        assert found.release == "2.60.0"
     rates = [one for one in found.observations if one.fact.endswith("per_second")]
     assert rates
     for one in rates:
@@ -282,6 +284,11 @@ def test_replicas_are_one_histogram_and_a_mean_of_rates():
     assert value(facts, "performance.load[concurrency]") == pytest.approx((3 + 5) / 2)
     assert value(facts, "performance.ttft.p50") == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
     assert "over 2 replicas" in facts["performance.ttft.p50"].because
+
+
+def test_a_figure_over_two_models_says_so():
+    text = vllm(1000, 500) + vllm(1000, 900).replace('model_name="m"', 'model_name="other"')
+    assert "over 2 models: m, other" in said(told(text))["performance.ttft.p50"].because
 
 
 def test_names_that_were_renamed_are_one_figure():

@@ -50,10 +50,15 @@ class Index:
 
     def __init__(self, series: Iterable[Series], aliases: Mapping[str, str], windowed: bool, timed: bool) -> None:
         self.windowed, self.timed = windowed, timed
+        models: set[str] = set()
         self._by_name: dict[str, dict[str, list[Series]]] = {}
         for one in series:
             name = canonical(one.name, aliases)
             self._by_name.setdefault(name, {}).setdefault(one.replica, []).append(one)
+            models.add(one.labels.get("model_name") or one.labels.get("model") or "")
+        named = sorted(models - {""})
+        # Two models in one figure are neither of them: whoever reads it has to know.
+        self.mixed = (f"over {len(named)} models: {', '.join(named[:4])}",) if len(named) > 1 else ()
 
     def find(
         self,
@@ -314,10 +319,10 @@ def _basis(index: Index, total: float, growths: Sequence[Increase], replicas: se
     resets = max((growth.resets for growth in growths), default=0)
     restarts = (f"the counters began anew {resets} times in between",) if resets else ()
     if not index.windowed:
-        return (f"{counted} since the engine started: one dump shows totals, not what holds now",)
+        return (f"{counted} since the engine started: one dump shows totals, not what holds now", *index.mixed)
     seconds = max((growth.seconds for growth in growths), default=0.0)
     during = f" in {_duration(seconds)}" if index.timed else " between the dumps"
-    return (counted + during, *_replicas(len(replicas)), *restarts)
+    return (counted + during, *_replicas(len(replicas)), *restarts, *index.mixed)
 
 
 def _replicas(count: int) -> tuple[str, ...]:

@@ -110,16 +110,7 @@ def parse(text: str, wanted: Callable[[str], bool] | None = None, most: int = MO
         if block not in known:
             known[block] = _labels(block)
         labels = known[block]
-        time = None
-        if found[4] is not None:
-            stamp = _number(found[4])
-            time = (
-                None
-                if stamp is None or not math.isfinite(stamp)
-                else stamp / 1000
-                if abs(stamp) >= _MILLISECONDS
-                else stamp
-            )
+        time = None if found[4] is None else _time(found[4])
         if labels is not None and not name:
             name = labels.get("__name__", "")
             if name and wanted is not None and not wanted(name):

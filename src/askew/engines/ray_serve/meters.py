@@ -6,9 +6,10 @@ Routes that begin with a hyphen are the proxy's own.
 
 from __future__ import annotations
 
-from askew.engines.live import Meter, Meters
+from askew.engines.live import Meter, Meters, Stated
 
 _REQUESTS, _ERRORS = ("ray_serve_num_http_requests",), ("ray_serve_num_http_error_requests",)
+_SEEN = ("ray_serve_deployment_request_counter", "ray_serve_application_status", "ray_serve_proxy_status")
 _OWN = {"route": ("/-/healthz", "/-/routes")}
 
 METERS = Meters(
@@ -33,4 +34,6 @@ METERS = Meters(
         Meter(fact="performance.batch_size", how="quantiles", names=("ray_serve_actual_batch_size",)),
         Meter(fact="performance.queue_depth", how="level", names=("ray_serve_deployment_queued_queries",)),
     ),
+    # Ray puts its release on everything that it exports.
+    stated=(Stated(fact="runtime.engine.version", names=_SEEN, labels=("Version",)),),
 )  # fmt: skip
