@@ -125,11 +125,10 @@ def _metrics(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation
     tables = {name: cast(Meters, import_module(module).METERS) for name, module in METERS.items()}
     scrapes = gathered(group, meters.wanted((*tables.values(), *exporters.TABLES)))
     names = {one.name for one in scrapes.series}
-    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names))}
+    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names, name == engine))}
     speaker = engine if engine in scores else max(scores, key=lambda name: (scores[name], name), default="")
     said = meters.read(scrapes, tables[speaker]) if speaker else ()
-    measured = tuple(one for table in exporters.TABLES for one in meters.read(scrapes, table))
-    return engine or speaker, (*said, *measured)
+    return engine or speaker, (*said, *exporters.read(scrapes))
 
 
 def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]]:
