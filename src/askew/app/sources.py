@@ -12,8 +12,6 @@ from askew.collectors.interface import Request
 _SCHEME = re.compile(r"([a-z][a-z0-9-]*):")
 # Named in the design, with the sentence a user gets until a collector for it is installed.
 _KNOWN_ELSEWHERE = (
-    "docker",
-    "pid",
     "bench",
     "bundle",
 )

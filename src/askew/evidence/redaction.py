@@ -266,7 +266,7 @@ class Redactor:
 
     def _list(self, document: Document, node: Node, in_secret: bool, stack: list[tuple[Node, bool]]) -> None:
         before = flag = ""
-        environment = node.key in ("environment", "env")
+        environment = node.key in ("environment", "env", "Env")  # the last is Docker's
         for child in node.each():
             part = child.value
             if isinstance(part, (dict, list)):
