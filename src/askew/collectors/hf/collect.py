@@ -91,14 +91,17 @@ class HuggingFaceCollector:
             if os.path.isfile(os.path.join(path, folder, "config.json")):
                 _add(reader, os.path.join(path, folder, "config.json"), f"{shown}/{folder}/config.json", home)
         indexed = _indexed(reader, names, shown)
-        _add_weights(reader, path, shown, home, names, indexed, request, redactor)
-        records.add(
-            reader,
-            records.beside(names),
-            shown,
-            lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
-        )
-        tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
+        try:
+            _add_weights(reader, path, shown, home, names, indexed, request, redactor)
+            records.add(
+                reader,
+                records.beside(names),
+                shown,
+                lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
+            )
+            tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
+        except KeyboardInterrupt:
+            reader.stopped(request)
         if not file and (reader.documents or reader.texts):
             reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
         return reader.evidence(request.uri, "no config.json and no weights lie in this directory", _HINT)
