@@ -26,7 +26,6 @@ _KNOWN_ELSEWHERE = (
     "log",
     "metrics",
     "nvidia-smi",
-    "bundle",
 )
 
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
