@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CHECKS: Mapping[str, str] = {
+    "adapter-of-another-base": "askew.checks.rules.adapter_of_another_base",
     "argument-contains-space": "askew.checks.rules.argument_contains_space",
     "argument-ignored": "askew.checks.rules.argument_ignored",
     "argument-removed": "askew.checks.rules.argument_removed",
@@ -24,6 +25,7 @@ CHECKS: Mapping[str, str] = {
     "idle-gpus": "askew.checks.rules.idle_gpus",
     "liveness-without-startup-probe": "askew.checks.rules.liveness_without_startup_probe",
     "missing-generation-prompt": "askew.checks.rules.missing_generation_prompt",
+    "onnx-opset-beyond-runtime": "askew.checks.rules.onnx_opset_beyond_runtime",
     "pull-policy-against-tag": "askew.checks.rules.pull_policy_against_tag",
     "remote-code-without-revision": "askew.checks.rules.remote_code_without_revision",
     "retries-multiply": "askew.checks.rules.retries_multiply",
@@ -43,14 +45,32 @@ CHECKS: Mapping[str, str] = {
 }
 COLLECTORS: Mapping[str, str] = {
     "": "askew.collectors.files",
+    "abfs": "askew.collectors.hf",
+    "amd-smi": "askew.collectors.smi",
+    "az": "askew.collectors.hf",
     "cmd": "askew.collectors.command",
     "file": "askew.collectors.files",
     "git": "askew.collectors.git",
+    "gs": "askew.collectors.hf",
     "helm": "askew.collectors.helm",
     "hf": "askew.collectors.hf",
+    "hl-smi": "askew.collectors.smi",
+    "http": "askew.collectors.http",
+    "https": "askew.collectors.http",
+    "k8s": "askew.collectors.k8s",
     "kustomize": "askew.collectors.kustomize",
+    "log": "askew.collectors.log",
+    "metrics": "askew.collectors.metrics",
     "mlflow": "askew.collectors.training",
+    "neuron-ls": "askew.collectors.smi",
+    "npu-smi": "askew.collectors.smi",
+    "nvidia-smi": "askew.collectors.smi",
+    "nvml": "askew.collectors.smi",
     "packages": "askew.collectors.packages",
+    "rocm-smi": "askew.collectors.smi",
+    "s3": "askew.collectors.hf",
     "sbom": "askew.collectors.packages",
+    "tpu-info": "askew.collectors.smi",
     "training": "askew.collectors.training",
+    "xpu-smi": "askew.collectors.smi",
 }

@@ -51,7 +51,7 @@ def load(
 ) -> Side:
     """Read one side. What cannot be read is in ``errors`` and lowers the status; nothing is raised for it.
 
-    ``allowed`` are options for every source, such as ``("logs", "on")``; those of a source's own URI decide over them.
+    ``allowed`` are options for every source in a cluster, such as ``("logs", "on")``; those of its own URI decide.
 
     Raises UsageError for a source that is not one (unknown scheme, empty).
     """
@@ -124,8 +124,10 @@ def collected(
     for request in requests:
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
-        request = msgspec.structs.replace(request, progress=progress, options=(*allowed, *request.options), keep=keep)
-        found = registry.collector(request.scheme).collect(request, redactor)
+        collector = registry.collector(request.scheme)
+        more = allowed if "cluster" in collector.capabilities else ()
+        request = msgspec.structs.replace(request, progress=progress, options=(*more, *request.options), keep=keep)
+        found = collector.collect(request, redactor)
         yield found
         if found.interrupted:
             return

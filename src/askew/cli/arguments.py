@@ -190,6 +190,7 @@ The exit status is 0, 2 when something could not be read (the rest is in the bun
         metavar="FILE",
         help="a file of 16 random bytes or more to hide secrets under, so that several bundles can be compared",
     )
+    _collecting(command)
 
 
 def _defaults(command: argparse.ArgumentParser, name: str) -> None:
@@ -267,6 +268,19 @@ def _selecting(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FACT=VALUE",
         help="supply what no source shows; the report says so",
+    )
+    _collecting(command)
+
+
+def _collecting(command: argparse.ArgumentParser) -> None:
+    """What a source in a cluster is asked beyond its objects, each only where it is allowed."""
+    command.add_argument("--context", metavar="NAME", help="the kubeconfig context of k8s: and helm-release: sources")
+    command.add_argument("--logs", action="store_true", help="read what pods logged, too (get pods/log)")
+    command.add_argument(
+        "--endpoints", action="store_true", help="ask the engines in pods, through the API server (get pods/proxy)"
+    )
+    command.add_argument(
+        "--exec", action="store_true", help="run nvidia-smi and other reading commands in pods (create pods/exec)"
     )
 
 

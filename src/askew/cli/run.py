@@ -192,7 +192,9 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from askew.cli.output import Output
 
     key = _key(arguments.key) if arguments.key else None
-    how = Bundling(now=_now(), key=key, anonymise=arguments.anonymise, progress=_progress())
+    how = Bundling(
+        now=_now(), key=key, anonymise=arguments.anonymise, progress=_progress(), allowed=_allowed(vars(arguments))
+    )
     with Output(arguments.output, force=arguments.force) as output:
         done = bundle(arguments.sources, output.write, how)
     _clear_progress()
@@ -275,7 +277,15 @@ def _options(arguments: argparse.Namespace) -> Options:
         today=now[:10],
         now=now,
         progress=_progress(),
+        allowed=_allowed(given),
     )
+
+
+def _allowed(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """What the sources in a cluster may be asked."""
+    asked = tuple((name, "on") for name in ("logs", "endpoints", "exec") if given.get(name))
+    context = given.get("context")
+    return (("context", str(context)), *asked) if context else asked
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from askew.compare.measured import why_silent
 from askew.evidence.redaction import shown, tell_of_each_other
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
@@ -86,6 +87,10 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         for part, a, other in _parts(fact, left, right, mode):
             b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
+            if outcome == "different":
+                silent = why_silent(fact, a, b, reference.facts, target.facts, mode == "contract")
+                if silent:
+                    outcome, b = "unknown", _untold(fact, part, b, silent)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
             if outcome in ("different", "possible"):
@@ -119,6 +124,11 @@ def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
         reason = "secrets were hidden under two keys, so whether they are equal cannot be told"
     elif kind.comparable is None or kind.comparable(a.value, b.value):
         return b
+    return _untold(fact, part, b, reason)
+
+
+def _untold(fact: Fact, part: str, b: Resolved, reason: str) -> Resolved:
+    """A value that is there, and from which nothing follows for the other side's."""
     return Resolved(
         fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
         observe_with=fact.observe_with,
@@ -161,6 +171,8 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue  # what the engine does by default is no key that somebody added
         if _only_a_default(a, b, key) or _only_a_default(b, a, key):
             continue
+        if _nobody_asked(a, b, key) or _nobody_asked(b, a, key):
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -168,6 +180,15 @@ def _only_a_default(here: Resolved, there: Resolved, key: str) -> bool:
     """The default of one release or engine, of which the other side, whose release may not be known, says nothing."""
     found = here.entries.get(key)
     return found is not None and found.origin == "engine-default" and key not in there.entries
+
+
+def _nobody_asked(here: Resolved, there: Resolved, key: str) -> bool:
+    """What an engine reports of itself, of which the other side, that only says what was asked for, says nothing: a
+    default that it does not know."""
+    found = here.entries.get(key)
+    if found is None or found.origin != "reported" or key in there.entries or there.whole:
+        return False
+    return all(one.basis == "asked" for one in there.entries.values())
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
@@ -183,6 +204,7 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
             locations=resolved.locations[:1],
             reason=resolved.reason,
             observe_with=resolved.observe_with,
+            missing=resolved.missing,
         )
     return Resolved(
         fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1]
@@ -197,6 +219,9 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if "unknown" in (a.state, b.state) and a.basis != b.basis:
+        # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
+        return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
         return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"

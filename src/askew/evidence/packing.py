@@ -17,7 +17,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from askew.evidence.archive import ArchiveError
-from askew.evidence.document import Context, Document, MarkedList, MarkedMap, Node, Problem, Text
+from askew.evidence.document import Context, Document, MarkedList, MarkedMap, Node, Placed, Problem, Text
 from askew.evidence.location import Location
 from askew.evidence.yaml import MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, MAX_NODES
 
@@ -70,25 +70,33 @@ class Index(msgspec.Struct, omit_defaults=True):
     texts: list[PackedText] = []
 
 
+class Spot(msgspec.Struct, omit_defaults=True):
+    """A location."""
+
+    source: str
+    path: str = ""
+    line: Count = 0
+    column: Count = 0
+    object: str = ""
+
+
 class Container(msgspec.Struct, omit_defaults=True):
     """A mapping (with ``keys``) or a sequence. ``marks``: per entry the offsets of key, value and end, -1 where it has
-    none; per item those of value and end; absent for plain data. ``more``: marks of keys without a value."""
+    none; per item those of value and end; absent for plain data. ``more``: marks of keys without a value. ``spot``: where
+    a mapping was read that was put into another object."""
 
     values: list[object] = msgspec.field(name="v", default_factory=list)
     keys: list[str] | None = msgspec.field(name="k", default=None)
     marks: list[int] | None = msgspec.field(name="m", default=None)
     more: list[tuple[str, Offset, Offset, Offset]] = msgspec.field(name="x", default_factory=list)
+    spot: Spot | None = msgspec.field(name="p", default=None)
 
 
 class Note(msgspec.Struct, omit_defaults=True):
     """A problem of a document, with its place."""
 
     message: str
-    source: str = ""
-    path: str = ""
-    line: Count = 0
-    column: Count = 0
-    object: str = ""
+    spot: Spot
 
 
 class PackedDocument(msgspec.Struct, omit_defaults=True):
@@ -192,7 +200,8 @@ class Packer:
                 more.append((self._clean(key), mark >> _KEY, (mark >> _START) & _LOW, mark & _LOW))
             more.sort()
         keys = [self._clean(key) for key in container]
-        return Container(values=values, keys=keys, marks=marks, more=more)
+        spot = self._spot(container.place) if isinstance(container, Placed) else None
+        return Container(values=values, keys=keys, marks=marks, more=more, spot=spot)
 
     def _scalar(self, value: object) -> object:
         if isinstance(value, str):
@@ -241,9 +250,10 @@ class Packer:
         return member
 
     def _note(self, problem: Problem) -> Note:
-        at = problem.location
-        return Note(
-            message=self._clean(problem.message),
+        return Note(message=self._clean(problem.message), spot=self._spot(problem.location))
+
+    def _spot(self, at: Location) -> Spot:
+        return Spot(
             source=self._clean(at.source),
             path=self._clean(at.path),
             line=at.line,
@@ -337,10 +347,7 @@ class Unpacker:
         value = self._value(packed)
         span = -1 if packed.mark is None else _mark(*packed.mark)
         root = Node(around, value, exists=packed.exists, key=packed.key, base=packed.path, span=span)
-        problems = tuple(
-            Problem(Location(note.source, note.path, note.line, note.column, note.object), note.message)
-            for note in packed.problems
-        )
+        problems = tuple(Problem(_location(note.spot), note.message) for note in packed.problems)
         return Document(context, packed.index, root, problems, packed.start, packed.end)
 
     def _value(self, packed: PackedDocument) -> object:
@@ -395,6 +402,8 @@ def _made(container: Container, values: list[object]) -> tuple[dict[str, object]
         return items, _length(values, [marks[at + 1] - marks[at] for at in range(0, len(marks), 2)])
     if len(container.keys) != len(values) or len(set(container.keys)) != len(values):
         raise ArchiveError("a document has keys without values, or twice", _HINT)
+    if container.spot is not None:
+        return Placed(dict(zip(container.keys, values, strict=True)), _location(container.spot)), 0
     if marks is None:
         return dict(zip(container.keys, values, strict=True)), 0
     if len(marks) != 3 * len(values) or any(not -1 <= mark <= _LOW for mark in marks):
@@ -410,6 +419,10 @@ def _made(container: Container, values: list[object]) -> tuple[dict[str, object]
     return entries, _length(values, [marks[at + 2] - marks[at + 1] for at in range(0, len(marks), 3)]) + sum(
         max(end - start, 0) for _, _, start, end in container.more
     )
+
+
+def _location(spot: Spot) -> Location:
+    return Location(spot.source, spot.path, spot.line, spot.column, spot.object)
 
 
 def _length(values: Sequence[object], lengths: Sequence[int]) -> int:

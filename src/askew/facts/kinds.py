@@ -598,6 +598,18 @@ gpu_set = ValueType(
 )
 
 
+def about(kind: ValueType, relative: float, least: float = 0.0) -> ValueType:
+    """The same type for what is measured: two values are the same that are apart by no more than this part of the
+    larger one, or by no more than ``least``."""
+
+    def same(a: Value, b: Value) -> bool:
+        if isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, (int, float)):
+            return same_data(a, b)
+        return isinstance(b, (int, float)) and abs(a - b) <= max(least, relative * max(abs(a), abs(b)))
+
+    return ValueType(name=kind.name, parse=kind.parse, same=same, show=kind.show, schema=kind.schema)
+
+
 def enum(
     *choices: str,
     aliases: Mapping[str, str] | None = None,

@@ -69,6 +69,11 @@ class Object(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return _label(self.group, self.version, self.kind, self.namespace if self.namespace_declared else "", self.name)
 
     @property
+    def live(self) -> bool:
+        """Whether it was read from a cluster: the API server gives every object an identity."""
+        return bool(_mapping(_mapping(self.node.value).get("metadata")).get("uid"))
+
+    @property
     def owners(self) -> tuple[tuple[str, str, str], ...]:
         """(group, kind, name) of the objects that own this one (``metadata.ownerReferences``)."""
         return tuple(
@@ -192,8 +197,12 @@ def _collect(node: Node, found: list[Object], refused: list[Refused], depth: int
                     _collect(item, found, refused, depth + 1)
         return
     if reason := _no_workload_source(group, kind):
-        refused.append(Refused(node.location, reason))
-        return
+        # In a cluster they tell where the intended state of what is beside them is kept.
+        live = bool(_mapping(value.get("metadata")).get("uid"))
+        if not live:
+            refused.append(Refused(node.location, reason))
+        if group.startswith("kustomize.config") or not live:
+            return
     _object(node, group, version, kind, found)
 
 

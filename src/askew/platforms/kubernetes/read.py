@@ -35,8 +35,14 @@ _READER_MODULES: Mapping[str, str] = {
 _JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({""}), "askew.platforms.kubernetes.services"),
     (frozenset(), "askew.platforms.kubernetes.autoscalers"),
+    (frozenset({"autoscaling", "keda.sh"}), "askew.platforms.kubernetes.autoscaler_status"),
+    (
+        frozenset({"argoproj.io/Application", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"}),
+        "askew.platforms.kubernetes.gitops",
+    ),
     (frozenset({"policy"}), "askew.platforms.kubernetes.disruption"),
     (frozenset({"/Node"}), "askew.platforms.kubernetes.nodes"),
+    (frozenset({"apps", "/Pod", "leaderworkerset.x-k8s.io"}), "askew.platforms.kubernetes.rollout"),
     (
         frozenset(
             {
@@ -57,6 +63,9 @@ _NO_WORKLOADS = frozenset(
         "kyverno.io",
         "templates.gatekeeper.sh",
         "constraints.gatekeeper.sh",
+        "kustomize.toolkit.fluxcd.io",
+        "helm.toolkit.fluxcd.io",
+        "source.toolkit.fluxcd.io",
     }
 )
 
@@ -102,10 +111,13 @@ def _reader(one: Object) -> Reader | None:
     if module is not None:
         readers: Mapping[tuple[str, str], Reader] = import_module(module).READERS
         return readers.get((one.group, one.kind))
-    if not one.group or one.group in _NO_WORKLOADS or one.group in _CORE_GROUPS:
+    if not one.group or one.group in _NO_WORKLOADS or one.group in _CORE_GROUPS or one.kind in _ELSEWHERE:
         return None
     return workloads.generic
 
+
+# Kinds of Argo CD: what they deploy is elsewhere. Another kind of the group, the Rollout, holds a pod template.
+_ELSEWHERE = frozenset({"Application", "ApplicationSet", "AppProject"})
 
 # Groups of Kubernetes itself whose kinds hold no pod template.
 _CORE_GROUPS = frozenset(
@@ -119,6 +131,9 @@ _CORE_GROUPS = frozenset(
         "coordination.k8s.io",
         "discovery.k8s.io",
         "metrics.k8s.io",
+        "events.k8s.io",
+        "autoscaling",
+        "policy",
     }
 )
 

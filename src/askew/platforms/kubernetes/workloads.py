@@ -14,10 +14,11 @@ from askew.platforms.kubernetes.config import Surroundings
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, PodGroup, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, observed_map, text_of
+from askew.platforms.kubernetes.owners import MOST_OWNERS, owners_of
 from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, read_pod
 from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
-from askew.resolve.workload import Container, Member, Problem, Workload
+from askew.resolve.workload import Container, Member, Problem, Replica, Workload
 
 _SHM = "orchestration.shm.bytes"
 _IGNORE = "askew.dev/ignore"
@@ -74,23 +75,16 @@ def cron_job(one: Object, objects: Objects) -> tuple[Draft, ...]:
 
 # Owners that no reader reads, or only for want of what they own: that counts as owned by their own owners.
 _BETWEEN = frozenset({("serving.knative.dev", "Revision"), ("serving.knative.dev", "Configuration")})
-_MOST_OWNERS = 6
 
 
 def owned(one: Object, objects: Objects, depth: int = 0) -> bool:
     """Whether an object that is read in its own right owns this one, directly or not, and is among the sources."""
-    if depth > _MOST_OWNERS:
+    if depth > MOST_OWNERS:
         return False
-    for group, kind, name in one.owners:
-        owner = objects.near(one, group, kind, name)
-        if owner is None:
-            # A pod names its ReplicaSet, and that is called after its Deployment; dumps often leave it out.
-            stem = name.rpartition("-")[0]
-            if (group, kind) == ("apps", "ReplicaSet") and stem and objects.near(one, "apps", "Deployment", stem):
-                return True
-        elif (owner.group, owner.kind) not in _BETWEEN or owned(owner, objects, depth + 1):
-            return True
-    return False
+    return any(
+        (owner.group, owner.kind) not in _BETWEEN or owned(owner, objects, depth + 1)
+        for owner in owners_of(one, objects)
+    )
 
 
 READERS: Mapping[tuple[str, str], Reader] = {
@@ -225,6 +219,15 @@ def build(
     members = tuple(_member(draft, group, around) for group in draft.groups)
     more = (draft.container_observations, draft.problems)
     containers = tuple(_finish(c, read, draft, objects, more) for c in read)
+    replicas: tuple[Replica, ...] = ()
+    if objects.of("", "Pod"):
+        from askew.platforms.kubernetes import running
+
+        replicas = running.replicas(draft, objects, lambda pod: _as_admitted(pod, around))
+        containers = tuple(
+            msgspec.structs.replace(c, observations=(*c.observations, *running.reported(draft, objects, c)))
+            for c in containers
+        )
     if draft.confidence != "certain":
         observations = tuple(_weaker(o, draft.confidence) for o in observations)
         containers = tuple(
@@ -245,6 +248,18 @@ def build(
         engine=draft.engine,
         ignores=_ignores(one.annotations, draft.pod_annotations),
         labels=draft.pod_labels,
+        replicas=replicas,
+    )
+
+
+def _as_admitted(pod: Object, around: Surroundings) -> tuple[Container, ...]:
+    """The containers of one running pod; its spec is whole, so nothing is added to it."""
+    spec = (pod.node["spec"],)
+    within = msgspec.structs.replace(
+        around, origin=pod, name=pod.name, labels=pod.labels, annotations=pod.annotations, malformed=[]
+    )
+    return tuple(
+        c.with_devices(c.devices.number, c.devices.unknown, c.devices.locations) for c in read_pod(spec, within)
     )
 
 
