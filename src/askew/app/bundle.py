@@ -21,11 +21,13 @@ _INTERRUPTED = "interrupted before everything was read"
 
 class Bundling(msgspec.Struct, frozen=True, kw_only=True):
     """How to bundle. ``now`` is an RFC 3339 time; ``key`` makes the markers of secrets and the names of
-    ``anonymise``, random where it is None. ``allowed`` are options for every source (see ``load``)."""
+    ``anonymise``, random where it is None; ``rename`` are words to rename although they are known. ``allowed`` are
+    options for every source in a cluster (see ``load``)."""
 
     now: str
     key: bytes | None = None
     anonymise: bool = False
+    rename: tuple[str, ...] = ()
     progress: Progress | None = None
     allowed: tuple[tuple[str, str], ...] = ()
 
@@ -89,15 +91,12 @@ def _bundled(
     if how.anonymise:
         from askew.app.anonymise import renaming
 
-        rename = renaming([part for _, found in done for part in found], redactor)
+        rename = renaming([part for _, found in done for part in found], redactor, how.rename)
 
         def clean(text: str) -> str:
             return rename(redactor.without(text))
 
-        kept = [
-            _written(sealing, number, uri, found, clean, timeline, named=False)
-            for number, (uri, found) in enumerate(done, 1)
-        ]
+        kept = [_written(sealing, number, uri, found, clean, timeline) for number, (uri, found) in enumerate(done, 1)]
         missing = [clean(uri) for uri in missing]
     sealing.add("timeline.json", timeline.json())
     sealing.add("timeline.txt", timeline.text())
@@ -155,14 +154,12 @@ def _written(
     found: Sequence[Evidence],
     clean: Clean,
     timeline: Timeline,
-    *,
-    named: bool = True,
 ) -> Source:
     parts: list[Part] = []
     for position, part in enumerate(found, 1):
         folder = f"{number}/{position}"
         texts = tuple((text.source, text.text) for text in part.texts)
-        sealing.part(folder, part.documents, texts, clean, named=named)
+        sealing.part(folder, part.documents, texts, clean)
         timeline.add(part, clean)
         status, reason = _status(part)
         parts.append(

@@ -168,6 +168,11 @@ manifest with the hash of every file. bundle:FILE gives the same report as the s
 marks in one bundle; the key that makes them is random and is not kept. Ctrl-C ends the collection, and what was read
 until then is written.
 
+--anonymise keeps the words that Askew knows (engines, flags, values, public models, GPUs, clouds, fields of
+Kubernetes), numbers, times, lengths and lines, so that the findings stay the same. Every other word gets another
+name, the same wherever it stands: namespaces, objects, hosts, registries, repositories, paths, people, labels. IP
+addresses, account numbers, hashes and certificates get others, too. Look at the bundle before you send it.
+
 The exit status is 0, 2 when something could not be read (the rest is in the bundle), 130 after Ctrl-C.
 
 {_SOURCES}"""
@@ -183,7 +188,14 @@ The exit status is 0, 2 when something could not be read (the rest is in the bun
     command.add_argument(
         "--anonymise",
         action="store_true",
-        help="rename what tells whose this is: names, hosts, repositories, paths, addresses",
+        help="rename every word that Askew does not know, and addresses: what tells whose this is",
+    )
+    command.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="rename this word, too: a company called Shell or Apple (repeatable; with --anonymise)",
     )
     command.add_argument(
         "--key",

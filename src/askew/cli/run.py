@@ -191,9 +191,16 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from askew.app.bundle import Bundling, bundle
     from askew.cli.output import Output
 
+    if arguments.rename and not arguments.anonymise:
+        raise UsageError("--rename without --anonymise renames nothing", "add --anonymise")
     key = _key(arguments.key) if arguments.key else None
     how = Bundling(
-        now=_now(), key=key, anonymise=arguments.anonymise, progress=_progress(), allowed=_allowed(vars(arguments))
+        now=_now(),
+        key=key,
+        anonymise=arguments.anonymise,
+        rename=tuple(arguments.rename),
+        progress=_progress(),
+        allowed=_allowed(vars(arguments)),
     )
     with Output(arguments.output, force=arguments.force) as output:
         done = bundle(arguments.sources, output.write, how)

@@ -113,11 +113,9 @@ class Sealing:
         documents: tuple[Document, ...],
         texts: tuple[tuple[str, str], ...],
         clean: Clean,
-        *,
-        named: bool,
     ) -> None:
-        """Write what one collection gave. ``named``: members may end in the names of their sources."""
-        packer = Packer(folder, clean, named=named)
+        """Write what one collection gave, with ``clean`` put on every string of it."""
+        packer = Packer(folder, clean)
         lines: list[bytes] = []
         written = 0
         for document in documents:

@@ -82,8 +82,8 @@ class Spot(msgspec.Struct, omit_defaults=True):
 
 class Container(msgspec.Struct, omit_defaults=True):
     """A mapping (with ``keys``) or a sequence. ``marks``: per entry the offsets of key, value and end, -1 where it has
-    none; per item those of value and end; absent for plain data. ``more``: marks of keys without a value. ``spot``: where
-    a mapping was read that was put into another object."""
+    none; per item those of value and end; absent for plain data. ``more``: marks of keys without a value. ``spot``:
+    where a mapping was read that was put into another object."""
 
     values: list[object] = msgspec.field(name="v", default_factory=list)
     keys: list[str] | None = msgspec.field(name="k", default=None)
@@ -120,10 +120,9 @@ class Packer:
     """Packs the documents and texts of one part. ``clean`` is put on every string that is packed; it keeps lengths
     where a text or a key stands, or offsets are lost."""
 
-    def __init__(self, folder: str, clean: Clean = lambda text: text, *, named: bool = True) -> None:
+    def __init__(self, folder: str, clean: Clean = lambda text: text) -> None:
         self._folder = folder
         self._clean = clean
-        self._named = named
         self._streams: dict[int, int] = {}
         self._places: dict[int, int] = {}
         # Objects are told apart by their identity, so they must live as long as the numbers given to them.
@@ -244,8 +243,7 @@ class Packer:
         return number
 
     def _member(self, kind: str, number: int, source: str, text: str) -> str:
-        name = self._clean(source) if self._named else ""
-        member = f"{self._folder}/{kind}/{number:05d}{_readable(name)}"
+        member = f"{self._folder}/{kind}/{number:05d}{_readable(self._clean(source))}"
         self.members.append((member, self._clean(text).encode("utf-8", "surrogatepass")))
         return member
 
