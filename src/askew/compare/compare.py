@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from askew.compare.measured import why_silent
-from askew.evidence.redaction import shown
+from askew.evidence.redaction import shown, tell_of_each_other
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
 from askew.resolve.observation import Confidence, Origin
@@ -119,9 +119,14 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
 def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
     """The second value, or that it is not known in the terms of the first."""
     kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
-    if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
+    if a.value is None or b.value is None:
         return b
-    return _untold(fact, part, b, "the two sides state it in terms that say nothing about each other")
+    reason = "the two sides state it in terms that say nothing about each other"
+    if not tell_of_each_other(a.value, b.value):
+        reason = "secrets were hidden under two keys, so whether they are equal cannot be told"
+    elif kind.comparable is None or kind.comparable(a.value, b.value):
+        return b
+    return _untold(fact, part, b, reason)
 
 
 def _untold(fact: Fact, part: str, b: Resolved, reason: str) -> Resolved:
@@ -227,6 +232,8 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
 def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
     """same | different | possible (one side cannot be resolved) | unknown | unstated (unknown, and nobody asked)."""
     if a.state == "unknown" and b.state == "unknown":
+        if not tell_of_each_other(a.text, b.text) and shown(a.text or "") == shown(b.text or ""):
+            return "unstated"
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"

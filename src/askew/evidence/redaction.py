@@ -1,8 +1,9 @@
 """Secrets never leave the place where they are read.
 
-A secret becomes a marker, ``redacted:`` and sixteen hexadecimal digits of a keyed hash. Within one run equal secrets
-have equal markers, so that a changed key is seen; the key is random per run (or per bundle), so that a marker tells
-nothing about the secret. Reports show ``<redacted>``, never the marker.
+A secret becomes a marker, ``redacted:`` and sixteen hexadecimal digits: eight tell the key, eight are a keyed hash of
+the secret. Within one run equal secrets have equal markers, so that a changed key is seen; the key is random per run
+(or per bundle), so that a marker tells nothing about the secret, and markers under two keys nothing about each other.
+Reports show ``<redacted>``, never the marker.
 """
 
 from __future__ import annotations
@@ -143,14 +144,22 @@ class Redactor:
 
             key = os.urandom(32)
         self._key = key
+        self._under = ""
         # Objects of a cluster say the same short words thousands of times. Only words without a secret are kept.
         self._clean: set[str] = set()
 
     def marker(self, secret: str) -> str:
         """The marker of one secret: equal for equal secrets under this key, and nothing else."""
+        if not self._under:
+            self._under = self.keyed("key", "")[:8]
+        return f"redacted:{self._under}{self.keyed('secret', secret)[:8]}"
+
+    def keyed(self, purpose: str, text: str) -> str:
+        """A hash of a text under this key, in hexadecimal digits; of no use without the key."""
         import hmac
 
-        return "redacted:" + hmac.new(self._key, secret.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:16]
+        data = f"{purpose}\0{text}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, data, "sha256").hexdigest()
 
     def text(self, text: str) -> str:
         """``text`` with every secret in it replaced: tokens of known issuers, credentials in URLs, values of secret
@@ -335,6 +344,48 @@ class Redactor:
             document.replace(node, redacted)
 
 
+class Recalling(Redactor):
+    """A redactor that knows, while it lives, what it replaced, so that a bundle can be searched for it: a secret whose
+    name gave it away in one place may stand without a name in another."""
+
+    def __init__(self, key: bytes | None = None) -> None:
+        super().__init__(key)
+        self._replaced: dict[str, str] = {}
+        self._found: re.Pattern[str] | None = None
+
+    def marker(self, secret: str) -> str:
+        """As of every redactor; what could be nothing but a secret is remembered."""
+        marker = super().marker(secret)
+        for line in {secret, *secret.splitlines()} if "\n" in secret else (secret,):
+            if line not in self._replaced and _is_unmistakable(line):
+                self._replaced[line] = marker
+                self._found = None
+        return marker
+
+    def without(self, text: str) -> str:
+        """``text`` with what was replaced elsewhere masked, its length unchanged."""
+        if not self._replaced or len(text) < _UNMISTAKABLE:
+            return text
+        if self._found is None:
+            longest = sorted(self._replaced, key=len, reverse=True)[:_MOST_SOUGHT]
+            self._found = re.compile(f"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})")
+        return self._found.sub(lambda m: "*" * len(m[0]), text)
+
+
+_MOST_SOUGHT = 2000
+_UNMISTAKABLE = 12  # characters; shorter ones are often words that stand elsewhere by chance
+
+
+def _is_unmistakable(secret: str) -> bool:
+    return (
+        len(secret) >= _UNMISTAKABLE
+        and any(char.isdigit() for char in secret)
+        and any(char.isalpha() for char in secret)
+        and ("/" not in secret or len(secret) >= 40)  # a path or the name of a model may stand behind a secret's name
+        and MARKER.search(secret) is None
+    )
+
+
 def _flag_of(word: str, flag: str) -> str:
     """The secret flag that the next word belongs to. Several keys may stand behind one flag."""
     if word.startswith("-"):
@@ -368,6 +419,18 @@ def is_redacted(value: object) -> bool:
     if isinstance(value, list):
         return any(is_redacted(part) for part in value)
     return False
+
+
+def tell_of_each_other(a: object, b: object) -> bool:
+    """Whether the markers in two values were all made under one key, so that they are equal where the secrets are."""
+    return len(_keys(a) | _keys(b)) <= 1
+
+
+def _keys(value: object) -> set[str]:
+    if isinstance(value, str):
+        return {marker[9:17] for marker in MARKER.findall(value)} if "redacted:" in value else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {key for part in parts for key in _keys(part)}
 
 
 def shown(text: str) -> str:
