@@ -32,8 +32,9 @@ def observations(captures: Sequence[Capture], *, inside: bool = False) -> tuple[
     """What all captures of one source say together. Several runs on one machine are of the same devices; prompts that
     name several machines are of several.
 
-    ``inside``: the tool ran in the engine's container, which sees its own devices and no others. Where that is not
-    known, the number is likely at most, and what a deployment asks for stands over it: on a node all devices are shown.
+    ``inside``: the tool ran in the engine's container. Where that is not known, the number is likely at most: on a node
+    all devices are shown. What a deployment asks for stands over it in any case, because a container may see more than
+    it was given.
     """
     if not captures:
         return ()
@@ -128,8 +129,7 @@ def _count(
     if places:
         confidence: Confidence = "likely" if doubts else "certain"
         because = tuple(dict.fromkeys(doubts))
-        rank = None if inside else _ASKED
-        yield _seen(fact, total, *dict.fromkeys(places), confidence=confidence, because=because, rank=rank)
+        yield _seen(fact, total, *dict.fromkeys(places), confidence=confidence, because=because, rank=_ASKED)
 
 
 def _repeated(captures: Sequence[Capture]) -> bool:
