@@ -108,6 +108,15 @@ def test_the_process_that_runs_is_taken_where_the_template_hides_it(container: d
     assert one.facts["runtime.max_model_len"].locations[0].source.endswith("/llm-1-a/engine/exec/processes")
 
 
+def test_of_several_processes_none_is_guessed():
+    others = '7\t["/usr/bin/one", "--a"]\n8\t["/usr/bin/two", "--b"]\n'
+    one = seen([text("llm-1-a", "processes", others)], command=["/start.sh"])
+    assert "/usr/bin/one" not in repr(one.facts)
+    served = others + '9\t["python3", "-m", "sglang.launch_server", "--model-path", "org/m"]\n'
+    one = seen([text("llm-1-a", "processes", served)], command=["/start.sh"])
+    assert one.engine is not None and one.engine.name == "sglang"
+
+
 def test_a_template_that_says_what_runs_is_believed():
     processes = '1\t["vllm", "serve", "org/other"]\n'
     one = seen([text("llm-1-a", "processes", processes)], command=ARGS)

@@ -42,6 +42,10 @@ _ENGINES = {
     "vllm": "vllm", "sglang": "sglang", "lmdeploy": "lmdeploy", "trtllm-serve": "tensorrt-llm", "litellm": "litellm",
     "mlserver": "mlserver", "bentoml": "bentoml", "infinity_emb": "infinity-emb", "tensorrt_llm": "tensorrt-llm",
 }  # fmt: skip
+_SERVERS = frozenset(
+    (*_ENGINES, "text-generation-launcher", "text-embeddings-router", "tritonserver", "llama-server", "ollama",
+     "torchserve", "tensorflow_model_server")
+)  # fmt: skip
 _STARTERS = frozenset(
     ("sh", "bash", "dash", "ash", "tini", "dumb-init", "catatonit", "sleep", "pause", "tail", "head", "cat", "sudo",
      "nvidia_entrypoint.sh", "entrypoint.sh", "docker-init", "supervisord", "redis-server", "nginx")
@@ -88,13 +92,17 @@ def launches(texts: Sequence[SourceText], container: Launch) -> tuple[Launch, ..
 
 
 def main_process(texts: Sequence[SourceText], container: Launch) -> Launch | None:
-    """The process that serves, of those that run in a container: the first that is neither a shell nor an init process
-    nor a worker that Python spawned. None where there is none."""
+    """The process that serves, of those that run in a container: the one whose program is known to, else the only one
+    that is neither a shell nor an init process nor a worker that Python spawned. None where several could be meant:
+    containers may see each other's processes."""
+    found: list[Launch] = []
     for launch in launches(texts, container):
         words = [token.text for token in launch.argv]
         if program(words[0]) not in _STARTERS and "-c" not in words[1:3] and not words[0].endswith(".sh"):
-            return launch
-    return None
+            if program_name(launch.argv) in _SERVERS:
+                return launch
+            found.append(launch)
+    return found[0] if len(found) == 1 else None
 
 
 def engine_release(started: Sequence[Launch], probed: Sequence[Observation]) -> Observation | None:
