@@ -27,6 +27,8 @@ STATED: frozenset[Origin] = frozenset(
 _LAUNCHED: frozenset[Origin] = frozenset(("explicit", "env", "config-file"))
 _BY_LAUNCH = ("model.", "runtime.", "serving.port", "serving.listen_host")
 _BY_IMAGE = ("runtime.image", "runtime.engine")
+_AUTOSCALER = "orchestration.autoscaler.kind"
+_REPLICAS = ("orchestration.replicas.min", "orchestration.replicas.max")
 _OTHER_ARGUMENTS = "runtime.arguments.unmapped"
 _WEAKER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
@@ -106,7 +108,7 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
                 if outcome == "unknown":
                     unverified.append(Unverified(fact=fact, key=part, side="target", resolved=b))
     return Comparison(
-        differences=tuple(_without_consequences(differences)),
+        differences=tuple(_without_consequences(differences, _scaled_within(reference, target))),
         unverified=tuple(unverified),
         declared=declared,
         verified=verified,
@@ -263,9 +265,31 @@ def _unresolved(resolved: Resolved) -> bool:
     return not resolved.missing
 
 
-def _without_consequences(differences: list[Difference]) -> Iterator[Difference]:
+def _scaled_within(reference: Snapshot, target: Snapshot) -> bool:
+    """Whether an autoscaler that only one side shows moves the replicas within bounds that the other's count is in: the
+    count is then where it starts, and the autoscaler the one difference."""
+    for scaled, fixed in ((reference, target), (target, reference)):
+        there, here = scaled.facts.get(_AUTOSCALER), fixed.facts.get(_AUTOSCALER)
+        low, high = (scaled.facts.get(key) for key in _REPLICAS)
+        count = fixed.facts.get(_REPLICAS[0])
+        if there is None or here is None or low is None or high is None or count is None:
+            continue
+        if not is_stated(there) or there.value in (None, "none") or is_stated(here) or here.value not in (None, "none"):
+            continue
+        if not isinstance(count.value, int) or not isinstance(low.value, int):
+            continue
+        if low.value <= count.value and (
+            high.value is None or (isinstance(high.value, int) and count.value <= high.value)
+        ):
+            return True
+    return False
+
+
+def _without_consequences(differences: list[Difference], scaled: bool) -> Iterator[Difference]:
     changed: Mapping[str, Difference] = {d.fact.key: d for d in differences}
     for difference in differences:
+        if scaled and difference.fact.key in _REPLICAS:
+            continue
         followed = difference.fact.follows
         # A contract written from a deployment states what followed there by default, and it follows in the target.
         reference = difference.reference

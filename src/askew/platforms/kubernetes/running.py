@@ -31,6 +31,8 @@ _RUN = (
     *("image", "command", "args", "env", "envFrom", "workingDir"),
     *("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"),
 )
+# Groups whose objects hold the template of their pods as it is; a LeaderWorkerSet only adds variables.
+_TEMPLATED = frozenset({"", "apps", "batch", "extensions", "leaderworkerset.x-k8s.io", "argoproj.io", "apps.kruise.io"})
 _MOST_NAMED = 6
 
 ReadContainers = Callable[[Object], tuple[Container, ...]]
@@ -38,7 +40,10 @@ ReadContainers = Callable[[Object], tuple[Container, ...]]
 
 
 def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[Replica, ...]:
-    """Every running pod of the workload. A container that runs otherwise than the template says comes with it."""
+    """Every running pod of the workload. A container that runs otherwise than the template says comes with it.
+
+    Where a controller makes the template of an object that is none, the pods are only told from one another.
+    """
     template = {text_of(one["name"]): one for layer in draft.pod for one in layer["containers"].each()}
     plain = len(draft.pod) == 1 and not draft.additions
     known: list[tuple[dict[str, object], Container]] = []
@@ -62,7 +67,14 @@ def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[R
                 seen={"": seen_by(pod, objects), **dict(_seen(pod))},
             )
         )
+    if draft.object.group not in _TEMPLATED and _one_form(found):
+        found = [msgspec.structs.replace(one, containers=()) for one in found]
     return tuple(found)
+
+
+def _one_form(found: Sequence[Replica]) -> bool:
+    """Whether all replicas have the same containers: what is alike was read once."""
+    return len({tuple(id(one) for one in replica.containers) for replica in found if not replica.part}) == 1
 
 
 def reported(draft: Draft, objects: Objects, container: Container) -> tuple[Observation, ...]:
