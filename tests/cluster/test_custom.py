@@ -1,4 +1,4 @@
-"""Kinds that a cluster has only when somebody installed them: found under the names that kubectl takes, never missed."""
+"""Kinds that a cluster has only when somebody installed them: found by the names that kubectl takes, never missed."""
 
 from __future__ import annotations
 
