@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from askew.compare.measured import why_silent
-from askew.evidence.redaction import shown
+from askew.evidence.redaction import shown, tell_of_each_other
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
 from askew.resolve.observation import Confidence, Origin
@@ -119,9 +119,14 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
 def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
     """The second value, or that it is not known in the terms of the first."""
     kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
-    if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
+    if a.value is None or b.value is None:
         return b
-    return _untold(fact, part, b, "the two sides state it in terms that say nothing about each other")
+    reason = "the two sides state it in terms that say nothing about each other"
+    if not tell_of_each_other(a.value, b.value):
+        reason = "secrets were hidden under two keys, so whether they are equal cannot be told"
+    elif kind.comparable is None or kind.comparable(a.value, b.value):
+        return b
+    return _untold(fact, part, b, reason)
 
 
 def _untold(fact: Fact, part: str, b: Resolved, reason: str) -> Resolved:
@@ -170,6 +175,10 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue
         if _nobody_asked(a, b, key) or _nobody_asked(b, a, key):
             continue
+        if a.basis != b.basis and not (b if key in a.entries else a).whole:
+            # What was asked for says nothing of what start-up adds, and what was seen need not show all of it.
+            yield key, a.entries.get(key) or _not_shown(a, key), b.entries.get(key) or _not_shown(b, key)
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -186,6 +195,18 @@ def _nobody_asked(here: Resolved, there: Resolved, key: str) -> bool:
     if found is None or found.origin != "reported" or key in there.entries or there.whole:
         return False
     return all(one.basis == "asked" for one in there.entries.values())
+
+
+def _not_shown(resolved: Resolved, key: str) -> Resolved:
+    return Resolved(
+        fact=resolved.fact,
+        key=key,
+        state="unknown",
+        basis=resolved.basis,
+        locations=resolved.locations[:1],
+        reason="no source shows it",
+        missing=True,
+    )
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
@@ -211,9 +232,13 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
 def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
     """same | different | possible (one side cannot be resolved) | unknown | unstated (unknown, and nobody asked)."""
     if a.state == "unknown" and b.state == "unknown":
+        if not tell_of_each_other(a.text, b.text) and shown(a.text or "") == shown(b.text or ""):
+            return "unstated"
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if fact.combine == "smallest" and a.basis != b.basis and a.hops and b.hops:
+        return _by_hop(fact, a, b)
     if "unknown" in (a.state, b.state) and a.basis != b.basis:
         # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
         return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
@@ -242,6 +267,15 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
             return "unknown"
         return "same" if met else "different"
     return "same" if fact.type.same(a.value, b.value) else "different"
+
+
+def _by_hop(fact: Fact, a: Resolved, b: Resolved) -> Outcome:
+    """What an engine says of itself holds at its own hop; of the others between it and its clients it knows nothing."""
+    there = {hop.name: hop.value for hop in b.hops}
+    both = [(hop.value, there[hop.name]) for hop in a.hops if hop.name in there]
+    if not both:
+        return "unknown" if _demands(a) else "unstated"
+    return "same" if all(fact.type.same(one, two) for one, two in both) else "different"
 
 
 def _same_text(a: Resolved, b: Resolved) -> bool:
