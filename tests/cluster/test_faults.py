@@ -148,7 +148,7 @@ def test_pages_that_are_gone(cluster: Cluster, llm: str, askew: Ask) -> None:
         meta = {**service["metadata"], "name": f"s{number:04}", "uid": f"{number:08}-0000-4000-8000-000000000000"}
         del meta["resourceVersion"]
         many[f"/registry/services/specs/{llm}/{meta['name']}"] = {**service, "metadata": meta}
-    cluster.store(many)
+    cluster.store(many.items())
 
     def forget() -> None:
         cluster.admin.post(f"/api/v1/namespaces/{llm}/configmaps", {"metadata": {"generateName": "later-"}})
