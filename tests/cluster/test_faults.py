@@ -69,7 +69,7 @@ def test_what_passes_is_asked_again(cluster: Cluster, llm: str, askew: Ask, code
 def test_one_kind_fails(cluster: Cluster, llm: str, askew: Ask, fault: Fault, said: str) -> None:
     began = time.monotonic()
     with front(cluster, fault) as before:
-        got = askew("facts", f"k8s:{llm}?timeout=4", config=cluster.kubeconfig(url=before.url))
+        got = askew("facts", f"k8s:{llm}?timeout=8", config=cluster.kubeconfig(url=before.url))
     assert time.monotonic() - began < 20
     how, reason = status(got)
     assert how == "partial"
