@@ -335,7 +335,7 @@ def _is_variable(name: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, field or flag of this name holds a secret (``HF_TOKEN``, ``apiKey``; not ``EOS_TOKEN``)."""
-    name = name[-_LONGEST_NAME:]
+    name = name[-_LONGEST_NAME:].rpartition("/")[2]  # an annotation: example.com/password
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)

@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def status(code: int, reason: str, message: str, **metadata: str) -> Answer:
 
 
 class Cluster:
-    """Objects by (group, kind); ``answer`` may be set to answer a request itself. ``asked`` has every path and query."""
+    """Serves objects; ``answer`` may be set to answer a request itself. ``asked`` has every path and query."""
 
     def __init__(self, *objects: dict[str, Any], installed: tuple[str, ...] = ("apps", "batch", "autoscaling")) -> None:
         self.objects = list(objects)
@@ -57,10 +58,8 @@ class Cluster:
                     told = cluster.answer(parts.path, query) or cluster.serve(parts.path, query)
                     if callable(told):
                         self.close_connection = True
-                        try:
+                        with suppress(OSError):
                             told(self)
-                        except OSError:
-                            pass
                         return
                     given = told
                 code, headers, body = given
@@ -116,7 +115,9 @@ class Cluster:
         verb = "get" if name else "list"
         if f"{verb} {row.title}" in self.denied:
             where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
-            message = f'{row.title} is forbidden: User "u" cannot {verb} resource "{plural}" in API group "{group}"{where}'
+            message = (
+                f'{row.title} is forbidden: User "u" cannot {verb} resource "{plural}" in API group "{group}"{where}'
+            )
             return status(403, "Forbidden", message)
         found = [one for one in self.objects if self._is(one, row.group, row.kind) and self._in(one, namespace)]
         if name:
@@ -125,7 +126,9 @@ class Cluster:
         found = [one for one in found if self._selected(one, query)]
         begin = int(query.get("continue", "0"))
         size = min(int(query.get("limit", "0")) or len(found), self.page)
-        items = [{k: v for k, v in one.items() if k not in ("apiVersion", "kind")} for one in found[begin : begin + size]]
+        items = [
+            {k: v for k, v in one.items() if k not in ("apiVersion", "kind")} for one in found[begin : begin + size]
+        ]
         more = {"continue": str(begin + size)} if begin + size < len(found) else {}
         return self._json({"kind": f"{row.kind}List", "metadata": {"resourceVersion": "9", **more}, "items": items})
 
