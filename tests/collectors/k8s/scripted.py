@@ -17,6 +17,7 @@ import yaml
 from askew.collectors.k8s.resources import RESOURCES
 
 Answer = tuple[int, dict[str, str], bytes]
+Misbehave = Callable[[BaseHTTPRequestHandler], object]
 
 
 def status(code: int, reason: str, message: str, **metadata: str) -> Answer:
@@ -36,13 +37,12 @@ class Cluster:
         self.page = 500
         self.token = ""
         self.aggregated = True
-        self.answer: Callable[[str, dict[str, str]], Answer | Callable[[BaseHTTPRequestHandler], None] | None] = (
-            lambda path, query: None
-        )
+        self.answer: Callable[[str, dict[str, str]], Answer | Misbehave | None] = lambda path, query: None
         cluster = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *words: object) -> None:
                 pass
@@ -130,7 +130,8 @@ class Cluster:
             {k: v for k, v in one.items() if k not in ("apiVersion", "kind")} for one in found[begin : begin + size]
         ]
         more = {"continue": str(begin + size)} if begin + size < len(found) else {}
-        return self._json({"kind": f"{row.kind}List", "metadata": {"resourceVersion": "9", **more}, "items": items})
+        metadata: dict[str, str] = {"resourceVersion": "9", **more}
+        return self._json({"kind": f"{row.kind}List", "metadata": metadata, "items": items})
 
     def _discovery(self) -> Answer:
         groups: dict[str, dict[str, list[dict[str, Any]]]] = {}

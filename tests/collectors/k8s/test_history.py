@@ -165,7 +165,7 @@ def managed(**fields: Any) -> dict[str, Any]:
 
 def test_the_fields_that_an_applying_manager_owns(ask: Ask) -> None:
     live = deployment(template(container("--seed=1"), {"name": "sidecar", "image": "istio"}))
-    named = {'k:{"name":"vllm"}': {".": {}, "f:name": {}, "f:image": {}, "f:args": {}}}
+    named: dict[str, Any] = {'k:{"name":"vllm"}': {".": {}, "f:name": {}, "f:image": {}, "f:args": {}}}
     live["metadata"]["managedFields"] = [
         managed(**{"f:spec": {"f:template": {"f:spec": {"f:containers": named}}}}),
         {"manager": "hpa", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},

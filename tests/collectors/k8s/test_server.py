@@ -16,12 +16,12 @@ from askew.collectors.k8s.access import Access, User
 from askew.collectors.k8s.access import Cluster as Place
 from askew.collectors.k8s.server import RequestError, Server
 from tests.collectors.k8s.conftest import Ask
-from tests.collectors.k8s.scripted import Cluster, container, deployment, rollout, status, template
+from tests.collectors.k8s.scripted import Cluster, Misbehave, container, deployment, rollout, status, template
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
 def kinds(found: Evidence) -> set[str]:
@@ -160,7 +160,7 @@ def test_packed_answers() -> None:
 
 def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ANSWER", 60_000)
-    monkeypatch.setattr(Server.get, "__kwdefaults__", {**Server.get.__kwdefaults__, "limit": 60_000})
+    monkeypatch.setattr(Server.get, "__kwdefaults__", {**(Server.get.__kwdefaults__ or {}), "limit": 60_000})
     many = [deployment(template(container("x" * 400)), name=f"d{n:03}") for n in range(120)]
     with Cluster(*many) as cluster:
         found = ask(cluster, "k8s:prod")
@@ -176,6 +176,10 @@ def chunks(forever: Any) -> Any:
             forever(handler)
 
     return serve
+
+
+def always(misbehave: Misbehave) -> Any:
+    return lambda path, query: misbehave
 
 
 def flood(handler: BaseHTTPRequestHandler) -> None:
@@ -217,7 +221,7 @@ def test_servers_that_drip_or_hang() -> None:
     select = threading.Event().wait
     with Cluster() as cluster:
         for misbehave in (drip, hang, headers):
-            cluster.answer = lambda path, query, misbehave=misbehave: misbehave
+            cluster.answer = always(misbehave)
             one = server(cluster)
             began = event()
             with pytest.raises(RequestError):
