@@ -68,6 +68,8 @@ class ClusterCollector:
                     self._inside(scan, source, target, reader, redactor, request)
             finally:
                 reader.documents.extend(scan.documents)
+                if scan.documents and (rights := scan.missing_rights()):
+                    reader.notes.insert(0, f"not everything may be read: it needs {'; '.join(rights)}")
                 for name, lines in (("denied", scan.denied), ("failed", scan.failed)):
                     if lines and scan.documents:  # about what was read; else the errors say it
                         text = redactor.text("\n".join(lines) + "\n")

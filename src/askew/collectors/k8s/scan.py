@@ -56,6 +56,7 @@ class Scan:
         self.maker = maker
         self.documents: list[Document] = []
         self.denied: list[str] = []
+        self._rights: dict[tuple[str, str], list[str]] = {}
         self.failed: list[str] = []
         self.stopped: AccessError | DeadlineError | None = None
         self._reader = reader
@@ -107,7 +108,7 @@ class Scan:
         if len(self.denied) - refused >= len(rows) > 0:
             what = f"the namespace '{namespace}'" if namespace else "the cluster"
             raise NotFoundError(
-                f"no workload of {what} may be listed: {self.denied[-1]}",
+                f"no workload of {what} may be listed: it needs {'; '.join(self.missing_rights())}",
                 "ask for the ClusterRole in the documentation of sources, or name one workload that you may read",
             )
         if not workloads and namespace and not target.selector:
@@ -399,8 +400,14 @@ class Scan:
         line = f"{verb} {resource.title}" + (f" {namespace}" if namespace else "")
         if line not in self.denied:
             self.denied.append(line)
-            inside = f" in {namespace}" if namespace else ""
-            self._note(f"cannot {verb} {resource.title}{inside}: needs {verb} on {resource.title} ({resource.why})")
+            self._rights.setdefault((verb, namespace), []).append(resource.title)
+
+    def missing_rights(self) -> list[str]:
+        """What the user would have to be allowed to see everything: ``list on pods, services in prod``."""
+        return [
+            f"{verb} on {', '.join(titles)}" + (f" in {namespace}" if namespace else "")
+            for (verb, namespace), titles in self._rights.items()
+        ]
 
     def _fail(self, verb: str, resource: Resource, namespace: str, reason: str) -> None:
         line = f"{verb} {resource.title}" + (f" {namespace}" if namespace else "") + f": {reason}"

@@ -51,6 +51,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         text = f"{message}; Kubernetes refuses this manifest"
         self.malformed.append(Problem(kind="malformed", message=text, locations=(node.location,)))
 
+    def absent(self, kind: str) -> str:
+        """Why a ConfigMap or Secret is not found."""
+        refused = self.objects.refusal(f"{kind.lower()}s", self.namespace) if kind else ""
+        return f"which is not among the sources: {refused}" if refused else "which is not among the sources"
+
     def find(self, kind: str, name: str) -> Object | None:
         """The ConfigMap or Secret of that name which the pod means."""
         declared = self.origin.namespace_declared
@@ -58,11 +63,12 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unseen(msgspec.Struct, frozen=True):
-    """A ConfigMap or Secret taken whole into the environment that is not among the sources."""
+    """A ConfigMap or Secret taken whole into the environment that is not among the sources, and why it is not."""
 
     what: str
     prefix: str
     location: Location
+    why: str
 
 
 def environment(
@@ -96,7 +102,7 @@ def environment(
         for name in sorted(wanted - known):
             source = next((one for one in reversed(unseen) if name.startswith(one.prefix)), None)
             if source is not None:
-                reason = f"may come from {source.what}, which is not among the sources"
+                reason = f"may come from {source.what}, {source.why}"
                 declared.append(Variable(name, None, source.location, reason))
     return kubernetes_env([*declared, *named, *after]), tuple(unseen)
 
@@ -136,7 +142,7 @@ def _take_all(item: Node, around: Surroundings, declared: list[Variable], unseen
         name = text_of(reference["name"])
         found = around.find(kind, name) if name else None
         if found is None:
-            unseen.append(Unseen(f"{kind} {name}", prefix, reference.location))
+            unseen.append(Unseen(f"{kind} {name}", prefix, reference.location, around.absent(kind)))
             continue
         for section in ("data", "stringData") if kind == "Secret" else ("data",):
             entries = found.node[section]
@@ -194,7 +200,7 @@ def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Va
     found = around.find(kind, target) if target else None
     if found is None:
         reason = f"value from {kind} {target} key {key}"
-        reason += "" if kind == "Secret" else ", which is not among the sources"
+        reason += "" if kind == "Secret" else f", {around.absent(kind)}"
         return Variable(name, None, reference.location, reason)
     for section in ("stringData", "data"):
         entry = found.node[section]

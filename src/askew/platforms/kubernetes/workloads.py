@@ -244,6 +244,8 @@ def build(
             )
             for c in containers
         )
+    if refused := objects.refusal("pods", one.namespace):
+        containers = tuple(_unseen_digest(c, refused) for c in containers)
     if draft.confidence != "certain":
         observations = tuple(_weaker(o, draft.confidence) for o in observations)
         containers = tuple(
@@ -265,6 +267,19 @@ def build(
         ignores=_ignores(one.annotations, draft.pod_annotations),
         labels=draft.pod_labels,
         replicas=replicas,
+    )
+
+
+def _unseen_digest(container: Container, reason: str) -> Container:
+    """The digest behind a tag, which only a pod shows."""
+    return msgspec.structs.replace(
+        container,
+        observations=tuple(
+            msgspec.structs.replace(o, value=Unknown(reason, missing=True))
+            if o.fact == "runtime.image.digest" and isinstance(o.value, Unknown)
+            else o
+            for o in container.observations
+        ),
     )
 
 
