@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from askew.app import sources
@@ -33,10 +34,13 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Collect a URI from a scripted server."""
 
-    def collect(cluster: Cluster | None, uri: str, redactor: Redactor | None = None, /, **config: Any) -> Evidence:
+    def collect(
+        cluster: Cluster | None, uri: str, redactor: Redactor | None = None, /, *, keep: bool = False, **config: Any
+    ) -> Evidence:
         if cluster is not None:
             monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", cluster.url, **config)))
         (request,) = sources.parse(uri)
+        request = msgspec.structs.replace(request, keep=keep)
         return COLLECTOR.collect(request, redactor or Redactor(b"key"))
 
     return collect

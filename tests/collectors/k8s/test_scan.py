@@ -210,6 +210,25 @@ def test_a_server_that_only_names_its_groups(ask: Ask) -> None:
     assert names(found, "Deployment") == ["llm"]
 
 
+def test_what_was_read_before_somebody_stopped_it(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from askew.collectors.k8s.server import Server
+
+    pages = Server.pages
+
+    def stopped(self: Server, path: str, *words: Any, **named: Any) -> Any:
+        if path.endswith("/pods"):
+            raise KeyboardInterrupt
+        return pages(self, path, *words, **named)
+
+    monkeypatch.setattr(Server, "pages", stopped)
+    with Cluster(*rollout()) as cluster:
+        found = ask(cluster, "k8s:prod", keep=True)
+        with pytest.raises(KeyboardInterrupt):
+            ask(cluster, "k8s:prod")
+    assert found.interrupted
+    assert names(found, "Deployment") == ["llm"]
+
+
 # -- what may not be read ----------------------------------------------------------------------------------
 
 
@@ -218,8 +237,7 @@ def test_what_is_denied_is_named_and_the_rest_is_kept(ask: Ask) -> None:
         cluster.denied = {"get nodes", "list nodes", "list services", "list events"}
         found = ask(cluster, "k8s:prod/deployment/llm")
     assert (found.status, found.errors) == ("partial", ())
-    assert "cannot get nodes: needs get on nodes" in found.reason
-    assert "cannot list services in prod: needs list on services" in found.reason
+    assert found.reason == "not everything may be read: it needs list on services, events in prod; get on nodes"
     assert names(found, "Deployment") == ["llm"]
     (text,) = (one for one in found.texts if one.source == "k8s://test#denied")
     assert text.text.splitlines() == ["list services prod", "list events prod", "get nodes"]
@@ -230,7 +248,7 @@ def test_nothing_may_be_read(ask: Ask) -> None:
         cluster.denied = {f"{verb} {one.title}" for one in RESOURCES for verb in ("get", "list")}
         all_of_it, one = ask(cluster, "k8s:prod"), ask(cluster, "k8s:prod/deployment/llm")
     assert all_of_it.status == one.status == "failed"
-    assert "no workload of the namespace 'prod' may be listed" in all_of_it.errors[0].message
+    assert "no workload of the namespace 'prod' may be listed: it needs list on deploy" in all_of_it.errors[0].message
     assert one.errors[0].message == "cannot get deployments.apps in prod: needs get on deployments.apps"
 
 
@@ -293,6 +311,14 @@ def test_secrets_may_be_left_alone(ask: Ask) -> None:
         found = ask(cluster, "k8s:prod/deployment/llm?secrets=off&events=off")
         assert not any("secrets" in one or "events" in one for one in cluster.asked)
     assert found.status == "complete"
+
+
+def test_who_may_read_no_secrets_reads_the_rest(ask: Ask) -> None:
+    with Cluster(*planted()) as cluster:
+        cluster.denied = {"get secrets", "list secrets"}
+        found = ask(cluster, "k8s:prod/deployment/llm")
+    assert (found.status, found.reason) == ("complete", "")
+    assert [one.text for one in found.texts if one.source.endswith("#denied")] == ["get secrets prod\n"]
 
 
 def test_only_the_secrets_in_use_are_read(ask: Ask) -> None:
