@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from askew.platforms.kubernetes.draft import Draft
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import text_of
@@ -20,6 +22,13 @@ _GROUP_INDEX = "leaderworkerset.sh/worker-index"
 _KSERVE_APP = "app"
 # Groups whose objects have one pod template, so that all of their pods are of it.
 _ONE_TEMPLATE = frozenset({"", "apps", "batch", "extensions"})
+
+
+class Family(msgspec.Struct, frozen=True):
+    """Pods by name, and (group, kind, name) of what made them."""
+
+    owner: tuple[str, str, str]
+    pods: tuple[Object, ...]
 
 
 def owners_of(one: Object, objects: Objects) -> Iterator[Object]:
@@ -37,9 +46,39 @@ def owners_of(one: Object, objects: Objects) -> Iterator[Object]:
 def pods_of(draft: Draft, objects: Objects) -> tuple[Object, ...]:
     """The pods of a workload, by name, those that have ended among them. A pod of its own is its own pod."""
     if draft.object.kind == "Pod":
-        return (draft.object,)
+        family = family_of(draft.object, objects) if draft.kind else None
+        return (draft.object,) if family is None else family.pods
     found = objects.once("pods by owner", _pods_by_owner).get(id(draft.object), ())
     return tuple(pod for pod in found if _belongs(pod, draft))
+
+
+def family_of(pod: Object, objects: Objects) -> Family | None:
+    """The pods that one object made, itself among them, where that object is not among the sources. None for a pod
+    that nothing made, or whose siblings the sources do not have."""
+    return objects.once("pods without their owner", _families).get(id(pod))
+
+
+def _families(objects: Objects) -> Mapping[int, Family]:
+    found: dict[tuple[str, tuple[str, str, str]], list[Object]] = {}
+    for pod in sorted(objects.of("", "Pod"), key=_order):
+        owner = next(iter(pod.owners), None)
+        if owner is not None and next(owners_of(pod, objects), None) is None:
+            found.setdefault((pod.namespace, _maker(pod, owner)), []).append(pod)
+    families: dict[int, Family] = {}
+    for (_, owner), pods in found.items():
+        if len(pods) > 1:
+            family = Family(owner, tuple(pod for pod in pods if runs(pod)) or tuple(pods))
+            families.update((id(pod), family) for pod in pods)
+    return families
+
+
+def _maker(pod: Object, owner: tuple[str, str, str]) -> tuple[str, str, str]:
+    """The object that somebody wrote: a ReplicaSet is called after its Deployment and the hash of the template."""
+    group, kind, name = owner
+    revision = pod.labels.get(_REVISIONS[0], "")
+    if (group, kind) == ("apps", "ReplicaSet") and revision and name.endswith(f"-{revision}"):
+        return group, "Deployment", name.removesuffix(f"-{revision}")
+    return owner
 
 
 def runs(pod: Object) -> bool:

@@ -42,13 +42,13 @@ def rollouts(draft: Draft, objects: Objects) -> Sequence[Observation]:
     """How far the last change has come; nothing where neither a status nor a pod tells."""
     one = draft.object
     status = one.node["status"]
-    pods = [pod for pod in pods_of(draft, objects) if runs(pod)] if one.kind != "Pod" else [one]
+    pods = [pod for pod in pods_of(draft, objects) if runs(pod)]
     entries: dict[str, Entry] = {}
     if one.kind in _COUNTS and status.is_mapping:
         entries.update(_counted(one, status, _COUNTS[one.kind]))
     main = [pod for pod in pods if not part_of(pod)]
     versions = {revision: pod for pod in main if (revision := revision_of(pod))}
-    if versions and one.kind != "Pod":
+    if versions and draft.workload_kind != "Pod":
         places = [pod.node["metadata"]["labels"].location for pod in versions.values()]
         entries["versions"] = Entry(len(versions), places[0])
         if len(versions) > 1:

@@ -67,9 +67,14 @@ def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[R
                 seen={"": seen_by(pod, objects), **dict(_seen(pod))},
             )
         )
-    if draft.object.group not in _TEMPLATED and _one_form(found):
+    if not templated(draft) and _one_form(found):
         found = [msgspec.structs.replace(one, containers=()) for one in found]
     return tuple(found)
+
+
+def templated(draft: Draft) -> bool:
+    """Whether the object holds the template of its pods, and not what a controller makes one of."""
+    return draft.object.group in _TEMPLATED
 
 
 def _one_form(found: Sequence[Replica]) -> bool:
