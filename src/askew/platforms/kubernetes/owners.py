@@ -11,7 +11,6 @@ import msgspec
 
 from askew.platforms.kubernetes.draft import Draft
 from askew.platforms.kubernetes.objects import Object, Objects
-from askew.platforms.kubernetes.observe import text_of
 
 MOST_OWNERS = 8
 _ENDED = frozenset({"Succeeded", "Failed"})
@@ -52,6 +51,15 @@ def pods_of(draft: Draft, objects: Objects) -> tuple[Object, ...]:
     return tuple(pod for pod in found if _belongs(pod, draft))
 
 
+def running_pods(draft: Draft, objects: Objects) -> tuple[Object, ...]:
+    """The pods of a workload that run, looked up once: several readers ask."""
+    known: dict[tuple[int, str, str], tuple[Object, ...]] = objects.once("running pods", lambda _: {})
+    key = (id(draft.object), draft.role, draft.kind)
+    if key not in known:
+        known[key] = tuple(pod for pod in pods_of(draft, objects) if runs(pod))
+    return known[key]
+
+
 def family_of(pod: Object, objects: Objects) -> Family | None:
     """The pods that one object made, itself among them, where that object is not among the sources. None for a pod
     that nothing made, or whose siblings the sources do not have."""
@@ -83,9 +91,12 @@ def _maker(pod: Object, owner: tuple[str, str, str]) -> tuple[str, str, str]:
 
 def runs(pod: Object) -> bool:
     """Whether a pod has not ended and nobody asked it to."""
-    if pod.node["metadata"]["deletionTimestamp"]:
+    value = pod.node.value
+    whole: Mapping[str, object] = value if isinstance(value, dict) else {}
+    metadata, status = whole.get("metadata"), whole.get("status")
+    if isinstance(metadata, dict) and metadata.get("deletionTimestamp"):
         return False
-    return text_of(pod.node["status"]["phase"]) not in _ENDED
+    return not isinstance(status, dict) or status.get("phase") not in _ENDED
 
 
 def revision_of(pod: Object) -> str:
