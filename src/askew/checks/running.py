@@ -14,7 +14,7 @@ def refused(subject: Subject, fact: str) -> Iterator[Needs]:
     """What a check asks for that a source was not allowed to show; nothing where no source is one that could."""
     known = subject.snapshot.facts.get(fact)
     if known is not None and known.state == "unknown":
-        yield Needs(fact)
+        yield Needs(fact=fact)
 
 
 def rollout(subject: Subject) -> dict[str, Value]:
