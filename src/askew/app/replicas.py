@@ -47,6 +47,8 @@ _WEAKER: Mapping[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolved, ...]]]:
     """The workload with what all of its pods run in place of what its template says; and by container in what those two
     differ, the value that the template states on each."""
+    if not workload.templated:
+        return workload, {}
     main = [replica for replica in workload.replicas if not replica.part]
     named = _Named()
     containers: list[Container] = []

@@ -114,6 +114,17 @@ def test_owners_that_own_each_other_end_the_search() -> None:
     reading(live.dump(one_, other, live.pod("p", owned=live.owner("apps/v1", "ReplicaSet", "a"))))
 
 
+def test_pods_without_their_deployment_are_one_workload_called_as_it() -> None:
+    found = workload(live.pod("llm-aaa-0"), live.pod("llm-aaa-1"), live.pod("llm-bbb-0", "bbb", length=4096))
+    assert (found.group, found.id) == ("apps", "prod/Deployment/llm")
+    assert [len(replica.containers) for replica in found.replicas] == [0, 0, 1]
+    assert isinstance(facts(found).get("orchestration.replicas.min", Unknown("not said")), Unknown)
+
+
+def test_one_pod_without_its_owner_is_a_pod() -> None:
+    assert workload(live.pod("llm-aaa-0")).id == "prod/Pod/llm-aaa-0"
+
+
 # What they show
 
 
