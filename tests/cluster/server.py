@@ -97,6 +97,13 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             "current-context": "test",
         }
 
+    def await_right(self, user: str, verb: str, resource: str, *, group: str = "", namespace: str = "") -> None:
+        """Until the server acts on a binding that was just made: it hears of it as everybody does, a little later."""
+        attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        review = {"spec": {"user": user, "groups": [USERS[user]], "resourceAttributes": attributes}}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        wait(lambda: bool(self.admin.post(path, review)["status"]["allowed"]))
+
     def compact(self) -> None:
         """Forget old revisions, so that a continue token from before is answered with 410 Gone."""
         status = self._etcd("maintenance/status", {})

@@ -27,6 +27,11 @@ def allow(cluster: Cluster, namespace: str, group: str, rules: list[dict[str, An
         "roleRef": {"kind": "Role", "name": group, "apiGroup": "rbac.authorization.k8s.io"},
     }
     cluster.admin.post(f"{path}/rolebindings", binding)
+    first = rules[-1]
+    api, resource = ("" if first["apiGroups"] == ["*"] else first["apiGroups"][0]), first["resources"][0]
+    cluster.await_right(
+        group, first["verbs"][-1], "pods" if resource == "*" else resource, group=api, namespace=namespace
+    )
 
 
 @pytest.fixture
