@@ -405,6 +405,7 @@ def is_secret_name(name: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)  # the names of fields are few, and asked for at every value
 def _is_secret_name(name: str) -> bool:
+    name = name.rpartition("/")[2]  # an annotation: example.com/password
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)
