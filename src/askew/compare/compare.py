@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from askew.evidence.redaction import shown
+from askew.compare.measured import why_silent
+from askew.evidence.redaction import shown, tell_of_each_other
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
 from askew.resolve.observation import Confidence, Origin
@@ -88,6 +89,10 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         for part, a, other in _parts(fact, left, right, mode):
             b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
+            if outcome == "different":
+                silent = why_silent(fact, a, b, reference.facts, target.facts, mode == "contract")
+                if silent:
+                    outcome, b = "unknown", _untold(fact, part, b, silent)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
             if outcome in ("different", "possible"):
@@ -114,9 +119,18 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
 def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
     """The second value, or that it is not known in the terms of the first."""
     kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
-    if kind.comparable is None or a.value is None or b.value is None or kind.comparable(a.value, b.value):
+    if a.value is None or b.value is None:
         return b
     reason = "the two sides state it in terms that say nothing about each other"
+    if not tell_of_each_other(a.value, b.value):
+        reason = "secrets were hidden under two keys, so whether they are equal cannot be told"
+    elif kind.comparable is None or kind.comparable(a.value, b.value):
+        return b
+    return _untold(fact, part, b, reason)
+
+
+def _untold(fact: Fact, part: str, b: Resolved, reason: str) -> Resolved:
+    """A value that is there, and from which nothing follows for the other side's."""
     return Resolved(
         fact=fact.key, key=part, state="unknown", locations=b.locations, reason=reason, missing=True,
         observe_with=fact.observe_with,
@@ -159,6 +173,12 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue  # what the engine does by default is no key that somebody added
         if _only_a_default(a, b, key) or _only_a_default(b, a, key):
             continue
+        if _nobody_asked(a, b, key) or _nobody_asked(b, a, key):
+            continue
+        if a.basis != b.basis and not (b if key in a.entries else a).whole:
+            # What was asked for says nothing of what start-up adds, and what was seen need not show all of it.
+            yield key, a.entries.get(key) or _not_shown(a, key), b.entries.get(key) or _not_shown(b, key)
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -166,6 +186,27 @@ def _only_a_default(here: Resolved, there: Resolved, key: str) -> bool:
     """The default of one release or engine, of which the other side, whose release may not be known, says nothing."""
     found = here.entries.get(key)
     return found is not None and found.origin == "engine-default" and key not in there.entries
+
+
+def _nobody_asked(here: Resolved, there: Resolved, key: str) -> bool:
+    """What an engine reports of itself, of which the other side, that only says what was asked for, says nothing: a
+    default that it does not know."""
+    found = here.entries.get(key)
+    if found is None or found.origin != "reported" or key in there.entries or there.whole:
+        return False
+    return all(one.basis == "asked" for one in there.entries.values())
+
+
+def _not_shown(resolved: Resolved, key: str) -> Resolved:
+    return Resolved(
+        fact=resolved.fact,
+        key=key,
+        state="unknown",
+        basis=resolved.basis,
+        locations=resolved.locations[:1],
+        reason="no source shows it",
+        missing=True,
+    )
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
@@ -181,6 +222,7 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
             locations=resolved.locations[:1],
             reason=resolved.reason,
             observe_with=resolved.observe_with,
+            missing=resolved.missing,
         )
     return Resolved(
         fact=resolved.fact, key=key, state="absent", origin=resolved.origin, locations=resolved.locations[:1]
@@ -190,9 +232,16 @@ def _entry(resolved: Resolved, key: str) -> Resolved:
 def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
     """same | different | possible (one side cannot be resolved) | unknown | unstated (unknown, and nobody asked)."""
     if a.state == "unknown" and b.state == "unknown":
+        if not tell_of_each_other(a.text, b.text) and shown(a.text or "") == shown(b.text or ""):
+            return "unstated"
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if fact.combine == "smallest" and a.basis != b.basis and a.hops and b.hops:
+        return _by_hop(fact, a, b)
+    if "unknown" in (a.state, b.state) and a.basis != b.basis:
+        # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
+        return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
         return "possible" if mode == "peers" and _insists(b, a) and _demands(b) else "unstated"
@@ -218,6 +267,15 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
             return "unknown"
         return "same" if met else "different"
     return "same" if fact.type.same(a.value, b.value) else "different"
+
+
+def _by_hop(fact: Fact, a: Resolved, b: Resolved) -> Outcome:
+    """What an engine says of itself holds at its own hop; of the others between it and its clients it knows nothing."""
+    there = {hop.name: hop.value for hop in b.hops}
+    both = [(hop.value, there[hop.name]) for hop in a.hops if hop.name in there]
+    if not both:
+        return "unknown" if _demands(a) else "unstated"
+    return "same" if all(fact.type.same(one, two) for one, two in both) else "different"
 
 
 def _same_text(a: Resolved, b: Resolved) -> bool:

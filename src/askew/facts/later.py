@@ -18,9 +18,10 @@ def later(
     follows: Mapping[str, str] = {},
     settled_by: Mapping[str, str] = {},
     evidence: Collection[str] = (),
+    under: Mapping[str, str] = {},
 ) -> tuple[Fact, ...]:
-    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows`` and ``settled_by`` by the
-    row's key; ``evidence`` are the keys of those that are not compared."""
+    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows``, ``settled_by`` and
+    ``under`` by the row's key; ``evidence`` are the keys of those that are not compared."""
     return tuple(
         Fact(
             key=f"{category}.{key}",
@@ -36,6 +37,7 @@ def later(
             follows=follows.get(key, ""),
             settled_by=settled_by.get(key, ""),
             compared=key not in evidence,
+            under=under.get(key, ""),
         )
         for key, kind, severity, observe_with, examples, brief, why in rows
     )

@@ -133,6 +133,16 @@ _LATER: tuple[Row, ...] = (
         "A cluster that is out of step with its repository runs what nobody reviewed, until the next synchronisation.",
     ),
     (
+        "config.files",
+        k.mapping(k.digest),
+        "low",
+        "kubectl -n $NS exec $POD -- sha256sum $FILE",
+        ({"/etc/vllm/config.yaml": "sha256:" + "3d" * 32},),
+        "Digests of the files of settings that the launch names, as the container has them.",
+        "A file that was changed after the start, or differs between replicas, is another configuration under the same "
+        "arguments.",
+    ),
+    (
         "rollout",
         k.mapping(),
         "low",

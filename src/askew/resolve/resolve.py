@@ -259,9 +259,9 @@ def _combine_keyed(fact: Fact, observations: list[Observation]) -> Resolved:
     if best is not None and not entries:
         return best
     if best is not None and best.state == "unknown":
-        reason, observe_with = best.reason, best.observe_with
+        reason, observe_with, missing = best.reason, best.observe_with, best.missing
     else:
-        reason, observe_with = "", ""
+        reason, observe_with, missing = "", "", False
     locations = tuple(dict.fromkeys(at for entry in entries.values() for at in entry.locations))
     first = min(entries.values(), key=lambda entry: _RANK[entry.origin]) if entries else None
     return Resolved(
@@ -269,10 +269,13 @@ def _combine_keyed(fact: Fact, observations: list[Observation]) -> Resolved:
         state="known",
         value=known,
         origin=first.origin if first else "explicit",
+        basis=first.basis if first else "asked",
         locations=locations,
         entries=entries,
+        whole=best is not None and best.state != "unknown",
         reason=reason,
         observe_with=observe_with,
+        missing=missing,
     )
 
 

@@ -154,8 +154,9 @@ class MemberValue(msgspec.Struct, frozen=True, kw_only=True):
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """The effective value of one fact: the winner and what it shadowed, or unknown with a reason.
 
-    For map facts ``entries`` holds one resolved value per key and ``value`` the known ones together. ``values`` are
-    those of the members, where these differ.
+    For map facts ``entries`` holds one resolved value per key and ``value`` the known ones together; ``whole``: some
+    source states the map as a whole, so that a key which is not in it is not set. ``values`` are those of the members,
+    where these differ.
     """
 
     fact: str
@@ -175,6 +176,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     missing: bool = False
     entries: Mapping[str, Resolved] = {}
     values: tuple[MemberValue, ...] = ()
+    whole: bool = False
 
 
 class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
