@@ -60,7 +60,9 @@ def _ended(shown: str, asked: Asked) -> tuple[Status, str, tuple[SourceError, ..
     faults = [one for one in asked.refused if one.status == 0]
     if asked.silent:
         worst = next(iter([*faults, *(one for one in asked.refused if one.hint), *asked.refused]), None)
-        message = f"{worst.name}: {worst.why}" if worst is not None else "nothing was answered"
+        message = "nothing was answered"
+        if worst is not None:
+            message = worst.why if worst.status == 0 else f"{worst.name}: {worst.why}"
         hint = (worst.hint if worst is not None else "") or "point at the port on which an engine answers"
         return "failed", message, (SourceError(source=shown, message=message, hint=hint),)
     reasons = list(asked.missed)
