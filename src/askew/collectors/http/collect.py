@@ -69,7 +69,8 @@ def _ended(shown: str, asked: Asked) -> tuple[Status, str, tuple[SourceError, ..
     if not asked.engine:
         reasons.insert(0, "no engine that this build knows was recognised by its answers")
     reasons.extend(f"{one.name}: {one.why}" for one in faults if not one.lacking)
-    reasons.extend(f"{one.name}: {one.why}" for one in asked.refused if one.status in (401, 403) and not one.lacking)
+    denied = [one for one in asked.refused if one.status in (401, 403) and not one.lacking]
+    reasons.extend(f"{one.name}: {one.why}; {one.hint}" for one in denied[:1])
     if len(reasons) > _MOST_REASONS:
         reasons[_MOST_REASONS:] = [f"and {len(reasons) - _MOST_REASONS} more"]
     return ("partial" if reasons else "complete"), "; ".join(reasons), ()

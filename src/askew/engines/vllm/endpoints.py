@@ -14,6 +14,8 @@ from askew.engines.reported import named, owned_by, partly, reported, root
 from askew.engines.vllm import config_dump
 from askew.engines.vllm.readers import source
 from askew.evidence.document import Node
+from askew.facts.values.errors import ValueNotUnderstood
+from askew.knowledge.gpus import parse_gpu_label
 from askew.resolve.observation import Observation
 
 _MODELS, _VERSION, _INFO = "/v1/models", "/version", "/server_info?config_format=json"
@@ -89,7 +91,9 @@ def _models(models: Node) -> Iterator[Observation]:
 
 
 def _system(system: Node) -> Iterator[Observation]:
-    """The driver, and the libraries that ``vllm/collect_env.py`` picks from those installed."""
+    """The GPUs that the process sees, their driver, and the libraries that ``vllm/collect_env.py`` picks from those
+    installed."""
+    yield from _gpus(system["nvidia_gpu_models"])
     yield from reported("hardware.driver.version", system["nvidia_driver_version"])
     packages = system["pip_packages"]
     if isinstance(packages.value, str):
@@ -98,6 +102,19 @@ def _system(system: Node) -> Iterator[Observation]:
             if sign:
                 yield from reported("runtime.packages", packages, version.strip(), key=name.strip().lower())
         yield partly("runtime.packages", packages, "vLLM lists some of the installed packages")
+
+
+def _gpus(listed: Node) -> Iterator[Observation]:
+    """``GPU 0: NVIDIA H100 80GB HBM3``, a line for each; how many of them vLLM uses is not told."""
+    found: set[str] = set()
+    for line in listed.value.splitlines()[:64] if isinstance(listed.value, str) else ():
+        _, sign, model = line.partition(": ")
+        try:
+            found.update(parse_gpu_label(model.strip()).ids if sign else ())
+        except ValueNotUnderstood:
+            return
+    if found:
+        yield from reported("hardware.gpu.model", listed, [*sorted(found)])
 
 
 ENDPOINTS = Endpoints(asks=_asks, speaks=_speaks, read=_read)
