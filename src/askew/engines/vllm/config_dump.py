@@ -93,9 +93,10 @@ _AUTO = {
 
 def of_json(config: Node) -> Iterator[Observation]:
     """What the configuration states, as JSON."""
+    fetched = bool(config["model_config"]["model_weights"].value)  # from a bucket, into a folder of its own
     for field, name in FIELDS:
         node = config.get(*field.split("."))
-        if node.exists:
+        if node.exists and not (fetched and name in ("--model", "--tokenizer")):
             yield from _stated(name, node, node.value)
     method = config["model_config"]["quantization"]
     yield from reported("runtime.quantization", method, method.value or "none")

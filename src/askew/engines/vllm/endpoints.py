@@ -60,12 +60,17 @@ def _observations(answers: Answers) -> Iterator[Observation]:
         yield from reported("runtime.engine.version", version)
     else:
         yield from reported("runtime.engine.version", info["system_env"]["vllm_version"])
-    yield from _models(models)
+    listed = tuple(_models(models))
+    yield from listed
     config = info["vllm_config"]
+    made: Iterator[Observation] = iter(())
     if config.is_mapping:
-        yield from config_dump.of_json(config)
+        made = config_dump.of_json(config)
     elif isinstance(config.value, str):
-        yield from config_dump.of_text(config.value, config.location)
+        made = config_dump.of_text(config.value, config.location)
+    # Of a model that was fetched from a bucket the configuration has the folder into which it was fetched.
+    known = {one.fact for one in listed}
+    yield from (one for one in made if one.fact not in known)
     yield from _system(info["system_env"])
 
 
