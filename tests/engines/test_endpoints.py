@@ -225,3 +225,16 @@ def test_no_secret_in_any_answer_is_told(case: Case) -> None:
         assert SECRET not in one.text
         assert one.document is None or SECRET not in repr(one.document.root.value)
     assert SECRET not in repr(facts(asked))
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_any_part_of_its_answers_can_be_read(case: Case) -> None:
+    endpoints = cast(Endpoints, import_module(ENDPOINTS[case.engine]).ENDPOINTS)
+    told = {one.name: one for one in talk(case.answers).told}
+    for left_out in (None, *told):
+        some = {key: one for key, one in told.items() if key != left_out}
+        endpoints.asks(some)
+        endpoints.read(some)
+    assert not endpoints.speaks({})
+    assert endpoints.asks({})
+    endpoints.read({})
