@@ -19,7 +19,7 @@ RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 DOCS := $(VENV)/.stamp-docs
 
-.PHONY: help demo test check lint format types imports generated generate refresh-engines bench docs wheel lock clean
+.PHONY: help demo test test-cluster check lint format types imports generated generate refresh-engines bench docs wheel lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,11 @@ demo: $(RUNTIME) ## A bundled incident, end to end: no arguments, no network, no
 	@$(BIN)/askew demo
 
 test: $(DEV) ## All tests (TESTS=tests/facts for some, JOBS=0 for one process)
-	@$(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup $(TESTS)
+
+test-cluster: $(DEV) ## The tests on a real Kubernetes API server, built from source first (needs Go; minutes the first time)
+	@$(BIN)/python -m tests.cluster.build
+	@$(BIN)/python -m pytest -q tests/cluster
 
 check: lint types imports generated ## Lint, types, import contracts, generated files up to date
 

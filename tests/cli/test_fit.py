@@ -32,6 +32,11 @@ def test_a_config_and_a_gpu_are_enough(askew, config):
     assert (found["schema"], found["verdict"], found["per"]) == ("askew/fit/v1", "fits", "device")
     assert found["weights_bytes"] / 2**30 == pytest.approx(14.96, abs=0.01)
     assert found["kv_bytes_per_token"] == 131072
+    assert found["cold_start"] == {
+        "weights_bytes": found["weights_bytes"],
+        "from_disk_seconds": pytest.approx(38, abs=0.1),
+        "with_download_seconds": pytest.approx(124.2, abs=0.2),
+    }
     assert "hardware.gpu.model=h100-80gb-sxm" in found["assumed"]
     assert any("max_num_seqs=256" in one for one in found["assumed"])
 

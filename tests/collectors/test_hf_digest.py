@@ -449,3 +449,24 @@ def test_a_worker_that_dies_is_an_error_of_its_file(tmp_path):
     file = WeightFile("m", str(path), (Tensor("a", "U8", (4,), 100, 4),), path.stat())
     (outcome,) = Fingerprint(Dies(), 1, "full", lambda _: Known(), None, (Exception,)).of([file])
     assert outcome.trouble == "the worker was killed" and not outcome.lines
+
+
+def _digest_finding(tmp_path, one, two):
+    report = diff(f"hf:{one}?digest=full&cache=off", f"hf:{two}?digest=full&cache=off", Options())
+    (workload,) = report.workloads
+    return next(f for f in workload.findings if f.rule == "model.weights.digest")
+
+
+def test_the_tensor_that_differs_is_named(tmp_path):
+    other = TENSORS | {"model.norm": ("F32", [3], b"abcdefghijkL")}
+    found = _digest_finding(tmp_path, folder(tmp_path / "a", TENSORS), folder(tmp_path / "b", other))
+    assert "Tensor model.norm: " in found.impact
+    assert "lm_head" not in found.impact and "model.embed" not in found.impact
+
+
+def test_of_a_model_with_many_tensors_the_layer_that_differs_is_named(tmp_path):
+    many = {f"model.layers.{n}.{part}.weight": ("U8", [4], b"data") for n in range(40) for part in "abcdefghijklmnop"}
+    other = many | {"model.layers.17.c.weight": ("U8", [4], b"dAta")}
+    found = _digest_finding(tmp_path, folder(tmp_path / "a", many), folder(tmp_path / "b", other))
+    assert "Tensors of model.layers.17: " in found.impact
+    assert "of model.layers.1:" not in found.impact

@@ -78,7 +78,11 @@ def render_live() -> str:
     """The text of the index of how running engines speak: modules by the name of the engine."""
     return _mappings(
         "Written by `make generate`; do not edit. Engines to the modules that read what they say while they run.",
-        (("ENDPOINTS", dict(_modules("endpoints"))), ("LOGS", dict(_modules("log")))),
+        (
+            ("ENDPOINTS", dict(_modules("endpoints"))),
+            ("LOGS", dict(_modules("log"))),
+            ("METERS", dict(_modules("meters"))),
+        ),
     )
 
 

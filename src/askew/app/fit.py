@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from askew.app.errors import UsageError
 from askew.app.load import Side, assumptions, load
+from askew.checks.loading import at_least, downloaded
 from askew.engines.versions import release_key
 from askew.evidence.redaction import Redactor
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
 from askew.knowledge import capacity
 from askew.knowledge.capacity import Geometry, Shards
-from askew.report.fit import Bounds, Fit, Missing, Verdict
+from askew.report.fit import Bounds, ColdStart, Fit, Missing, Verdict
 from askew.resolve.workload import Resolved, Snapshot
 
 # The share of a device's memory by which the arithmetic may be off: a budget that depends on less is marginal.
@@ -178,8 +179,23 @@ class _Budget:
             budget_bytes=budget,
             request_tokens=length,
             bounds=bounds,
+            cold_start=self.cold_start(weights),
             assumed=tuple(self.assumed),
             missing=tuple(self.missing),
+        )
+
+    def cold_start(self, weights: int) -> ColdStart | None:
+        """Of all devices' weights: a node reads them once, whatever each device keeps of them."""
+        devices = (self.number("runtime.tensor_parallel_size") or 1) * (
+            self.number("runtime.pipeline_parallel_size") or 1
+        )
+        size = int(self.number("model.weights.bytes") or weights * devices)
+        if not size:
+            return None
+        return ColdStart(
+            weights_bytes=size,
+            from_disk_seconds=round(at_least(size), 1),
+            with_download_seconds=round(downloaded(size), 1),
         )
 
     def geometry(self) -> Geometry | None:

@@ -2,54 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import cast
 
 import msgspec
 
-from askew.engines._live import ENDPOINTS, LOGS
-from askew.engines.live import Endpoints, Log
+from askew.engines._live import ENDPOINTS, LOGS, METERS
+from askew.engines.live import Endpoints, Log, Meters
 from askew.evidence.told import Told
-from askew.resolve.observation import Observation
+from askew.resolve.observation import Observation, Unknown
+from askew.resolve.workload import Resolved
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """The engine that spoke, the release that it says it is, and what it states. The engine is empty where none is
-    recognised, the release where none is told."""
+    recognised (an exporter measures a GPU of whichever engine), the release where none is told. ``apart`` are the facts
+    that several replicas report differently; ``observations`` has them as unknown.
+    """
 
     engine: str
     release: str
     observations: tuple[Observation, ...]
+    apart: tuple[Resolved, ...] = ()
 
 
 def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
     """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. Where none is
     recognised in answers, what any of them would mean by these; None where there are none.
 
-    Each replica is read on its own; what several say alike is one observation.
+    Each replica is read on its own; what several say alike is one observation. Their metrics are read together: a
+    quantile over all requests is no mean of quantiles.
     """
     groups: dict[tuple[str, str, str], list[Told]] = {}
     for one in told:
-        groups.setdefault((one.replica, one.container, one.kind), []).append(one)
-    found: list[Observation] = []
-    for (_, _, kind), group in groups.items():
+        who = ("", "") if one.kind == "metrics" else (one.replica, one.container)
+        groups.setdefault((*who, one.kind), []).append(one)
+    found: list[tuple[str, Observation]] = []
+    for (replica, _, kind), group in groups.items():
         read = _READERS.get(kind)
         if read is not None:
             name, said = read(group, engine)
             engine = engine or name
-            found.extend(said if name == engine else ())
+            found.extend((replica, one) for one in (said if name == engine else ()))
     if not engine:
         from askew.engines.unrecognised_answers import read as read_unrecognised
 
-        for (_, _, kind), group in groups.items():
+        for (replica, _, kind), group in groups.items():
             if kind == "answer":
-                found.extend(read_unrecognised({one.name: one for one in group}))
+                found.extend((replica, one) for one in read_unrecognised({one.name: one for one in group}))
         if not found:
             return None
-    alike = {repr(msgspec.structs.replace(one, locations=())): one for one in reversed(found)}  # the first stays
-    distinct = tuple(reversed(alike.values()))
-    return Heard(engine=engine, release=_release(distinct), observations=distinct)
+    apart = _apart(found)
+    differing = {(one.fact, one.key) for one in apart}
+    agreed = (one for _, one in found if (one.fact, one.key) not in differing)
+    distinct = _distinct(agreed)
+    return Heard(
+        engine=engine,
+        release=_release(distinct),
+        observations=(*distinct, *(_unknown(one) for one in apart)),
+        apart=apart,
+    )
+
+
+def _distinct(found: Iterable[Observation]) -> tuple[Observation, ...]:
+    alike = {repr(msgspec.structs.replace(one, locations=())): one for one in reversed(list(found))}  # the first stays
+    return tuple(reversed(alike.values()))
+
+
+def _apart(found: Sequence[tuple[str, Observation]]) -> tuple[Resolved, ...]:
+    """What several replicas report differently: each with the last that it says."""
+    from askew.app.replicas import differing
+
+    said: dict[tuple[str, str], dict[str, Observation]] = {}
+    for replica, one in found:
+        if replica and not isinstance(one.value, Unknown):
+            said.setdefault((one.fact, one.key), {})[replica] = one
+    groups = [sorted(values.items()) for _, values in sorted(said.items()) if len(values) > 1]
+    return tuple(fact for group in groups if (fact := differing(group)) is not None)
+
+
+def _unknown(one: Resolved) -> Observation:
+    return Observation(
+        fact=one.fact,
+        key=one.key,
+        value=Unknown(one.reason, one.observe_with),
+        origin=one.origin,
+        basis=one.basis,
+        locations=one.locations,
+    )
 
 
 def _release(observations: Sequence[Observation]) -> str:
@@ -75,6 +116,21 @@ def _logs(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation, .
     return "", ()
 
 
+def _metrics(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation, ...]]:
+    """The metrics of the engine that is known where it speaks in them, else of the one of whom they show the most (a
+    platform passes on those of the engine that it runs); and what exporters measure of the same workload."""
+    from askew.engines import exporters, meters
+    from askew.evidence.scrapes import gathered
+
+    tables = {name: cast(Meters, import_module(module).METERS) for name, module in METERS.items()}
+    scrapes = gathered(group, meters.wanted((*tables.values(), *exporters.TABLES)))
+    names = {one.name for one in scrapes.series}
+    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names, name == engine))}
+    speaker = engine if engine in scores else max(scores, key=lambda name: (scores[name], name), default="")
+    said = meters.read(scrapes, tables[speaker]) if speaker else ()
+    return engine or speaker, (*said, *exporters.read(scrapes))
+
+
 def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]]:
     """The modules to ask: that of the engine that is known, or all."""
     return [(name, module) for name, module in modules.items() if not engine or name == engine]
@@ -83,4 +139,5 @@ def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]
 _READERS: Mapping[str, Callable[[Sequence[Told], str], tuple[str, tuple[Observation, ...]]]] = {
     "answer": _answers,
     "log": _logs,
+    "metrics": _metrics,
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +18,9 @@ from askew.resolve.observation import Observation
 from askew.resolve.resolve import resolve
 from askew.resolve.workload import Container, EngineIdentity, Resolved, Snapshot, Workload
 
+if TYPE_CHECKING:
+    from askew.app.heard import Heard
+
 
 def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Snapshot, ...]:
     """One snapshot per engine that the workload runs; one without an engine when none is recognised.
@@ -24,26 +28,45 @@ def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Sn
     ``extra`` are observations from joined sources and assumptions. The container's name joins the id only where several
     engines run in one workload.
     """
-    running = [
-        (container, process, name)
-        for container in workload.containers
-        for process in (container.processes or (container.launch,))
-        if (name := registry.recognise(process)) is not None
-    ]
-    if workload.told:
-        from askew.app.heard import heard
+    if not workload.replicas and not workload.told:
+        return _snapshots(workload, extra)
+    from askew.app.heard import heard
+    from askew.app.replicas import apart, as_running
 
-        said = heard(workload.told, running[0][2] if len(running) == 1 else "")
-        if said is not None:
-            extra = (*said.observations, *extra)
-            running = [
-                (container, msgspec.structs.replace(process, release=said.release), name)
-                if name == said.engine
-                else (container, process, name)
-                for container, process, name in running
-            ]
-            if not running and not workload.engine:
-                workload = msgspec.structs.replace(workload, engine=said.engine)
+    workload, overruled = as_running(workload)
+    running = list(_running(workload))
+    said = heard(workload.told, running[0][2] if len(running) == 1 else "")
+    found = _snapshots(workload, extra, said)
+    return tuple(
+        msgspec.structs.replace(
+            one,
+            apart=(*apart(workload, one.container), *(said.apart if said is not None else ())),
+            overruled=overruled.get(one.container.name, ()) if one.container is not None else (),
+        )
+        for one in found
+    )
+
+
+def _running(workload: Workload) -> Iterator[tuple[Container, Launch, str]]:
+    """Every process of the workload that is an engine, with the engine's name."""
+    for container in workload.containers:
+        for process in container.processes or (container.launch,):
+            if (name := registry.recognise(process)) is not None:
+                yield container, process, name
+
+
+def _snapshots(workload: Workload, extra: Sequence[Observation], said: Heard | None = None) -> tuple[Snapshot, ...]:
+    running = list(_running(workload))
+    if said is not None:
+        extra = (*said.observations, *extra)
+        running = [
+            (container, msgspec.structs.replace(process, release=said.release), name)
+            if name == said.engine
+            else (container, process, name)
+            for container, process, name in running
+        ]
+        if not running and not workload.engine:
+            workload = msgspec.structs.replace(workload, engine=said.engine)
     if not running:
         return (_without_engine(workload, extra),)
     names = [container.name for container, _, _ in running]

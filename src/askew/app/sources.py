@@ -11,24 +11,13 @@ from askew.collectors.interface import Request
 
 _SCHEME = re.compile(r"([a-z][a-z0-9-]*):")
 # Named in the design, with the sentence a user gets until a collector for it is installed.
-_KNOWN_ELSEWHERE = (
-    "k8s",
-    "helm-release",
-    "docker",
-    "pid",
-    "s3",
-    "gs",
-    "az",
-    "prometheus",
-    "bench",
-    "log",
-    "metrics",
-    "nvidia-smi",
-    "bundle",
-)
+_KNOWN_ELSEWHERE = ("bench",)
 
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
-_WITH_OPTIONS = ("helm", "kustomize", "hf", "k8s", "helm-release", "docker", "pid", "log", "metrics", "bundle")
+_WITH_OPTIONS = (
+    "helm", "kustomize", "hf", "s3", "gs", "az", "abfs", "k8s", "helm-release", "docker", "pid", "log", "metrics",
+    "bundle", "prometheus",
+)  # fmt: skip
 
 
 def parse(text: str) -> tuple[Request, ...]:

@@ -1,14 +1,15 @@
-"""What an engine folder provides for engines that run: how they answer, and what they log.
+"""What an engine folder provides for engines that run: how they answer, what they log, what they count.
 
-Beside ``engine.py`` a folder may have ``endpoints.py`` with a module-level ``ENDPOINTS``, and ``log.py`` with a
-module-level ``LOG``. Both are pure, and never raise for what an engine said. What an engine says of itself is an
-observation of origin ``reported`` and basis ``seen``, with the place where it says it.
+Beside ``engine.py`` a folder may have ``endpoints.py`` with a module-level ``ENDPOINTS``, ``log.py`` with a
+module-level ``LOG``, and ``meters.py`` with a module-level ``METERS``. All are pure, and never raise for what an engine
+said. What an engine says of itself is an observation of origin ``reported`` and basis ``seen``, with the place where it
+says it; what it counted is ``measured``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -58,8 +59,70 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """The lines that an engine writes when it starts.
 
-    ``speaks`` says whether a log is this engine's; ``read`` gives what its lines state, each at its line.
+    ``starts`` are plain texts one of which stands in a line that is written once, and early, whenever the engine
+    starts: of a log that holds several starts the last one counts. ``speaks`` says whether a log is this engine's;
+    ``read`` gives what its lines state, each at its line.
     """
 
+    starts: tuple[str, ...] = ()
     speaks: Callable[[Told], bool]
     read: Callable[[Told], tuple[Observation, ...]]
+
+
+# quantiles: of a histogram. mean: sum by count of a histogram, or one counter by another. rate: a counter, per second
+# and replica. share: a counter as a part of others. level: a gauge, its mean over time. peak: its p95 over time.
+# value: what a gauge says once and for all, such as the size of the KV cache. sum: what counters say now, together.
+How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value", "sum"]
+
+
+class Meter(msgspec.Struct, frozen=True, kw_only=True):
+    """What some metrics of an engine state.
+
+    ``fact`` is the fact's key; of quantiles its beginning (``performance.ttft``), to which ``.p50`` and so on are
+    added. ``names`` are the names that the metric has had over the releases, the newest first, as the engine's source
+    writes them: a histogram without ``_bucket``. ``scale`` turns the metric's unit into the fact's. ``of`` are the
+    counters that a share or mean is taken of; none for a share of all series of the same name. ``where`` are labels
+    with the values that count, ``unless`` such with values that do not (probes of health are no requests). ``across``
+    says what several series of one replica (data parallel ranks, models) are together. ``lazy``: a series comes with
+    its first event, so that where there is none, but the whole of it, nothing happened. ``nonzero``: zero says that the
+    engine does no such thing.
+    """
+
+    fact: str
+    how: How
+    names: tuple[str, ...]
+    key: str = ""
+    scale: float = 1.0
+    of: tuple[str, ...] = ()
+    where: Mapping[str, tuple[str, ...]] = {}
+    unless: Mapping[str, tuple[str, ...]] = {}
+    across: Literal["sum", "mean"] = "sum"
+    lazy: bool = False
+    nonzero: bool = False
+
+
+class Stated(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that labels of a metric state: the value of the label, or the product of several numbers.
+
+    ``words`` gives the canonical value for what the label says, where the fact's type does not read it.
+    """
+
+    fact: str
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    words: Mapping[str, str] = {}
+
+
+class Meters(msgspec.Struct, frozen=True, kw_only=True):
+    """The metrics of an engine.
+
+    ``prefixes`` begin the names of all its metrics and of no other engine's; where there is no such prefix, ``marks``
+    are names that only it has. Without both it speaks only where other evidence says that it does. ``aliases`` are
+    prefixes under which others pass its metrics on, with what they stand for (``ray_vllm_`` for ``vllm:``).
+    """
+
+    meters: tuple[Meter, ...]
+    stated: tuple[Stated, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = {}

@@ -65,6 +65,17 @@ class MarkedList(list[object]):
         self.marks: list[int] = []
 
 
+class Placed(dict[str, object]):
+    """A mapping that was read elsewhere than what stands around it: the pod template of a former revision, put into
+    its Deployment. Locations in it begin at ``place``."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, value: dict[str, object], place: Location) -> None:
+        super().__init__(value)
+        self.place = place
+
+
 class Text:
     """The raw lines of one stream, and where an offset into it lies.
 
@@ -108,6 +119,41 @@ class Text:
                 starts.append(begin)
         self.lines = lines
         self._starts = starts
+
+    @property
+    def first_line(self) -> int:
+        """The 1-based line at which the first character stands."""
+        return self._first_line
+
+    @property
+    def first_column(self) -> int:
+        """The 1-based column at which the first character stands."""
+        return self._first_column
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """The one place of everything in a text that stands nowhere."""
+        return self._fixed
+
+    @property
+    def outer(self) -> Text | None:
+        """The text of which this is a scalar."""
+        return self._outer
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Where in ``outer`` each character stands."""
+        return self._offsets
+
+    def whole(self) -> str:
+        """The text with its line ends as far as offsets tell them, every noted secret masked."""
+        starts, count = self._starts, len(self.lines)
+        parts: list[str] = []
+        for row, line in enumerate(self.lines):
+            parts.append(self.shown(row))
+            if row < count - 1:
+                parts.append("\r\n" if starts[row + 1] - starts[row] - len(line) == 2 else "\n")
+        return "".join(parts)
 
     def row(self, offset: int) -> int:
         """The 0-based index into ``lines`` of the line that holds ``offset``."""
@@ -256,10 +302,17 @@ class Node:
         value = self.value
         if isinstance(key, str):
             if isinstance(value, dict) and key in value:
-                return Node(self._context, value[key], parent=self, key=key)
+                return self._child(key, value[key])
         elif isinstance(value, list) and -len(value) <= key < len(value):
             return Node(self._context, value[key], parent=self, key=key if key >= 0 else key + len(value))
         return Node(self._context, None, exists=False, parent=self, key=key)
+
+    def _child(self, key: str, value: object) -> Node:
+        if type(value) is Placed:
+            at = value.place
+            context = Context(at.source, at.object, fixed=(at.line, at.column))
+            return Node(context, value, parent=self, key=key, base=at.path)
+        return Node(self._context, value, parent=self, key=key)
 
     def get(self, *keys: str | int) -> Node:
         """The descendant at a chain of keys and indexes; a missing node where it ends early."""
@@ -272,7 +325,7 @@ class Node:
         """Keys and children of a mapping, in order; nothing for anything else."""
         if isinstance(self.value, dict):
             for key, value in self.value.items():
-                yield key, Node(self._context, value, parent=self, key=key)
+                yield key, self._child(key, value)
 
     def each(self) -> Iterator[Node]:
         """Items of a sequence, in order; nothing for anything else."""

@@ -23,4 +23,5 @@ class Location(msgspec.Struct, frozen=True, order=True):
         if self.line:
             name = self.source.removesuffix(":")  # `cmd:` is a source without a name of its own
             return f"{name}:{self.line}" + (f":{self.column}" if self.column else "")
-        return f"{self.source} {self.path}" if self.path else self.source
+        kind_and_name = self.object.partition(" ")[2]
+        return " ".join(part for part in (self.source, kind_and_name, self.path) if part)

@@ -140,8 +140,8 @@ _LATER: tuple[Row, ...] = (
         "low",
         _SMI,
         ("12.4",),
-        "CUDA version in use.",
-        "Libraries built for another version pick other kernels, or none.",
+        "Newest CUDA version that the driver supports.",
+        "Libraries built for a newer one pick other kernels, run in compatibility mode, or not at all.",
     ),
     (
         "cpu.model",

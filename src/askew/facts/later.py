@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from askew.facts.types import Category, Fact, Severity, Value, ValueType
@@ -17,9 +17,11 @@ def later(
     playbook: str,
     follows: Mapping[str, str] = {},
     settled_by: Mapping[str, str] = {},
+    evidence: Collection[str] = (),
+    under: Mapping[str, str] = {},
 ) -> tuple[Fact, ...]:
-    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows`` and ``settled_by`` by the
-    row's key."""
+    """The facts that ``rows`` declare: of the second milestone, and experimental. ``follows``, ``settled_by`` and
+    ``under`` by the row's key; ``evidence`` are the keys of those that are not compared."""
     return tuple(
         Fact(
             key=f"{category}.{key}",
@@ -34,6 +36,8 @@ def later(
             playbook=playbook,
             follows=follows.get(key, ""),
             settled_by=settled_by.get(key, ""),
+            compared=key not in evidence,
+            under=under.get(key, ""),
         )
         for key, kind, severity, observe_with, examples, brief, why in rows
     )

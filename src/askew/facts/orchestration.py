@@ -88,6 +88,15 @@ _LATER: tuple[Row, ...] = (
         "The query gives nothing: the replicas stay as they are, or fall back, however long the queue is.",
     ),
     (
+        "autoscaler.status",
+        k.mapping(k.data),
+        "info",
+        "kubectl -n $NS describe hpa",
+        ({"reason": "FailedGetPodsMetric", "scaling_active": False},),
+        "What the autoscaler says of itself: whether it can scale, why not, and the values it has of its signals.",
+        "An autoscaler that gets no metric leaves the replicas as they are, however long the queue is.",
+    ),
+    (
         "prestop",
         k.seconds,
         "low",
@@ -104,6 +113,34 @@ _LATER: tuple[Row, ...] = (
         ("sha256:" + "3d" * 32,),
         "Digest of the ConfigMaps and Secrets that the pod uses.",
         "The same manifest with other configuration runs something else.",
+    ),
+    (
+        "config.changed_after_start",
+        k.mapping(k.text),
+        "info",
+        "kubectl -n $NS get configmap $NAME -o yaml --show-managed-fields; kubectl -n $NS get pod $POD -o yaml",
+        ({"ConfigMap llm-settings": "2026-01-02T10:00:00Z"},),
+        "ConfigMaps and Secrets that were changed after the engine's process started, and when.",
+        "The process has what they said before: the objects show settings that nothing runs with.",
+    ),
+    (
+        "gitops",
+        k.mapping(k.text),
+        "info",
+        "kubectl get applications.argoproj.io,kustomizations,helmreleases -A (leave out kinds the cluster lacks)",
+        ({"path": "apps/llm", "repository": "https://git.example/llm", "revision": "4f0c2d1", "status": "Synced"},),
+        "Where the intended state is kept, which revision of it is applied, and whether the cluster is at it.",
+        "A cluster that is out of step with its repository runs what nobody reviewed, until the next synchronisation.",
+    ),
+    (
+        "config.files",
+        k.mapping(k.digest),
+        "low",
+        "kubectl -n $NS exec $POD -- sha256sum $FILE",
+        ({"/etc/vllm/config.yaml": "sha256:" + "3d" * 32},),
+        "Digests of the files of settings that the launch names, as the container has them.",
+        "A file that was changed after the start, or differs between replicas, is another configuration under the same "
+        "arguments.",
     ),
     (
         "rollout",
@@ -428,5 +465,15 @@ FACTS: tuple[Fact, ...] = (
         observe_with=_field(".spec.volumes"),
         playbook="scheduling",
     ),
-    *later("orchestration", _LATER, "scheduling", follows={"autoscaler.behaviour": "orchestration.autoscaler.kind"}),
+    *later(
+        "orchestration",
+        _LATER,
+        "scheduling",
+        follows={"autoscaler.behaviour": "orchestration.autoscaler.kind"},
+        # How it goes at the moment, not how it is meant to be: the checks say what is wrong with it.
+        evidence=(
+            *("autoscaler.status", "config.changed_after_start", "gitops", "rollout", "restarts"),
+            "last_termination",
+        ),
+    ),
 )

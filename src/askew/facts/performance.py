@@ -6,23 +6,37 @@ from askew.facts import kinds as k
 from askew.facts.later import Row, later
 from askew.facts.types import Fact
 
+# How far apart two figures are that mean the same: a quarter is what buckets of histograms and the day's traffic move a
+# quantile by; below the second number nobody notices.
+_latency_kind = k.about(k.seconds, 0.25, 0.005, better=-1)
+_throughput_kind = k.about(k.number, 0.25, 0.01, better=1)
+_rate_kind = k.about(k.number, 0.25, 0.01, better=-1)
+_hits_kind = k.about(k.ratio, 0.25, 0.02, better=1)
+_share_kind = k.about(k.ratio, 0.25, 0.02, better=-1)
+_errors_kind = k.about(k.ratio, 0.25, 0.005, better=-1)
+_usage_kind = k.about(k.ratio, 0.25, 0.1)
+_number_kind = k.about(k.number, 0.25, 1)
+_queue_kind = k.about(k.number, 0.5, 2, better=-1)
+_tokens_kind = k.about(k.tokens, 0.25, 16)
+_load_kind = k.mapping(k.about(k.number, 0.3, 0.01))
+
 _METRICS = "curl -s $URL/metrics (SGLang: with --enable-metrics)"
 _SMI = "kubectl -n $NS exec $POD -- nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv"
 _EVENTS = "kubectl -n $NS get pod $POD -o jsonpath='{.status.conditions}'"
 
 
 def _latency(noun: str, brief: str, why: str) -> tuple[Row, ...]:
-    """The three percentiles of one latency."""
+    """The three percentiles of one latency, and its mean: some engines show no more."""
     return tuple(
-        (f"{noun}.{percentile}", k.seconds, "low", _METRICS, (example,), f"{brief}, {percentile}.", why)
-        for percentile, example in (("p50", 0.2), ("p95", 0.8), ("p99", 1.5))
+        (f"{noun}.{percentile}", _latency_kind, "low", _METRICS, (example,), f"{brief}, {percentile}.", why)
+        for percentile, example in (("p50", 0.2), ("p95", 0.8), ("p99", 1.5), ("mean", 0.3))
     )
 
 
 _ROWS: tuple[Row, ...] = (
     (
         "load",
-        k.mapping(),
+        _load_kind,
         "info",
         _METRICS,
         ({"concurrency": 32, "input_tokens": 1024, "output_tokens": 256},),
@@ -31,7 +45,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "output_tokens_per_second",
-        k.number,
+        _throughput_kind,
         "low",
         _METRICS,
         (2400,),
@@ -40,7 +54,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "requests_per_second",
-        k.number,
+        _throughput_kind,
         "low",
         _METRICS,
         (12.5,),
@@ -57,7 +71,7 @@ _ROWS: tuple[Row, ...] = (
     *_latency("e2e", "Time of a whole request", "Clients and hops on the path time out and try again."),
     (
         "error_rate",
-        k.ratio,
+        _errors_kind,
         "low",
         _METRICS,
         (0.001,),
@@ -66,7 +80,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "batch_size.p95",
-        k.number,
+        _number_kind,
         "low",
         _METRICS,
         (48,),
@@ -75,7 +89,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "queue_depth",
-        k.number,
+        _queue_kind,
         "low",
         _METRICS,
         (0, 12),
@@ -84,7 +98,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "kv_cache_usage",
-        k.ratio,
+        _usage_kind,
         "low",
         _METRICS,
         (0.62,),
@@ -93,7 +107,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "preemptions",
-        k.number,
+        _rate_kind,
         "low",
         _METRICS,
         (0,),
@@ -102,7 +116,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "prefix_hit_rate",
-        k.ratio,
+        _hits_kind,
         "low",
         _METRICS,
         (0.55,),
@@ -111,7 +125,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "spec_acceptance",
-        k.ratio,
+        _hits_kind,
         "low",
         _METRICS,
         (0.7,),
@@ -120,7 +134,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "gpu_utilization",
-        k.ratio,
+        _usage_kind,
         "info",
         _SMI,
         (0.9,),
@@ -129,7 +143,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "gpu_memory.bytes",
-        k.bytes_,
+        k.about(k.bytes_, 0.1),
         "info",
         _SMI,
         (77309411328,),
@@ -138,7 +152,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "startup",
-        k.seconds,
+        k.about(k.seconds, 0.25, 10, better=-1),
         "low",
         _EVENTS,
         (180,),
@@ -147,7 +161,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "cost_per_million_tokens",
-        k.number,
+        k.about(k.number, 0.1, better=-1),
         "low",
         f"{_METRICS}, and the price of the nodes",
         (0.35,),
@@ -156,7 +170,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "prompt_tokens.p50",
-        k.tokens,
+        _tokens_kind,
         "info",
         _METRICS,
         (900,),
@@ -165,7 +179,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "prompt_tokens.p95",
-        k.tokens,
+        _tokens_kind,
         "info",
         _METRICS,
         (6000,),
@@ -174,7 +188,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "output_tokens.p50",
-        k.tokens,
+        _tokens_kind,
         "info",
         _METRICS,
         (220,),
@@ -183,7 +197,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "output_tokens.p95",
-        k.tokens,
+        _tokens_kind,
         "info",
         _METRICS,
         (1800,),
@@ -192,7 +206,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "finish_length_ratio",
-        k.ratio,
+        _share_kind,
         "low",
         _METRICS,
         (0.02,),
@@ -201,4 +215,13 @@ _ROWS: tuple[Row, ...] = (
     ),
 )
 
-FACTS: tuple[Fact, ...] = later("performance", _ROWS, "performance")
+_LOAD = "performance.load"
+# What the load alone does not move: what requests are like, and what the engine answers to them.
+_WHATEVER_THE_LOAD = frozenset(
+    ("load", "error_rate", "prefix_hit_rate", "spec_acceptance", "gpu_memory.bytes", "startup", "prompt_tokens.p50",
+     "prompt_tokens.p95", "output_tokens.p50", "output_tokens.p95", "finish_length_ratio")
+)  # fmt: skip
+
+FACTS: tuple[Fact, ...] = later(
+    "performance", _ROWS, "performance", under={row[0]: _LOAD for row in _ROWS if row[0] not in _WHATEVER_THE_LOAD}
+)

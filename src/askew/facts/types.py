@@ -56,6 +56,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     digests make tags irrelevant). ``follows`` names a fact that this one is taken from by default: where neither side
     states this one and the followed fact differs, there is one difference, not two. A fact that is not ``compared``
     is evidence for checks only: it differs where other facts already say so, or where nothing is wrong.
+    ``under`` names the fact that holds the load under which this one is measured: under different loads two values of
+    it say nothing about each other.
     ``why`` is what goes wrong when two sides differ. ``observe_with`` tells how to see it when no source shows it.
     """
 
@@ -73,6 +75,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     settled_by: str = ""
     follows: str = ""
     compared: bool = True
+    under: str = ""
 
     @property
     def category(self) -> Category:

@@ -139,6 +139,8 @@ def _row(name: str, one: Resolved) -> _Row:
             at = next((f", {place(where)}" for where in places(lost)), "")
             text = _cut(present.shown_as(one.fact, lost.value, one.key))
             beneath.append(f"overrides {text} ({ORIGINS[lost.origin]}{at})")
+    if one.origin == "measured":  # what a figure rests on is half of it
+        beneath.extend(clean(text) for text in one.because)
     at = next((place(where) for where in places(one)), "")
     # That nothing is set is itself known from somewhere.
     origin = ORIGINS[one.origin] if one.state == "absent" else present.origin(one)

@@ -32,6 +32,16 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     prefill_seconds_per_1000_tokens: float
 
 
+class ColdStart(msgspec.Struct, frozen=True, kw_only=True):
+    """About how long a start takes with weights on a fast disk, and a first start that fetches them. Seconds; pulling
+    the image, which no source shows, comes on top.
+    """
+
+    weights_bytes: int
+    from_disk_seconds: float
+    with_download_seconds: float
+
+
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """The budget of one device. Sizes are bytes; all of it is derived.
 
@@ -55,6 +65,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     request_tokens: int = 0
     per: str = "device"
     bounds: Bounds | None = None
+    cold_start: ColdStart | None = None
     assumed: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
 
@@ -86,6 +97,11 @@ def _text(found: Fit, style: Style, width: int) -> Iterator[str]:
         yield "  at best, by bandwidth and arithmetic of the device; real times are longer:"
         yield f"    {found.bounds.decode_seconds_per_token * 1e3:.1f} ms per token of one request"
         yield f"    {found.bounds.prefill_seconds_per_1000_tokens * 1e3:.1f} ms until the first token of 1000 tokens"
+    if (start := found.cold_start) is not None:
+        yield ""
+        yield f"  a start reads {start.weights_bytes / 1e9:.1f} GB of weights, after the image was pulled; about"
+        yield f"    {start.from_disk_seconds:.0f} s from a disk with 2 GB/s"
+        yield f"    {start.with_download_seconds:.0f} s if it fetches them with 250 MB/s"
     for one in found.assumed:
         yield from wrap(f"assumed: {clean(one)}", width, "  ", style, "2")
     for missing in found.missing:

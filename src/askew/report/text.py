@@ -19,6 +19,7 @@ _SIGN: dict[Role, str] = {"reference": "-", "target": "+"}
 _SIGN_STYLE = {"-": "31", "+": "32", " ": ""}
 _LONG = 240  # characters of one value; -v shows all
 _FEW = 4
+_MOST_MEMBERS = 6
 
 
 def render(report: Report, *, color: bool, width: int, verbose: bool) -> str:
@@ -204,6 +205,19 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
         ]
         for lines in columns(cells, width, "          "):
             yield from (style.paint(line, "2") for line in lines)
+    if side.values:
+        cells = [
+            (
+                f"{clean(one.member)}: {'not set' if one.value is None else _shown(side, one.value)}",
+                "",
+                place(one.location) if one.location else "",
+            )
+            for one in side.values[: None if verbose else _MOST_MEMBERS]
+        ]
+        for lines in columns(cells, width, "          "):
+            yield from (style.paint(line, "2") for line in lines)
+        if len(side.values) > len(cells):
+            yield style.paint(f"          and {len(side.values) - len(cells)} more, shown with -v", "2")
     for lost in side.shadowed:
         if verbose or lost.origin not in DEFAULTS:
             at = _at(lost)

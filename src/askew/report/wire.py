@@ -507,6 +507,7 @@ def _side(source: Resolved | None) -> Side | None:
         locations=where,
         basis=source.basis if seen or where else None,
         hops=[_hop(hop) for hop in source.hops],
+        values=[MemberValue(member=plain(one.member), value=_value(one.value)) for one in source.values],
         because=_because(source),
         reason=_or_none(source.reason),
         observe_with=_or_none(source.observe_with),

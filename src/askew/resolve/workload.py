@@ -77,12 +77,30 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """One running pod of a workload, and what holds of it alone.
+
+    ``part`` is empty for the pods that the workload's own template describes, else the role of the member it is one of
+    (``worker``). ``revision`` tells pods of different templates apart. ``containers`` are those that run otherwise than
+    the workload's template says: one of another revision, or changed by admission. ``seen`` is what is observed of the
+    pod, by container name; the empty name stands for the pod as a whole.
+    """
+
+    name: str
+    location: Location
+    part: str = ""
+    revision: str = ""
+    containers: tuple[Container, ...] = ()
+    seen: Mapping[str, tuple[Observation, ...]] = {}
+
+
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """What a platform reads: identity, containers, and the facts of the workload as a whole.
 
     ``engine`` is the engine's name where the platform declares it (KubeAI ``engine: VLLM``, a KServe model format);
     empty where the containers must tell. ``ignores`` are the rules named by the annotation ``askew.dev/ignore``.
-    ``labels`` are those of its pods. ``told`` is what its engine says of itself while it runs.
+    ``labels`` are those of its pods. ``told`` is what its engine says of itself while it runs. ``replicas`` are its
+    pods as they run, where a source shows them.
     """
 
     namespace: str
@@ -99,6 +117,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     ignores: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
     told: tuple[Told, ...] = ()
+    replicas: tuple[Replica, ...] = ()
 
     @property
     def id(self) -> str:
@@ -122,11 +141,20 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     locations: tuple[Location, ...] = ()
 
 
+class MemberValue(msgspec.Struct, frozen=True, kw_only=True):
+    """The value in one member of a workload, where members differ: one of its pods. None is that it is not set."""
+
+    member: str
+    value: Value = None
+    location: Location | None = None
+
+
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """The effective value of one fact: the winner and what it shadowed, or unknown with a reason.
 
     For map facts ``entries`` holds one resolved value per key and ``value`` the known ones together; ``whole``: some
-    source states the map as a whole, so that a key which is not in it is not set.
+    source states the map as a whole, so that a key which is not in it is not set. ``values`` are those of the members,
+    where these differ.
     """
 
     fact: str
@@ -145,6 +173,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     missing: bool = False
     entries: Mapping[str, Resolved] = {}
+    values: tuple[MemberValue, ...] = ()
     whole: bool = False
 
 
@@ -156,7 +185,11 @@ class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A workload with every fact resolved."""
+    """A workload with every fact resolved.
+
+    ``apart`` are the facts in which its replicas differ from one another, each with their values. ``overruled`` is what
+    the workload's template says of settings that all of its replicas have otherwise.
+    """
 
     workload: Workload
     id: str
@@ -165,3 +198,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     container: Container | None = None
     launch: Launch | None = None
     problems: tuple[Problem, ...] = ()
+    apart: tuple[Resolved, ...] = ()
+    overruled: tuple[Resolved, ...] = ()

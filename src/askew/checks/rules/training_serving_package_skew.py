@@ -42,31 +42,29 @@ resolve to is unknown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Needs, Outcome, Subject, found
+from askew.checks.packages import RELEASE, SERVING, TRAINING, entries, pinned_by_release
 from askew.checks.reading import lines, places
 from askew.facts.types import SEVERITIES
 from askew.findings.finding import Remedy
-from askew.resolve.workload import Resolved
 
-_SERVING, _TRAINING, _FORMAT = "runtime.packages", "model.training.packages", "model.weights.format"
-_RELEASE = "runtime.engine.version"
+_FORMAT = "model.weights.format"
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for each library whose difference matters."""
-    trained, weights = _entries(subject.snapshot.facts.get(_TRAINING)), subject.known(_FORMAT)
+    trained, weights = entries(subject.snapshot.facts.get(TRAINING)), subject.known(_FORMAT)
     if not trained and subject.contract is not None:
-        trained = _entries(subject.contract.facts.get(_TRAINING))
+        trained = entries(subject.contract.facts.get(TRAINING))
         weights = weights or subject.contract.facts.get(_FORMAT)
     if not trained:
         return
     from askew.knowledge.packages import applying, concern, names
 
     kind = str(weights.value) if weights is not None and weights.value else None
-    installed, pinned = _entries(subject.snapshot.facts.get(_SERVING)), _of_release(subject)
+    installed, pinned = entries(subject.snapshot.facts.get(SERVING)), pinned_by_release(subject)
     open_: list[str] = []
     for name in sorted(names() & trained.keys()):
         before = trained[name]
@@ -88,12 +86,12 @@ def run(subject: Subject) -> Iterator[Outcome]:
         yield found(
             CHECK,
             subject,
-            fact=_SERVING,
+            fact=SERVING,
             key=name,
             target=now,
             reference=before,
             at=spots,
-            facts=(_TRAINING,),
+            facts=(TRAINING,),
             severity=risk.severity,
             confidence="possible" if depends else "likely",
             summary=f"{name} {now.value} serves a model that was saved with {before.value}",
@@ -110,37 +108,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             ),
         )
     if open_:
-        yield Needs(fact=_SERVING, reason=f"no source shows what stands in the image for {', '.join(open_)}")
-
-
-def _of_release(subject: Subject) -> dict[str, Resolved]:
-    """What the engine's release pins to one version, where that release is known: its images have nothing else."""
-    identity, side = subject.snapshot.engine, subject.known(_RELEASE)
-    if identity is None or not identity.version or side is None:
-        return {}
-    from askew.engines import versions
-
-    release = versions.load(identity.name, identity.version)
-    if release is None:
-        return {}
-    return {
-        name: Resolved(
-            fact=_SERVING,
-            key=name,
-            state="known",
-            value=pin.value,
-            origin="engine-default",
-            confidence="likely",
-            locations=side.locations,
-            because=(f"pinned by the release: {release.where(pin)}",),
-        )
-        for name, pin in release.packages.items()
-        if isinstance(pin.value, str) and re.fullmatch(r"\d+(?:\.\d+){2,}\S*", pin.value)
-    }
-
-
-def _entries(resolved: Resolved | None) -> dict[str, Resolved]:
-    return dict(resolved.entries) if resolved is not None else {}
+        yield Needs(fact=SERVING, reason=f"no source shows what stands in the image for {', '.join(open_)}")
 
 
 _DEPLOYMENT = """\
@@ -206,7 +174,7 @@ CHECK = Check(
     category="model",
     severity="high",
     confidence="likely",
-    facts=(_SERVING, _TRAINING, _FORMAT, _RELEASE),
+    facts=(SERVING, TRAINING, _FORMAT, RELEASE),
     run=run,
     playbook="model-identity",
     cases=(

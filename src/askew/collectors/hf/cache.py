@@ -17,7 +17,7 @@ from contextlib import suppress
 
 import msgspec
 
-from askew.collectors.hf.tensors import Tensor
+from askew.collectors.hf.tensors import Status, Tensor
 
 _FRESH_NS = 2 * 10**9
 _LARGEST = 256 * 2**20  # bytes of an entry
@@ -56,7 +56,7 @@ class Known:
             self._saved = len(self.digests)
 
 
-def known(path: str, status: os.stat_result, tensors: Sequence[Tensor], algorithm: str) -> Known:
+def known(path: str, status: Status, tensors: Sequence[Tensor], algorithm: str) -> Known:
     """What is known of a file that lies at ``path``."""
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _FRESH_NS:
         return Known()

@@ -5,7 +5,8 @@ Only the small JSON files that describe the model are read, the names of the oth
 their tensors. ``?digest=full`` reads the weights, too, and hands on digests of them; ``?digest=sample`` reads a little
 of each tensor. Nothing is imported, unpickled or run. In a Hub cache (``models--org--name``) the files are links to
 ``blobs``; links that lead outside are not followed. ``hf:org/name`` is the model's folder in the cache of this machine;
-nothing is downloaded.
+nothing is downloaded. ``s3://…``, ``gs://…``, ``az://…``, ``hf://org/name`` and ``hf:https://…`` are read where they
+lie (``remote``).
 Sources: https://huggingface.co/docs/huggingface_hub/guides/manage-cache and
 https://huggingface.co/docs/safetensors/index#format
 """
@@ -14,11 +15,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
-from askew.collectors.hf import tokens
+from askew.collectors.hf import remote, tokens
 from askew.collectors.hf.artifacts import VARIABLES, models_of, read_artifact, weights_of
 from askew.collectors.hf.tensors import MalformedError, Mode, WeightFile, opened, why
 from askew.collectors.interface import Capability, Evidence, Request, Text
@@ -46,7 +49,7 @@ class HuggingFaceCollector:
     """A directory with a model in Hugging Face's layout, or one file of weights."""
 
     name = "hf"
-    schemes: tuple[str, ...] = ("hf",)
+    schemes: tuple[str, ...] = ("hf", "s3", "gs", "az", "abfs")
     capabilities: tuple[Capability, ...] = ("filesystem", "network")  # the network to a Dask cluster that was named
 
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
@@ -60,6 +63,9 @@ class HuggingFaceCollector:
                 choices += ", executor=dask://host:port"
                 reader.fail(request.uri, message, f"write hf:DIR?digest=full; these are: {choices}")
                 return reader.evidence(request.uri, "", "")
+        url = _address(request)
+        if url:
+            return _remote(reader, request, redactor, url)
         target = request.target or "."
         path = os.path.expanduser(target)
         path = path if os.path.isabs(path) else os.path.join(request.base, path)
@@ -84,24 +90,77 @@ class HuggingFaceCollector:
         names = [file] if file else names
         if "saved_model.pb" in names:
             names.extend(_variables(path))
-        for name in READ:
-            if name in names:
-                _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
-        for folder in _modules(reader):
-            if os.path.isfile(os.path.join(path, folder, "config.json")):
-                _add(reader, os.path.join(path, folder, "config.json"), f"{shown}/{folder}/config.json", home)
-        indexed = _indexed(reader, names, shown)
-        _add_weights(reader, path, shown, home, names, indexed, request, redactor)
-        records.add(
-            reader,
-            records.beside(names),
-            shown,
-            lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
-        )
-        tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
-        if not file and (reader.documents or reader.texts):
-            reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
+        try:
+            _model(reader, _Directory(path, shown, home, tuple(names), whole=not file), request, redactor)
+        except KeyboardInterrupt:
+            reader.stopped(request)
         return reader.evidence(request.uri, "no config.json and no weights lie in this directory", _HINT)
+
+
+class _Directory(msgspec.Struct, frozen=True):
+    """A model's directory: where its files are read, how it is shown, where links may lead, and its names. ``stored``:
+    the files that lie in a store. ``whole``: it was named itself, not one file of it."""
+
+    path: str
+    shown: str
+    home: str
+    names: tuple[str, ...]
+    stored: Mapping[str, remote.Entry] = {}
+    whole: bool = True
+
+
+def _model(reader: Reader, model: _Directory, request: Request, redactor: Redactor) -> None:
+    path, shown, home, names = model.path, model.shown, model.home, model.names
+    for name in READ:
+        if name in names:
+            _add(reader, os.path.join(path, name), f"{shown}/{name}", home)
+    for folder in _modules(reader):
+        if os.path.isfile(os.path.join(path, folder, "config.json")):
+            _add(reader, os.path.join(path, folder, "config.json"), f"{shown}/{folder}/config.json", home)
+    _add_weights(reader, model, _indexed(reader, names, shown), request, redactor)
+    records.add(
+        reader,
+        records.beside(names),
+        shown,
+        lambda name: _real(reader, os.path.join(path, name), f"{shown}/{name}", home),
+    )
+    tokens.add(reader, redactor, path, shown, names, lambda file, name: _real(reader, file, name, home))
+    if model.whole and (reader.documents or reader.texts):
+        reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
+
+
+def _address(request: Request) -> str:
+    """The address in a store that was named; empty for a directory of this machine."""
+    if request.scheme in remote.STORES and request.scheme != "hf":
+        return f"{request.scheme}:{request.target}"
+    return f"hf:{request.target}" if request.target.startswith("//") else remote.address(request.target)
+
+
+def _remote(reader: Reader, request: Request, redactor: Redactor, url: str) -> Evidence:
+    """A model in a store: its small files are copied, its weights read where they lie."""
+    shown = redactor.text(url.rstrip("/"))
+    try:
+        found = remote.listing(url)
+        names = tuple(sorted(name for name in found.entries if "/" not in name or name.startswith(VARIABLES)))
+        folders = {name.partition("/")[0] for name in found.entries if "/" in name}
+        small = [entry for name, entry in sorted(found.entries.items()) if _describes(name)]
+        with remote.copied(small, request.progress) as folder:
+            home = os.path.realpath(folder)
+            if found.file:
+                shown = os.path.dirname(shown)
+            names = (*names, *sorted(folders.difference(names)))
+            _model(reader, _Directory(folder, shown, home, names, found.entries, not found.file), request, redactor)
+    except remote.StoreError as error:
+        reader.fail(shown, str(error.strerror), error.hint)
+    return reader.evidence(request.uri, "no config.json and no weights lie there", _HINT)
+
+
+def _describes(name: str) -> bool:
+    """Whether a file of a store is one of the small ones that are read whole."""
+    folder, _, base = name.rpartition("/")
+    if folder:
+        return base == "config.json" or (folder == tokens.TEMPLATES and base.endswith(".jinja"))
+    return name in READ or name in tokens.WHOLE or name.endswith(".tiktoken") or bool(records.beside((name,)))
 
 
 COLLECTOR = HuggingFaceCollector()
@@ -173,17 +232,9 @@ def _indexed(reader: Reader, names: Sequence[str], shown: str) -> set[str]:
     return wanted
 
 
-def _add_weights(
-    reader: Reader,
-    path: str,
-    shown: str,
-    home: str,
-    names: Sequence[str],
-    indexed: set[str],
-    request: Request,
-    redactor: Redactor,
-) -> None:
+def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: Request, redactor: Redactor) -> None:
     """What the files of weights list and, where it was asked for, the digests of what they hold."""
+    shown, names = model.shown, model.names
     chosen = weights_of(names, indexed)
     models = models_of(chosen)
     if len(models) > 1:
@@ -197,13 +248,14 @@ def _add_weights(
     files: list[WeightFile] = []
     broken: dict[str, str] = dict.fromkeys(sorted(indexed.difference(names))[:20], "it is not there")
     for name in chosen:
-        real = _real(reader, os.path.join(path, name), f"{shown}/{name}", home)
+        stored = model.stored.get(name)
+        real = stored.url if stored else _real(reader, os.path.join(model.path, name), f"{shown}/{name}", model.home)
         if not real:
             broken[name] = "it lies outside the model's directory"
             continue
         reader.files += 1
         try:
-            with opened(real) as (file, status):
+            with remote.opened(stored) if stored else opened(real) as (file, status):
                 artifact = read_artifact(name, file, status.st_size, redactor.text)
         except (MalformedError, OSError) as error:
             message, hint = why(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from askew.collectors.reading import Reader
 
 _MOST_THREADS = 32
 _PATIENCE = 15  # seconds until a scheduler has to answer
+_MOST_PARTS = 512
+_NUMBERED = re.compile(r".*?\.\d+(?=\.|$)")
 _AGAIN = "let whatever writes the file end, and run again: what was read is remembered"
 
 
@@ -26,11 +29,13 @@ _Workers: TypeAlias = tuple[Executor, int, tuple[type[Exception], ...]]
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """Digests of the weights as a whole and of each file; of a file without one, why it has none."""
+    """Digests of the weights as a whole and of each file; of a file without one, why it has none. ``parts`` has the
+    digest of each tensor or, of a model with many, of those of each layer: which of them differ, it tells."""
 
     digest: str
     files: Mapping[str, str]
     broken: Mapping[str, str]
+    parts: Mapping[str, str] = {}
 
 
 def weights_text(
@@ -77,7 +82,33 @@ def weights_text(
             digests[name] = digest_of(outcome.lines, mode)
             lines.extend(outcome.lines)
     whole = "" if trouble else digest_of(lines, mode)
-    return msgspec.json.encode(Weights(whole, digests, trouble), order="sorted").decode()
+    parts = {} if trouble else _parts(lines)
+    return msgspec.json.encode(Weights(whole, digests, trouble, parts), order="sorted").decode()
+
+
+def _parts(lines: Sequence[Line]) -> Mapping[str, str]:
+    """Digests by the name of a tensor; by its layer, then by the first word of its name, where there are too many."""
+    for label, name_of in (
+        ("tensor", str),
+        ("tensors of", _layer),
+        ("tensors of", lambda name: name.partition(".")[0]),
+    ):
+        groups: dict[str, list[Line]] = {}
+        for line in lines:
+            groups.setdefault(name_of(line.name), []).append(line)
+        if len(groups) <= _MOST_PARTS:
+            return {
+                f"{label} {name}": digest_of(group, "full").rpartition(":")[2][:16]
+                for name, group in groups.items()
+                if name
+            }
+    return {}
+
+
+def _layer(name: str) -> str:
+    """``model.layers.12`` of ``model.layers.12.mlp.up_proj.weight``; a name without number as it is."""
+    found = _NUMBERED.match(name)
+    return found[0] if found else name
 
 
 class _NoExecutorError(Exception):

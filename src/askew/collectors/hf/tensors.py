@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,7 @@ Mode: TypeAlias = Literal["full", "sample"]  # how much of the weights a digest 
 LONGEST_HEADER = 100_000_000  # bytes; safetensors itself refuses longer ones
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_DIMENSIONS = 64
+_AGAIN = "download the file again (git lfs pull, hf download); `sha256sum` tells whether it is whole"
 _BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4, "F6_E2M3": 6,
     "F6_E3M2": 6, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
@@ -45,13 +46,28 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
     mtime_ns: int
 
 
+class Status(Protocol):
+    """What a system says of a file, as ``os.stat_result`` names it."""
+
+    @property
+    def st_size(self) -> int: ...
+    @property
+    def st_mtime_ns(self) -> int: ...
+    @property
+    def st_ctime_ns(self) -> int: ...
+    @property
+    def st_ino(self) -> int: ...
+    @property
+    def st_dev(self) -> int: ...
+
+
 class WeightFile(msgspec.Struct, frozen=True):
-    """A file of weights: its name, where it really lies, and its tensors."""
+    """A file of weights: its name, where it really lies (a path, or an address in a store), and its tensors."""
 
     name: str
     path: str
     tensors: tuple[Tensor, ...]
-    status: os.stat_result
+    status: Status
 
     @property
     def stamp(self) -> Stamp:
@@ -82,7 +98,7 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, os.stat_result]]:
 
 def why(error: MalformedError | OSError) -> tuple[str, str]:
     """What to say of a file of a model that cannot be read, and what to do."""
-    hint = "download the file again (git lfs pull, hf download); `sha256sum` tells whether it is whole"
+    hint = getattr(error, "hint", "") or _AGAIN
     return (str(error) if isinstance(error, MalformedError) else (error.strerror or "it cannot be read").lower()), hint
 
 

@@ -25,6 +25,9 @@ from askew.platforms.huggingface.tokens import FILES, TOKENIZER
 READ = FILES
 # Files with a vocabulary, the one that wins first.
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "vocab.txt")
+# Files that are read whole beside the small ones, and the folder of further templates.
+WHOLE = (*_VOCABULARIES, "merges.txt", chat_template.JINJA)
+TEMPLATES = chat_template.FOLDER
 _MOST_BYTES = 128 * 2**20  # the largest vocabularies are some 40 MiB
 _MOST_TEMPLATE = 2**20
 _MOST_TEMPLATES = 20

@@ -49,9 +49,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 _PORTS = {"http": 80, "https": 443}
 
 
-def address(url: str, env: Mapping[str, str]) -> Address:
-    """Read a URL. Credentials come from the URL itself (``user:password@``), else from the variable ``ASKEW_API_KEY``
-    of ``env`` (a bearer token), else from the entry of ``~/.netrc`` for this host.
+def address(url: str, env: Mapping[str, str], variable: str = API_KEY) -> Address:
+    """Read a URL. Credentials come from the URL itself (``user:password@``), else from a variable of ``env`` (a bearer
+    token), else from the entry of ``~/.netrc`` for this host.
 
     Raises AddressError.
     """
@@ -71,7 +71,7 @@ def address(url: str, env: Mapping[str, str]) -> Address:
     model = one[0] if one is not None else ""
     bare = Address(scheme=parts.scheme, host=host, port=port, prefix=prefix, shown="", model=model)
     shown = f"{parts.scheme}://{bare.netloc}{prefix}"
-    return msgspec.structs.replace(bare, shown=shown, authorization=_authorization(parts, host, env))
+    return msgspec.structs.replace(bare, shown=shown, authorization=_authorization(parts, host, env, variable))
 
 
 def _split(url: str) -> SplitResult:
@@ -81,17 +81,17 @@ def _split(url: str) -> SplitResult:
         raise AddressError("this is no URL", "write it as in http://host:8000") from None
 
 
-def _authorization(parts: SplitResult, host: str, env: Mapping[str, str]) -> str:
+def _authorization(parts: SplitResult, host: str, env: Mapping[str, str], variable: str) -> str:
     if parts.username is not None:
         if not parts.password:
             raise AddressError(
-                "the URL has a user without a password", f"write user:password@, or put a token into {API_KEY}"
+                "the URL has a user without a password", f"write user:password@, or put a token into {variable}"
             )
         return basic(unquote(parts.username), unquote(parts.password))
-    key = env.get(API_KEY, "").strip()
+    key = env.get(variable, "").strip()
     if key:
         if re.search(r"[^!-~]", key):
-            raise AddressError(f"{API_KEY} holds what no header can", "set it to the key alone")
+            raise AddressError(f"{variable} holds what no header can", "set it to the key alone")
         return f"Bearer {key}"
     return _from_netrc(host, env)
 

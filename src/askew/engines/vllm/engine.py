@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -56,7 +57,7 @@ class Vllm:
         near = versions.nearest(NAME, version)
         release, exact = near if near is not None else (None, False)
         own = release if exact else None
-        flags = _table(version)
+        flags = table_of(version)
         words = arguments_of(launch)
         parsed = parse(words, flags)
         observations = list(said)
@@ -81,7 +82,7 @@ class Vllm:
         everything = (*(filed.parsed.given if filed.parsed else ()), *parsed.given)
         observations, refused = _cache_layouts(observations, everything)
         problems = [one for one in problems if one.fact != "runtime.kv_cache.dtype" or one.value not in refused]
-        observations = _without_own_defaults(observations, own)
+        observations = without_own_defaults(observations, own)
         model, more = _model(parsed, launch, observations, release)
         observations.extend(model)
         problems.extend(more)
@@ -249,7 +250,8 @@ def arguments_of(launch: Launch) -> tuple[Token, ...]:
 
 
 @functools.lru_cache(maxsize=16)
-def _table(version: str | None) -> Table:
+def table_of(version: str | None) -> Table:
+    """The arguments of a release, or of all where it is not known."""
     known = versions.stable(NAME)
     return table(FLAGS, DIALECT, title=TITLE, version=version, releases=known.releases if known else ())
 
@@ -257,7 +259,7 @@ def _table(version: str | None) -> Table:
 @functools.lru_cache(maxsize=16)
 def _setters(version: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, entry in _table(version).names.items():
+    for name, entry in table_of(version).names.items():
         usable = entry.alive and entry.current and not entry.derived and name.startswith("--")
         if usable and entry.flag.fact and entry.flag.fact != OTHER and not entry.flag.key:
             found.setdefault(entry.flag.fact, name)
@@ -329,13 +331,13 @@ def _cache_layouts(
     return kept, frozenset({layout, one.values[0].text})
 
 
-def _without_own_defaults(observations: list[Observation], release: versions.Release | None) -> list[Observation]:
+def without_own_defaults(observations: Sequence[Observation], release: versions.Release | None) -> list[Observation]:
     """Options without a fact that state what the release does anyway say nothing.
 
     Facts have their defaults beside them, so that an explicit default equals an absent one; options have not.
     """
     if release is None:
-        return observations
+        return list(observations)
     from askew.engines.vllm.readers import as_text
 
     def says_default(one: Observation) -> bool:

@@ -145,6 +145,73 @@ def parse_gpu_label(text: str, label: str = "") -> GpuLabel:
     return GpuLabel(index.by_key.get(key) or gpu(key), profile, sharing)
 
 
+def gpu_of_device(name: str, memory_bytes: int | None = None) -> frozenset[str]:
+    """The ids of the device that a driver calls so, whose total memory it says. Empty where that tells none.
+
+    A driver's name is exact: `NVIDIA H100` is not the family, but the SXM card with 94 GB. Where the catalogue does not
+    list the name, only members of its family that have this memory are meant; where its memory is another than that of
+    the device listed under the name, and a sibling has it, the sibling is.
+    """
+    index = _index()
+    exact = index.by_key.get(_key(name), frozenset())
+    if memory_bytes is None:
+        return exact
+    fitting = frozenset(gpu_id for gpu_id in exact if _has_memory(index.by_id[gpu_id], memory_bytes))
+    if fitting:
+        return fitting
+    try:
+        family = gpu(name)
+    except ValueNotUnderstood:
+        return exact
+    siblings = frozenset(gpu_id for gpu_id in family if _has_memory(index.by_id[gpu_id], memory_bytes))
+    return siblings or exact
+
+
+def _has_memory(one: Gpu, size: int) -> bool:
+    """Whether a device of this kind can report so much: drivers keep some back, and makers count by 1000 or 1024."""
+    nominal = (
+        [one.memory_bytes]
+        if one.memory_bytes
+        else [one.memory_gb * 10**9, one.memory_gb * 2**30]
+        if one.memory_gb
+        else []
+    )
+    return any(abs(size - wanted) <= 0.04 * wanted for wanted in nominal)
+
+
+def is_device_name(text: str) -> bool:
+    """Whether a tool or a driver calls some known device exactly so."""
+    return _key(text) in _names()
+
+
+def begins_longer_name(text: str) -> bool:
+    """Whether the name of another device goes on where this text ends: `NVIDIA H100` of `NVIDIA H100 PCIe`."""
+    key = _key(text)
+    return not key or any(name != key and name.startswith(key) for name in _names())
+
+
+def gpu_of_prefix(prefix: str, memory_bytes: int | None = None) -> frozenset[str]:
+    """The ids of the devices whose names begin so and that have this memory, for names that a table cut off."""
+    key = _key(prefix)
+    if len(key) < 8:
+        return frozenset()
+    index = _index()
+    found = (gpu_id for name, ids in _names().items() if name.startswith(key) for gpu_id in ids)
+    return frozenset(one for one in found if memory_bytes is None or _has_memory(index.by_id[one], memory_bytes))
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, frozenset[str]]:
+    """What drivers call the devices, as keys, with and without the maker."""
+    names: dict[str, frozenset[str]] = {}
+    for one in _catalogue().gpus:
+        for text in one.names:
+            key = _key(text)
+            for name in {key, key.removeprefix("nvidia-")}:
+                names[name] = names.get(name, frozenset()) | {one.id}
+    return names
+
+
 def mig_profile(text: str) -> str:
     """The canonical MIG profile: `nvidia.com/mig-1g.10gb.me` and `1g.10gb+me` are `1g.10gb+me`. Raises
     ValueNotUnderstood."""

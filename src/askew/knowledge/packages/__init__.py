@@ -88,6 +88,25 @@ def concern(
     return None
 
 
+class _Opsets(msgspec.Struct, frozen=True):
+    source: str
+    largest: tuple[tuple[str, int], ...]
+    until: str
+
+
+def largest_opset(onnxruntime: str) -> int | None:
+    """The newest operator set of ONNX that a release of ONNX Runtime loads; None for a release that was not tried.
+    ``onnx_opsets.json`` says how it was found."""
+    try:
+        with open(os.path.join(os.path.dirname(__file__), "onnx_opsets.json"), "rb") as file:
+            known = msgspec.json.decode(file.read(), type=_Opsets)
+        if compare(onnxruntime, known.until) >= 0:
+            return None
+        return next((opset for since, opset in reversed(known.largest) if compare(onnxruntime, since) >= 0), None)
+    except ValueError:
+        return None
+
+
 def _applies(one: Concern, training: str, serving: str, newer: int) -> bool:
     if one.change.startswith("crosses"):
         before, after = compare(training, one.at) < 0, compare(serving, one.at) < 0

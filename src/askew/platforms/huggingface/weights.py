@@ -17,6 +17,7 @@ class _Weights(msgspec.Struct, frozen=True):
     digest: str
     files: dict[str, str]
     broken: dict[str, str]
+    parts: dict[str, str] = {}
 
 
 def of_weights(text: SourceText) -> Iterator[Observation]:
@@ -32,7 +33,8 @@ def of_weights(text: SourceText) -> Iterator[Observation]:
     if weights.broken:
         name, reason = next(iter(sorted(weights.broken.items())))
         whole = Unknown(f"{name}: {reason}")
-    yield observed("model.weights.digest", whole, place, origin="measured", basis="seen", because=because)
+    parts = tuple(f"{name} → {digest}" for name, digest in sorted(weights.parts.items()))
+    yield observed("model.weights.digest", whole, place, origin="measured", basis="seen", because=(*because, *parts))
     for name, digest in sorted((weights.files | weights.broken).items()):
         value: Value | Unknown = Unknown(digest) if name in weights.broken else digest
         at = Location(folder + name)

@@ -23,6 +23,7 @@ _MIN = "orchestration.replicas.min"
 _MAX = "orchestration.replicas.max"
 _CONCEPT = Location("https://kubernetes.io/docs/concepts/workloads/autoscaling/")
 _SCALABLE = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "LeaderWorkerSet"})
+_TITLES = ("horizontalpodautoscalers.autoscaling", "scaledobjects.keda.sh")
 _TARGETS = (("averageUtilization", "utilization"), ("averageValue", "average"), ("value", "value"))
 # What strconv.ParseBool takes for true.
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -40,20 +41,28 @@ def autoscalers(draft: Draft, objects: Objects) -> Sequence[Observation]:
 
     Where none of the sources' autoscalers does, that none scales it is only likely: it may be applied from elsewhere.
     """
-    wanted = {(draft.workload_group, draft.workload_kind, draft.workload_name), *draft.targets}
-    wanted.add((draft.object.group, draft.object.kind, draft.object.name))
     found: list[Observation] = []
-    for one in sorted(objects.beside(draft.object, "keda.sh", "ScaledObject"), key=_order):
-        if _aims(one, wanted):
-            found.extend(_keda(one))
+    for one in aimed_at(draft, objects, "keda.sh", "ScaledObject"):
+        found.extend(_keda(one))
     if not found:
-        for one in sorted(objects.beside(draft.object, "autoscaling", "HorizontalPodAutoscaler"), key=_order):
-            if _aims(one, wanted):
-                found.extend(_hpa(one))
-    if not found and draft.workload_kind in _SCALABLE:
+        for one in aimed_at(draft, objects, "autoscaling", "HorizontalPodAutoscaler"):
+            found.extend(_hpa(one))
+    refused = next((why for title in _TITLES if (why := objects.refusal(title, draft.object.namespace))), "")
+    if not found and refused:
+        at = draft.object.location
+        value = Unknown(refused, missing=True)
+        found = [observed(fact, value, at, origin="platform-default") for fact in (_KIND, _METRICS, _MAX)]
+    elif not found and draft.workload_kind in _SCALABLE:
         because = ("no autoscaler among the sources targets this workload",)
         found.append(observed(_KIND, None, _CONCEPT, origin="platform-default", confidence="likely", because=because))
     return found
+
+
+def aimed_at(draft: Draft, objects: Objects, group: str, kind: str) -> list[Object]:
+    """The autoscalers of a kind that scale the workload, by name."""
+    wanted = {(draft.workload_group, draft.workload_kind, draft.workload_name), *draft.targets}
+    wanted.add((draft.object.group, draft.object.kind, draft.object.name))
+    return [one for one in sorted(objects.beside(draft.object, group, kind), key=_order) if _aims(one, wanted)]
 
 
 def _aims(one: Object, wanted: set[tuple[str, str, str]]) -> bool:

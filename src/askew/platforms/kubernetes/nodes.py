@@ -20,6 +20,7 @@ from askew.platforms.kubernetes.accelerators import INSTANCE_LABELS, PRODUCT_LAB
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, pick
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, text_of
+from askew.platforms.kubernetes.owners import pods_of, runs
 from askew.platforms.kubernetes.pods import containers_by_name
 from askew.resolve.observation import Confidence, Observation, Unknown
 
@@ -33,6 +34,7 @@ _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "node.ci
 # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#create
 _ADMITS_BY_RESOURCE = "cloud.google.com/gke-nodepool"
 _MOST_NAMED = 5
+_HELD_BACK = 0.05
 
 
 _Expression = tuple[str, str, tuple[str, ...]]
@@ -150,12 +152,7 @@ def _listed(expressions: Node) -> tuple[_Expression, ...]:
 
 def _running(draft: Draft, objects: Objects, offers: Sequence[_Offer]) -> _Placement | None:
     """The nodes that the workload's pods name; no nodes at all where the sources lack one of them."""
-    if draft.object.kind == "Pod":
-        own = [draft.object.node["spec"]["nodeName"]]
-    else:
-        running = (one for one in objects.beside(draft.object, "", "Pod") if _belongs(one, draft))
-        own = [one.node["spec"]["nodeName"] for one in running]
-    names = sorted({text_of(node) for node in own} - {""})
+    names = sorted({text_of(pod.node["spec"]["nodeName"]) for pod in pods_of(draft, objects) if runs(pod)} - {""})
     if not names:
         return None
     by_name = {offer.node.name: offer for offer in offers}
@@ -164,19 +161,16 @@ def _running(draft: Draft, objects: Objects, offers: Sequence[_Offer]) -> _Place
     return _Placement(nodes=found if len(found) == len(names) else (), confidence="certain", because=because)
 
 
-def _belongs(pod: Object, draft: Draft) -> bool:
-    """Whether the workload owns a pod that still runs. A Deployment's ReplicaSets are called after it."""
-    one = draft.object
-    if any(pod.labels.get(key) != value for key, value in draft.pod_labels.items()):
-        return False
-    if text_of(pod.node["status"]["phase"]) in ("Succeeded", "Failed"):
-        return False
-    for group, kind, name in pod.owners:
-        if (group, kind, name) == (one.group, one.kind, one.name):
-            return True
-        if (kind, one.kind) == ("ReplicaSet", "Deployment") and name.rpartition("-")[0] == one.name:
-            return True
-    return False
+def seen_by(pod: Object, objects: Objects) -> tuple[Observation, ...]:
+    """What the labels of one pod's node report; nothing for a pod without accelerators."""
+    name = text_of(pod.node["spec"]["nodeName"])
+    offer = objects.once("nodes by name", lambda all_: {one.node.name: one for one in all_.once("nodes", _offers)}).get(
+        name
+    )
+    if offer is None or not _devices((pod.node["spec"],)):
+        return ()
+    placed = _Placement(nodes=(offer,), confidence="certain", because=f"the pod runs on {_named([name])}")
+    return (*_models(placed), *_agreed(placed))
 
 
 def _fitting(demands: Sequence[_Demand], offers: Sequence[_Offer]) -> _Placement | None:
@@ -296,12 +290,18 @@ def _agreed(placed: _Placement) -> Iterator[Observation]:
         if not any(value is not None for value, _ in said):
             continue
         places = [place for _, locations in said for place in locations]
-        if len(first) == 1:
+        if len(first) == 1 or (fact == "hardware.gpu.memory.bytes" and _near(first)):
             yield _reported(fact, said[0][0], placed, places)
             continue
         shown = [f"{name}: {_word(pair)}" for name, pair in first.values()]
         more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
         yield _reported(fact, Unknown(f"the nodes differ ({'; '.join(shown[:_MOST_NAMED])}{more})"), placed, places)
+
+
+def _near(first: Mapping[str, tuple[str, _Read | None]]) -> bool:
+    """Whether sizes differ by no more than what one driver or board holds back and another does not."""
+    sizes = [pair[0] for _, pair in first.values() if pair is not None and isinstance(pair[0], int)]
+    return len(sizes) == len(first) and max(sizes) - min(sizes) <= max(sizes) * _HELD_BACK
 
 
 def _word(pair: _Read | None) -> str:
@@ -339,6 +339,12 @@ def _sharing(node: Object) -> _Read | None:
     return None
 
 
+def _memory(node: Object) -> _Read | None:
+    """Memory of one device, which the label tells in MiB."""
+    megabytes = _whole(node.labels.get(_MEMORY, ""))
+    return (megabytes * 2**20, (_place(node, _MEMORY),)) if megabytes else None
+
+
 def _version(full: str, *parts: str) -> Callable[[Object], _Read | None]:
     """A version in one label, or else in several: the older names of GPU feature discovery."""
 
@@ -355,10 +361,12 @@ def _version(full: str, *parts: str) -> Callable[[Object], _Read | None]:
     return read
 
 
+_MEMORY = "nvidia.com/gpu.memory"
 _DRIVER, _CUDA = "nvidia.com/cuda.driver", "nvidia.com/cuda.runtime"
 _LABELLED: Mapping[str, Callable[[Object], _Read | None]] = {
     "hardware.gpu.mig_profile": _profile,
     "hardware.gpu.sharing": _sharing,
+    "hardware.gpu.memory.bytes": _memory,
     "hardware.driver.version": _version(
         f"{_DRIVER}-version.full", f"{_DRIVER}.major", f"{_DRIVER}.minor", f"{_DRIVER}.rev"
     ),

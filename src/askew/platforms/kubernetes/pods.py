@@ -137,7 +137,6 @@ def _container(
     if launch.image is not None:
         found.extend(image_observations(launch.image))
         found.append(_pull_policy(layers, launch.image))
-        found.extend(_running_image(name, launch.image, around))
     found.extend(_resources(layers))
     found.extend(_declared_ports(pods))
     found.extend(probes(layers, _named_ports(layers), originals))
@@ -186,7 +185,7 @@ def _launch(
         texts=[token.text for token in (*command, *args)],
     )
     for one in unseen:
-        reason = f"variables come from {one.what}, which is not among the sources"
+        reason = f"variables come from {one.what}, {one.why}"
         problems.append(f"{one.location}: {reason}")
         found.append(observed("runtime.env", Unknown(reason), one.location))
     image_node = pick(layers, "image")
@@ -280,20 +279,6 @@ def _pull_policy(layers: Layers, image: Token) -> Observation:
     because = ("Always for the tag latest or none, else IfNotPresent",)
     value = "Always" if always else "IfNotPresent"
     return observed(fact, value, CORE_DEFAULTS, origin="platform-default", because=because)
-
-
-def _running_image(name: str, image: Token, around: Surroundings) -> list[Observation]:
-    """The digest that a live pod runs behind a tag. A pinned image runs what it says, and needs no second witness:
-    what runtimes report for an image of several platforms is not always the digest it was pulled by."""
-    reference = read_image(image)
-    if around.origin.kind != "Pod" or reference is None or reference.digest is not None:
-        return []
-    for status in around.origin.node["status"]["containerStatuses"].each():
-        running = status["imageID"]
-        if text_of(status["name"]) == name and "@sha256:" in text_of(running):
-            digest = text_of(running)
-            return [observed("runtime.image.digest", digest, running.location, origin="reported", basis="seen")]
-    return []
 
 
 def _resources(layers: Layers) -> list[Observation]:

@@ -14,7 +14,7 @@ import msgspec
 from askew.evidence.document import Document
 from askew.platforms.kubernetes import workloads
 from askew.platforms.kubernetes.draft import Draft, Join, Reader
-from askew.platforms.kubernetes.objects import Object, Objects, Refused, index
+from askew.platforms.kubernetes.objects import Denied, Object, Objects, Refused, index
 from askew.resolve.workload import Problem, Workload
 
 # API group, or group/Kind where the rest of the group is read by its pod templates alone → the module whose READERS
@@ -35,8 +35,14 @@ _READER_MODULES: Mapping[str, str] = {
 _JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({""}), "askew.platforms.kubernetes.services"),
     (frozenset(), "askew.platforms.kubernetes.autoscalers"),
+    (frozenset({"autoscaling", "keda.sh"}), "askew.platforms.kubernetes.autoscaler_status"),
+    (
+        frozenset({"argoproj.io/Application", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"}),
+        "askew.platforms.kubernetes.gitops",
+    ),
     (frozenset({"policy"}), "askew.platforms.kubernetes.disruption"),
     (frozenset({"/Node"}), "askew.platforms.kubernetes.nodes"),
+    (frozenset({"apps", "/Pod", "leaderworkerset.x-k8s.io"}), "askew.platforms.kubernetes.rollout"),
     (
         frozenset(
             {
@@ -57,6 +63,9 @@ _NO_WORKLOADS = frozenset(
         "kyverno.io",
         "templates.gatekeeper.sh",
         "constraints.gatekeeper.sh",
+        "kustomize.toolkit.fluxcd.io",
+        "helm.toolkit.fluxcd.io",
+        "source.toolkit.fluxcd.io",
     }
 )
 
@@ -71,12 +80,13 @@ class KubernetesReading(msgspec.Struct, frozen=True, kw_only=True):
     objects: Objects
 
 
-def read(documents: Iterable[Document]) -> KubernetesReading:
+def read(documents: Iterable[Document], denied: Iterable[Denied] = ()) -> KubernetesReading:
     """Every workload in the documents of one source, joined with the objects around it.
 
-    Pure, and never raises on what a user may write: what cannot be read is in ``problems`` and ``refused``.
+    ``denied`` is what a cluster refused: facts that need it are unknown, and say so. Pure, and never raises on what a
+    user may write: what cannot be read is in ``problems`` and ``refused``.
     """
-    objects = index(documents)
+    objects = index(documents, denied)
     joins = _joins(objects)
     found: list[Workload] = []
     problems: list[Problem] = []
@@ -102,10 +112,13 @@ def _reader(one: Object) -> Reader | None:
     if module is not None:
         readers: Mapping[tuple[str, str], Reader] = import_module(module).READERS
         return readers.get((one.group, one.kind))
-    if not one.group or one.group in _NO_WORKLOADS or one.group in _CORE_GROUPS:
+    if not one.group or one.group in _NO_WORKLOADS or one.group in _CORE_GROUPS or one.kind in _ELSEWHERE:
         return None
     return workloads.generic
 
+
+# Kinds of Argo CD: what they deploy is elsewhere. Another kind of the group, the Rollout, holds a pod template.
+_ELSEWHERE = frozenset({"Application", "ApplicationSet", "AppProject"})
 
 # Groups of Kubernetes itself whose kinds hold no pod template.
 _CORE_GROUPS = frozenset(
@@ -119,6 +132,9 @@ _CORE_GROUPS = frozenset(
         "coordination.k8s.io",
         "discovery.k8s.io",
         "metrics.k8s.io",
+        "events.k8s.io",
+        "autoscaling",
+        "policy",
     }
 )
 
@@ -129,6 +145,8 @@ def _joins(objects: Objects) -> tuple[Join, ...]:
     for wanted, module in _JOIN_MODULES:
         if not wanted or groups & wanted:
             joins.extend(import_module(module).JOINS)
+    if objects.denied:
+        joins.extend(import_module("askew.platforms.kubernetes.denials").JOINS)
     return tuple(joins)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,10 +15,14 @@ from askew.platforms.kubernetes.config import Surroundings
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, PodGroup, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, observed_map, text_of
+from askew.platforms.kubernetes.owners import MOST_OWNERS, owners_of
 from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, read_pod
 from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
-from askew.resolve.workload import Container, Member, Problem, Workload
+from askew.resolve.workload import Container, Member, Problem, Replica, Workload
+
+if TYPE_CHECKING:
+    from askew.platforms.kubernetes.changes import Change
 
 _SHM = "orchestration.shm.bytes"
 _IGNORE = "askew.dev/ignore"
@@ -74,23 +79,16 @@ def cron_job(one: Object, objects: Objects) -> tuple[Draft, ...]:
 
 # Owners that no reader reads, or only for want of what they own: that counts as owned by their own owners.
 _BETWEEN = frozenset({("serving.knative.dev", "Revision"), ("serving.knative.dev", "Configuration")})
-_MOST_OWNERS = 6
 
 
 def owned(one: Object, objects: Objects, depth: int = 0) -> bool:
     """Whether an object that is read in its own right owns this one, directly or not, and is among the sources."""
-    if depth > _MOST_OWNERS:
+    if depth > MOST_OWNERS:
         return False
-    for group, kind, name in one.owners:
-        owner = objects.near(one, group, kind, name)
-        if owner is None:
-            # A pod names its ReplicaSet, and that is called after its Deployment; dumps often leave it out.
-            stem = name.rpartition("-")[0]
-            if (group, kind) == ("apps", "ReplicaSet") and stem and objects.near(one, "apps", "Deployment", stem):
-                return True
-        elif (owner.group, owner.kind) not in _BETWEEN or owned(owner, objects, depth + 1):
-            return True
-    return False
+    return any(
+        (owner.group, owner.kind) not in _BETWEEN or owned(owner, objects, depth + 1)
+        for owner in owners_of(one, objects)
+    )
 
 
 READERS: Mapping[tuple[str, str], Reader] = {
@@ -219,12 +217,35 @@ def build(
         annotations=draft.pod_annotations,
         malformed=[] if problems is None else problems,
     )
+    running = bool(objects.of("", "Pod"))
+    changed = _changed(draft, objects) if running else {}
+    if changed:
+        around = msgspec.structs.replace(around, stale=_stale(changed.values()))
     templates = {text_of(t["metadata"]["name"]): t for t in one.node["spec"]["volumeClaimTemplates"].each()}
     read = read_pod(draft.pod, around, draft.additions, templates)
     observations = _observations(draft, objects, joins)
     members = tuple(_member(draft, group, around) for group in draft.groups)
     more = (draft.container_observations, draft.problems)
     containers = tuple(_finish(c, read, draft, objects, more) for c in read)
+    replicas: tuple[Replica, ...] = ()
+    if running:
+        from askew.platforms.kubernetes import changes
+        from askew.platforms.kubernetes.running import replicas_of, reported
+
+        replicas = replicas_of(draft, objects, lambda pod: _as_admitted(pod, around))
+        containers = tuple(
+            msgspec.structs.replace(
+                c,
+                observations=(
+                    *c.observations,
+                    *reported(draft, objects, c),
+                    *changes.observations(changed.get(c.name, ())),
+                ),
+            )
+            for c in containers
+        )
+    if refused := objects.refusal("pods", one.namespace):
+        containers = tuple(_unseen_digest(c, refused) for c in containers)
     if draft.confidence != "certain":
         observations = tuple(_weaker(o, draft.confidence) for o in observations)
         containers = tuple(
@@ -245,6 +266,55 @@ def build(
         engine=draft.engine,
         ignores=_ignores(one.annotations, draft.pod_annotations),
         labels=draft.pod_labels,
+        replicas=replicas,
+    )
+
+
+def _unseen_digest(container: Container, reason: str) -> Container:
+    """The digest behind a tag, which only a pod shows."""
+    return msgspec.structs.replace(
+        container,
+        observations=tuple(
+            msgspec.structs.replace(o, value=Unknown(reason, missing=True))
+            if o.fact == "runtime.image.digest" and isinstance(o.value, Unknown)
+            else o
+            for o in container.observations
+        ),
+    )
+
+
+def _changed(draft: Draft, objects: Objects) -> dict[str, Sequence[Change]]:
+    """By container the ConfigMaps and Secrets that changed after it had started."""
+    from askew.platforms.kubernetes.changes import changes
+
+    found = ((name, changes(draft, objects, name, layers)) for name, layers in containers_by_name(draft.pod).items())
+    return {name: those for name, those in found if those}
+
+
+def _stale(changed: Iterable[Sequence[Change]]) -> Callable[[str, str, str], str]:
+    """Why a variable's value, as its object says it now, is not the process's."""
+    sure = {
+        (one.kind, one.name): one
+        for those in changed
+        for one in those
+        if one.way == "variable" and one.confidence == "likely"
+    }
+
+    def reason(kind: str, name: str, key: str) -> str:
+        one = sure.get((kind, name))
+        return one.reason() if one is not None and (one.keys is None or key in one.keys) else ""
+
+    return reason
+
+
+def _as_admitted(pod: Object, around: Surroundings) -> tuple[Container, ...]:
+    """The containers of one running pod; its spec is whole, so nothing is added to it."""
+    spec = (pod.node["spec"],)
+    within = msgspec.structs.replace(
+        around, origin=pod, name=pod.name, labels=pod.labels, annotations=pod.annotations, malformed=[]
+    )
+    return tuple(
+        c.with_devices(c.devices.number, c.devices.unknown, c.devices.locations) for c in read_pod(spec, within)
     )
 
 

@@ -1,0 +1,146 @@
+"""What was told in metrics, as series over time: dumps of ``/metrics``, and answers of Prometheus' HTTP API."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from askew.evidence.exposition import Dump, parse
+from askew.evidence.location import Location
+from askew.evidence.series import NativeBucket, Point, Series
+from askew.evidence.told import Told
+
+_COUNTED = ("_total", "_bucket", "_count", "_sum")
+# The names that exporters and scrapers give to the one who is measured, the most exact first.
+_REPLICA = ("exported_pod", "pod", "pod_name", "kubernetes_pod_name", "instance")
+# increase(name{…}[1800s]): what a server worked out, and over how many seconds.
+_WORKED_OUT = re.compile(r"increase\(([A-Za-z_:][A-Za-z0-9_:]*)\{[^\n]*\[(\d{1,9})s\]")
+
+
+class Scrapes(msgspec.Struct, frozen=True, kw_only=True):
+    """All series, and what the reader of them has to know.
+
+    ``windowed``: they cover a span of time; else each has one point, and counters count since their process began.
+    ``timed``: how long that span is, is known.
+    """
+
+    series: tuple[Series, ...]
+    windowed: bool
+    timed: bool
+
+
+class _Entry(msgspec.Struct):
+    """One result of the HTTP API. ``histogram`` is ``[time, {count, sum, buckets: [[rule, lower, upper, count]]}]``."""
+
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = []
+    value: tuple[float, str] | None = None
+    histogram: tuple[float, dict[str, str | list[tuple[int, str, str, str]]]] | None = None
+
+
+class _Data(msgspec.Struct):
+    result: list[_Entry] = []
+
+
+class _Answer(msgspec.Struct):
+    """https://prometheus.io/docs/prometheus/latest/querying/api/#expression-query-result-formats"""
+
+    data: _Data
+
+
+def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
+    """The series of everything that was told in metrics. ``wanted`` says by its name whether a metric is of interest.
+
+    Several dumps of one replica are points in time, in the order of their times, else in that in which they come.
+    """
+    series: list[Series] = []
+    dumps: dict[tuple[str, str], list[tuple[Told, Dump]]] = {}
+    for one in told:
+        if one.text.lstrip()[:1] == "{" and '"data"' in one.text[:400]:
+            with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):  # its collector said it
+                series.extend(_of_answer(one, wanted))
+            continue
+        dump = parse(one.text, wanted)
+        dumps.setdefault((one.replica, one.container), []).append((one, dump))
+    timed = True
+    for found in dumps.values():
+        times = [one.at or dump.at for one, dump in found]
+        stamped = all(times) and len(set(times)) == len(times)
+        if stamped:
+            found.sort(key=lambda pair: pair[0].at or pair[1].at)
+        own = any(sample.timestamp is not None for _, dump in found for sample in dump.samples)
+        timed = timed and (stamped or own)
+        series.extend(_of_dumps(found, stamped))
+    windowed = any(len(one.points) > 1 or not one.total for one in series)
+    return Scrapes(series=tuple(series), windowed=windowed, timed=timed and windowed)
+
+
+def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool) -> Iterator[Series]:
+    points: dict[tuple[str, tuple[tuple[str, str], ...]], dict[float, float]] = {}
+    places: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Location, Mapping[str, str]]] = {}
+    keys: dict[int, tuple[tuple[str, str], ...]] = {}  # one mapping of labels serves many samples of a dump
+    start = 0.0
+    for index, (one, dump) in enumerate(found):
+        time = (one.at or dump.at) if stamped else float(index)
+        start = time if not index else start
+        for sample in dump.samples:
+            labels = keys.get(id(sample.labels))
+            if labels is None:
+                labels = keys[id(sample.labels)] = tuple(sorted(sample.labels.items()))
+            key = (sample.name, labels)
+            if key not in places:
+                points[key] = {}
+                if index and sample.timestamp is None and sample.name.endswith(_COUNTED):
+                    points[key][start] = 0.0  # counted for the first time since the first dump
+            places[key] = Location(one.source, path=sample.name, line=sample.line, column=1), sample.labels
+            points[key].setdefault(time if sample.timestamp is None else sample.timestamp, sample.value)
+    replica = found[0][0].replica
+    for (name, _), values in points.items():
+        at, labels_of = places[name, _]
+        yield Series(
+            name=name, labels=labels_of, points=tuple(sorted(values.items())), at=at,
+            replica=replica or replica_of(labels_of),
+        )  # fmt: skip
+
+
+def _of_answer(told: Told, wanted: Callable[[str], bool]) -> Iterator[Series]:
+    answer = msgspec.json.decode(told.text, type=_Answer)
+    worked_out = _WORKED_OUT.search(told.source)
+    for entry in answer.data.result:
+        name = entry.metric.get("__name__") or (worked_out[1] if worked_out else "")
+        if not wanted(name):
+            continue
+        pairs = entry.values or ([entry.value] if entry.value is not None else [])
+        points: tuple[Point, ...] = tuple((time, float(value)) for time, value in pairs)
+        native: tuple[NativeBucket, ...] = ()
+        if entry.histogram is not None:
+            listed = entry.histogram[1].get("buckets", [])
+            native = tuple(
+                (float(lower), float(upper), float(count))
+                for _, lower, upper, count in (listed if isinstance(listed, list) else ())
+            )
+        if not points and not native:
+            continue
+        yield Series(
+            name=name,
+            labels=entry.metric,
+            points=points,
+            at=Location(told.source, path=_shown(name, entry.metric)),
+            replica=told.replica or replica_of(entry.metric),
+            total=worked_out is None,
+            span=float(worked_out[2]) if worked_out else 0.0,
+            native=native,
+        )
+
+
+def replica_of(labels: Mapping[str, str]) -> str:
+    """Who gave a series, as scrapers label it; empty where no label tells."""
+    return next((labels[name] for name in _REPLICA if labels.get(name)), "")
+
+
+def _shown(name: str, labels: Mapping[str, str]) -> str:
+    who = replica_of(labels)
+    return f"{name}{{{who}}}" if who else name

@@ -1,0 +1,1 @@
+"""Live objects of a cluster."""

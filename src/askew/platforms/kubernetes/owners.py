@@ -1,0 +1,108 @@
+"""Which objects own which, and so which pods are those of a workload, whatever stands between.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from askew.platforms.kubernetes.draft import Draft
+from askew.platforms.kubernetes.objects import Object, Objects
+from askew.platforms.kubernetes.observe import text_of
+
+MOST_OWNERS = 8
+_ENDED = frozenset({"Succeeded", "Failed"})
+_REVISIONS = ("pod-template-hash", "controller-revision-hash", "leaderworkerset.sh/template-revision-hash")
+# Labels by which the controllers of multi-node groups tell the pods of a group apart.
+_RAY_NODE, _RAY_GROUP = "ray.io/node-type", "ray.io/group"
+_GROUP_INDEX = "leaderworkerset.sh/worker-index"
+_KSERVE_APP = "app"
+# Groups whose objects have one pod template, so that all of their pods are of it.
+_ONE_TEMPLATE = frozenset({"", "apps", "batch", "extensions"})
+
+
+def owners_of(one: Object, objects: Objects) -> Iterator[Object]:
+    """The objects among the sources that own this one."""
+    for group, kind, name in one.owners:
+        owner = objects.near(one, group, kind, name)
+        if owner is None and (group, kind) == ("apps", "ReplicaSet"):
+            # A pod names its ReplicaSet, and that is called after its Deployment; dumps often leave it out.
+            stem = name.rpartition("-")[0]
+            owner = objects.near(one, "apps", "Deployment", stem) if stem else None
+        if owner is not None:
+            yield owner
+
+
+def pods_of(draft: Draft, objects: Objects) -> tuple[Object, ...]:
+    """The pods of a workload, by name, those that have ended among them. A pod of its own is its own pod."""
+    if draft.object.kind == "Pod":
+        return (draft.object,)
+    found = objects.once("pods by owner", _pods_by_owner).get(id(draft.object), ())
+    return tuple(pod for pod in found if _belongs(pod, draft))
+
+
+def runs(pod: Object) -> bool:
+    """Whether a pod has not ended and nobody asked it to."""
+    if pod.node["metadata"]["deletionTimestamp"]:
+        return False
+    return text_of(pod.node["status"]["phase"]) not in _ENDED
+
+
+def revision_of(pod: Object) -> str:
+    """What tells the pods of one template from those of another; empty where nothing does."""
+    return next((pod.labels[key] for key in _REVISIONS if pod.labels.get(key)), "")
+
+
+def part_of(pod: Object) -> str:
+    """Empty for a pod that answers (the only one, the leader, the head), else which member of its group it is."""
+    labels = pod.labels
+    if labels.get(_RAY_NODE) == "worker":
+        return labels.get(_RAY_GROUP) or "worker"
+    if labels.get(_GROUP_INDEX, "0") != "0":
+        return "worker"
+    app = labels.get(_KSERVE_APP, "")
+    return "worker" if app.startswith("isvc.") and app.endswith("-worker") else ""
+
+
+def _pods_by_owner(objects: Objects) -> Mapping[int, tuple[Object, ...]]:
+    """Pods by the identity of every object that owns them, directly or not."""
+    chains: dict[int, tuple[Object, ...]] = {}
+    found: dict[int, dict[int, Object]] = {}
+    for pod in sorted(objects.of("", "Pod"), key=_order):
+        for owner in owners_of(pod, objects):
+            for one in _chain(owner, objects, chains, 0):
+                found.setdefault(id(one), {})[id(pod)] = pod
+    return {owner: tuple(pods.values()) for owner, pods in found.items()}
+
+
+def _chain(one: Object, objects: Objects, chains: dict[int, tuple[Object, ...]], depth: int) -> tuple[Object, ...]:
+    """An object and all that own it; remembered, since many pods have one owner."""
+    known = chains.get(id(one))
+    if known is not None:
+        return known
+    above: dict[int, Object] = {id(one): one}
+    if depth < MOST_OWNERS:
+        chains[id(one)] = (one,)  # objects that own each other are nonsense, and end here
+        for owner in owners_of(one, objects):
+            above.update((id(other), other) for other in _chain(owner, objects, chains, depth + 1))
+    chains[id(one)] = tuple(above.values())
+    return chains[id(one)]
+
+
+def _belongs(pod: Object, draft: Draft) -> bool:
+    """Whether a pod of the object is one of this draft's, where the object has several (a predictor and a transformer,
+    prefill and decode): no label that tells them apart says otherwise."""
+    component = ("component", "app.kubernetes.io/component")
+    if draft.object.group not in _ONE_TEMPLATE and any(
+        key in draft.pod_labels and pod.labels.get(key, draft.pod_labels[key]) != draft.pod_labels[key]
+        for key in component
+    ):
+        return False
+    if not draft.role or draft.object.group == "serving.kserve.io":
+        return True
+    return draft.role in pod.labels.values() or f"-{draft.role}-" in f"-{pod.name}-"
+
+
+def _order(one: Object) -> tuple[str, str, str]:
+    return (one.name, one.namespace, one.source)

@@ -1,0 +1,1 @@
+"""A captured log, split into those who wrote it."""

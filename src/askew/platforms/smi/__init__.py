@@ -1,0 +1,1 @@
+"""What nvidia-smi, rocm-smi and their like print, captured or pasted, to facts about the hardware."""
