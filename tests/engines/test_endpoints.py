@@ -16,7 +16,6 @@ from askew.app.heard import heard
 from askew.collectors.asking import Asked, Reply, ask
 from askew.engines._live import ENDPOINTS
 from askew.engines.live import Ask, Endpoints
-from askew.engines.vllm import config_dump
 from askew.evidence.redaction import Redactor
 from askew.resolve.resolve import resolve
 from askew.resolve.workload import Resolved
@@ -177,19 +176,6 @@ def test_fields_of_any_value_never_raise(case: Case, data: st.DataObject) -> Non
     holder, key = data.draw(st.sampled_from(places))
     holder[key] = data.draw(JSON)  # type: ignore[index]
     facts(talk(answers))
-
-
-@given(st.text(alphabet="ab=,([{<>}])'\" .", max_size=60))
-def test_a_printed_configuration_of_any_text_never_raises(text: str) -> None:
-    config_dump.fields(text)
-
-
-def test_a_printed_configuration_is_split_at_its_top() -> None:
-    found = config_dump.fields(
-        "a=C(b=1, c=(2, 3)), d=[1, 2], e='x, y', compilation_config={'cudagraph_mode': <CUDAGraphMode.FULL: 2>}"
-    )
-    assert found["a.b"] == "1" and found["a.c"] == "(2, 3)" and found["d"] == "[1, 2]" and found["e"] == "'x, y'"
-    assert found["compilation_config.cudagraph_mode"] == "FULL"
 
 
 def test_told_twice_is_said_once() -> None:
