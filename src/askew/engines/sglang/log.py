@@ -93,7 +93,7 @@ _TABLE = (
     ),
     Says(
         mark="Load weight end.",
-        pattern=r"Load weight end\..* type=(\w+),(?: dtype=([\w.]+),)?",
+        pattern=r"Load weight end\..{0,200} type=(\w+),(?: dtype=([\w.]+),)?",
         states=(State(fact="model.architecture"), State(fact="runtime.dtype", group=2)),
     ),
     Says(
