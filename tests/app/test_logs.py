@@ -57,7 +57,7 @@ def test_what_came_of_one_manifest_on_two_days(deployed: Path, capsys: pytest.Ca
     shown = capsys.readouterr().out
     assert "runtime.attention_backend: flashinfer → flash_attn" in shown
     assert "runtime.kv_cache.tokens: 1234560 → 987648" in shown
-    assert f"{deployed / 'a.log'}:9" in shown and f"{deployed / 'b.log'}:12" in shown
+    assert f"{deployed / 'a.log'}:9" in shown and f"{deployed / 'b.log'}:13" in shown
     assert "2 findings" in shown and "canary" not in shown
 
 
