@@ -248,7 +248,7 @@ def test_dumps_without_times_give_quantiles_and_no_rates():
 def test_an_engine_that_restarted_in_between_counts_from_zero():
     facts = said(told(vllm(1000, 500), at=100.0), told(vllm(400, 200), at=200.0))
     assert value(facts, "performance.requests_per_second") == pytest.approx(4)
-    assert "the counters began anew 1 times in between" in facts["performance.requests_per_second"].because
+    assert "the counters began anew once in between" in facts["performance.requests_per_second"].because
 
 
 def test_a_single_dump_says_that_its_figures_are_since_the_start():

@@ -317,7 +317,8 @@ def _basis(index: Index, total: float, growths: Sequence[Increase], replicas: se
     """What a figure rests on, in words."""
     counted = f"{round(total):,} counted"
     resets = max((growth.resets for growth in growths), default=0)
-    restarts = (f"the counters began anew {resets} times in between",) if resets else ()
+    times = "once" if resets == 1 else f"{resets} times"
+    restarts = (f"the counters began anew {times} in between",) if resets else ()
     if not index.windowed:
         return (f"{counted} since the engine started: one dump shows totals, not what holds now", *index.mixed)
     seconds = max((growth.seconds for growth in growths), default=0.0)
