@@ -365,9 +365,105 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container=
 kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container="vllm"} 0
 """
     facts = {one.fact: one.value for one in (heard((told(text),)) or pytest.fail("nothing heard")).observations}
+    sidecar = text + 'kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container="proxy"} 9\n'
+    told_of = heard((told(sidecar),))
+    assert told_of is not None
+    assert "orchestration.restarts" not in {one.fact for one in told_of.observations}
     assert facts == {
         "orchestration.replicas.min": 2, "orchestration.replicas.max": 8, "orchestration.restarts": 3,
     }  # fmt: skip
+
+
+def histogram(name: str, labels: str = "") -> str:
+    """A hundred values: half up to 0.5, half between 0.5 and 1.0."""
+    return (
+        "\n".join(
+            f'{name}_bucket{{{labels}le="{le}"}} {count}' for le, count in (("0.5", 50), ("1.0", 100), ("+Inf", 100))
+        )
+        + f"\n{name}_sum{{{labels}}} 50\n{name}_count{{{labels}}} 100\n"
+    )
+
+
+OTHERS: dict[str, tuple[str, dict[str, Value]]] = {
+    # The names that NIM's documentation has: vLLM's without a prefix.
+    "nim": (
+        histogram("time_to_first_token_seconds") + histogram("time_per_output_token_seconds")
+        + "num_request_max 64\nnum_requests_running 3\ngpu_cache_usage_perc 0.25\n"
+        'request_finish_total{finished_reason="length"} 40\nrequest_finish_total{finished_reason="stop"} 60\n'
+        "request_success_total 98\nrequest_failure_total 2\n",
+        {
+            "performance.ttft.p50": 0.5, "performance.itl.mean": 0.5, "runtime.max_num_seqs": 64,
+            "performance.finish_length_ratio": 0.4, "performance.error_rate": 0.02, "performance.kv_cache_usage": 0.25,
+        },
+    ),
+    "tensorrt-llm": (
+        histogram("trtllm_e2e_request_latency_seconds") + histogram("trtllm_time_per_output_token_seconds")
+        + 'trtllm_request_success_total{finished_reason="stop"} 75\n'
+        'trtllm_request_success_total{finished_reason="length"} 25\n'
+        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\n",
+        {
+            "performance.e2e.p95": 0.95, "performance.tpot.p50": 0.5, "performance.kv_cache_usage": 0.7,
+            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "performance.error_rate": 0.0,
+        },
+    ),
+    "lmdeploy": (
+        histogram("lmdeploy:time_to_first_token_seconds") + histogram("lmdeploy:iter_token_latency")
+        + "lmdeploy:num_requests_succeeded 95\nlmdeploy:num_requests_failed 5\nlmdeploy:gpu_cache_usage_perc 0.5\n"
+        "lmdeploy:cached_tokens_total 300\nlmdeploy:prompt_tokens_total 1000\n",
+        {
+            "performance.ttft.p50": 0.5, "performance.itl.p50": 0.5, "performance.error_rate": 0.05,
+            "performance.kv_cache_usage": 0.5, "performance.prefix_hit_rate": 0.3,
+        },
+    ),
+    "tgi": (
+        histogram("tgi_request_duration") + histogram("tgi_request_mean_time_per_token_duration")
+        + "tgi_request_success 100\ntgi_queue_size 7\ntgi_batch_max_total_tokens 65536\n",
+        {
+            "performance.e2e.p50": 0.5, "performance.tpot.p95": 0.95, "performance.queue_depth": 7,
+            "performance.error_rate": 0.0, "runtime.max_batch_total_tokens": 65536,
+        },
+    ),
+    "tei": (
+        histogram("te_request_duration", 'method="single",') + histogram("te_batch_next_size")
+        + 'te_request_success{method="single"} 90\nte_request_failure{err="overloaded"} 10\nte_queue_size 1\n',
+        {
+            "performance.e2e.p50": 0.5, "performance.error_rate": 0.1, "performance.batch_size.p95": 0.95,
+            "performance.queue_depth": 1,
+        },
+    ),
+    "litellm": (
+        histogram("litellm_request_total_latency_metric") + histogram("litellm_llm_api_time_to_first_token_metric")
+        + "litellm_proxy_total_requests_metric_total 100\nlitellm_proxy_failed_requests_metric_total 5\n"
+        "litellm_output_tokens_metric_total 20000\n",
+        {
+            "performance.e2e.p50": 0.5, "performance.ttft.p50": 0.5, "performance.error_rate": 0.05,
+            "performance.load[output_tokens]": 200,
+        },
+    ),
+    "llama.cpp": (
+        "llamacpp:tokens_predicted_total 1000\nllamacpp:tokens_predicted_seconds_total 20\n"
+        "llamacpp:prompt_tokens_total 600\nllamacpp:prompt_tokens_cached_total 400\n",
+        {"performance.tpot.mean": 0.02, "performance.prefix_hit_rate": 0.4},
+    ),
+    "bentoml": (
+        histogram("bentoml_service_request_duration_seconds", 'endpoint="/predict",http_response_code="200",')
+        + 'bentoml_service_request_duration_seconds_bucket{endpoint="/readyz",le="+Inf"} 5000\n'
+        'bentoml_service_request_total{endpoint="/predict",http_response_code="200"} 90\n'
+        'bentoml_service_request_total{endpoint="/predict",http_response_code="503"} 10\n'
+        'bentoml_service_request_total{endpoint="/readyz",http_response_code="200"} 9000\n',
+        {"performance.e2e.p50": 0.5, "performance.error_rate": 0.1},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", sorted(OTHERS))
+def test_what_each_engine_counts(engine: str):
+    text, expected = OTHERS[engine]
+    found = heard((told(text),))
+    assert found is not None
+    assert found.engine == engine
+    facts = said(told(text))
+    assert {key: value(facts, key) for key in expected} == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_router_is_not_taken_for_the_engine_behind_it():

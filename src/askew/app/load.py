@@ -13,7 +13,7 @@ from askew.app.errors import UsageError
 from askew.app.hops import passed_on
 from askew.app.reading import readings
 from askew.app.snapshots import snapshots
-from askew.collectors.interface import Evidence
+from askew.collectors.interface import Evidence, Request
 from askew.contract.interface import Contract
 from askew.evidence.document import Document
 from askew.evidence.location import Location
@@ -55,20 +55,14 @@ def load(
 
     Raises UsageError for a source that is not one (unknown scheme, empty).
     """
-    requests = sources.parse(uri)
-    uri = redactor.text(uri)
-    evidence: list[Evidence] = []
-    for request in requests:
-        if progress is not None:
-            progress(f"reading {redactor.text(request.uri)}")
-        collector = registry.collector(request.scheme)
-        more = allowed if "cluster" in collector.capabilities else ()
-        request = msgspec.structs.replace(request, progress=progress, options=(*more, *request.options))
-        evidence.append(collector.collect(request, redactor))
+    given = list(collected(sources.parse(uri), redactor, progress, allowed))
+    # What a bundle holds keeps the name it had where it was captured.
+    uri = redactor.text("+".join(part.uri for part in given))
+    evidence = [part for whole in given for part in (whole.parts or (whole,))]
     documents = tuple(document for part in evidence for document in part.documents)
     reading, refused = readings(evidence, _is_contract)
     contracts, contract_errors = _contracts(documents)
-    workloads = passed_on(_joined(reading.workloads) if len(requests) > 1 else reading.workloads)
+    workloads = passed_on(_joined(reading.workloads) if len(evidence) > 1 else reading.workloads)
     resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
     errors = [
         InputError(source=e.source, message=e.message, hint=e.hint, line=e.line, column=e.column)
@@ -115,6 +109,28 @@ def load(
         notes=tuple(notes),
         documents=documents,
     )
+
+
+def collected(
+    requests: Sequence[Request],
+    redactor: Redactor,
+    progress: Progress | None = None,
+    allowed: tuple[tuple[str, str], ...] = (),
+    *,
+    keep: bool = False,
+) -> Iterator[Evidence]:
+    """What each request gives, in order. With ``keep``, an interrupted one ends it with what was read until then, where
+    its collector can say that."""
+    for request in requests:
+        if progress is not None:
+            progress(f"reading {redactor.text(request.uri)}")
+        collector = registry.collector(request.scheme)
+        more = allowed if "cluster" in collector.capabilities else ()
+        request = msgspec.structs.replace(request, progress=progress, options=(*more, *request.options), keep=keep)
+        found = collector.collect(request, redactor)
+        yield found
+        if found.interrupted:
+            return
 
 
 def assumptions(texts: Sequence[str]) -> tuple[tuple[Observation, ...], tuple[Assumption, ...]]:

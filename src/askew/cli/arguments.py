@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
@@ -18,7 +19,8 @@ Exit status: 0 aligned, 1 findings at or above --fail-on, 2 bad usage or unreada
 _SOURCES = """\
 Sources: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR, cmd:'vllm serve …',
 hf:MODEL_DIR, mlflow:DIR, training:PATH (what training recorded), packages:FILE, sbom:FILE (what the image has
-installed); a ModelSpec or askew.lock; 'a+b' joins sources that describe one workload."""
+installed), bundle:FILE (evidence captured earlier); a ModelSpec or askew.lock; 'a+b' joins sources that describe one
+workload."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,7 +37,8 @@ def parser(only: str = "", width: int = 100) -> argparse.ArgumentParser:
 
     ``width`` is what help is wrapped to, in columns.
     """
-    name = "kubectl askew" if os.environ.get("KUBECTL_PLUGINS_CALLER") else "askew"
+    # kubectl starts the file that it found on PATH and sets no variable (kubectl's pkg/cmd/plugin.go).
+    name = "kubectl askew" if os.path.basename(sys.argv[0]).startswith("kubectl-askew") else "askew"
 
     # Without a width, argparse asks for the terminal's for every argument, through shutil.
     def formatter(prog: str) -> argparse.HelpFormatter:
@@ -152,6 +155,56 @@ examples:
 {_SOURCES}"""
     command.add_argument("source", metavar="SOURCE")
     _writing(command, "askew.lock")
+
+
+def _bundle(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
+examples:
+  {name} bundle deploy.yaml                                writes askew-bundle.tar.gz
+  {name} bundle last-good.yaml current.yaml -o incident.tar.gz
+  {name} diff bundle:incident.tar.gz#1 bundle:incident.tar.gz#2
+  {name} bundle manifests/ --anonymise -o - | ssh analyst {name} check bundle:-
+
+A bundle is a .tar.gz of plain files: the evidence without secrets, how each collection ended, a timeline, and a
+manifest with the hash of every file. bundle:FILE gives the same report as the sources gave. Equal secrets have equal
+marks in one bundle; the key that makes them is random and is not kept. Ctrl-C ends the collection, and what was read
+until then is written.
+
+--anonymise keeps the words that Askew knows (engines, flags, values, public models, GPUs, clouds, fields of
+Kubernetes), numbers, times, lengths and lines, so that the findings stay the same. Every other word gets another
+name, the same wherever it stands: namespaces, objects, hosts, registries, repositories, paths, people, labels. IP
+addresses, account numbers, hashes and certificates get others, too. Look at the bundle before you send it.
+
+The exit status is 0, 2 when something could not be read (the rest is in the bundle), 130 after Ctrl-C.
+
+{_SOURCES}"""
+    command.add_argument("sources", metavar="SOURCE", nargs="+", help="what to collect, each a source of its own")
+    command.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="askew-bundle.tar.gz",
+        help="default: askew-bundle.tar.gz; '-' for stdout",
+    )
+    command.add_argument("--force", action="store_true", help="overwrite the file")
+    command.add_argument(
+        "--anonymise",
+        action="store_true",
+        help="rename every word that Askew does not know, and addresses: what tells whose this is",
+    )
+    command.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="rename this word, too: a company called Shell or Apple (repeatable; with --anonymise)",
+    )
+    command.add_argument(
+        "--key",
+        metavar="FILE",
+        help="a file of 16 random bytes or more to hide secrets under, so that several bundles can be compared",
+    )
+    _collecting(command)
 
 
 def _defaults(command: argparse.ArgumentParser, name: str) -> None:
@@ -276,6 +329,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser, str], None]
     "facts": ("show what is known about a source, how, and what cannot be known", _facts),
     "init": ("write a ModelSpec contract from a known-good deployment", _init),
     "lock": ("write askew.lock: every resolved fact of a known-good deployment", _lock),
+    "bundle": ("write the evidence of sources, without secrets, to one archive that can be read anywhere", _bundle),
     "defaults": ("tell what changes if only the version of an engine changes", _defaults),
     "fit": ("tell whether a model fits into memory, how many requests at once, and how fast it can be", _fit),
     "explain": ("explain a fact, a check or a category", _explain),

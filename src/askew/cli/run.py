@@ -116,8 +116,12 @@ def _finish(arguments: argparse.Namespace, report: Report) -> int:
 
 def _say_errors(errors: Sequence[InputError]) -> None:
     for error in errors:
-        place = error.source + (f":{error.line}" if error.line else "") + (f":{error.column}" if error.column else "")
-        print(f"askew: {place}: {error.message}\n  hint: {error.hint}", file=sys.stderr)
+        _say(error.source, error.line, error.column, error.message, error.hint)
+
+
+def _say(source: str, line: int, column: int, message: str, hint: str) -> None:
+    place = source + (f":{line}" if line else "") + (f":{column}" if column else "")
+    print(f"askew: {place}: {message}\n  hint: {hint}", file=sys.stderr)
 
 
 def _facts(arguments: argparse.Namespace) -> int:
@@ -181,6 +185,48 @@ def _create(text: str, arguments: argparse.Namespace) -> int:
     if arguments.output != "-":
         print(f"askew: wrote {arguments.output}", file=sys.stderr)
     return 0
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    from askew.app.bundle import Bundling, bundle
+    from askew.cli.output import Output
+
+    if arguments.rename and not arguments.anonymise:
+        raise UsageError("--rename without --anonymise renames nothing", "add --anonymise")
+    key = _key(arguments.key) if arguments.key else None
+    how = Bundling(
+        now=_now(),
+        key=key,
+        anonymise=arguments.anonymise,
+        rename=tuple(arguments.rename),
+        progress=_progress(),
+        allowed=_allowed(vars(arguments)),
+    )
+    with Output(arguments.output, force=arguments.force) as output:
+        done = bundle(arguments.sources, output.write, how)
+    _clear_progress()
+    for error in done.errors:
+        _say(error.source, error.line, error.column, error.message, error.hint)
+    manifest = done.manifest
+    count = len(manifest.sources)
+    told = f"{count} source{'s' if count != 1 else ''}, {done.size:,} bytes of evidence"
+    if manifest.interrupted:
+        left = f", {len(manifest.missing)} not read" if manifest.missing else ""
+        print(f"askew: interrupted: {told}{left}", file=sys.stderr)
+    if arguments.output != "-":
+        print(f"askew: wrote {arguments.output}: {told}", file=sys.stderr)
+    return INTERRUPTED if manifest.interrupted else 2 if done.errors else 0
+
+
+def _key(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            key = file.read(4096)
+    except OSError as error:
+        raise UsageError(f"--key {path}: {error.strerror}", "head -c 32 /dev/urandom > FILE writes one") from None
+    if len(key) < 16:
+        raise UsageError(f"--key {path}: {len(key)} bytes are too few", "head -c 32 /dev/urandom > FILE writes one")
+    return key
 
 
 def _defaults(arguments: argparse.Namespace) -> int:
@@ -303,9 +349,13 @@ def _progress() -> Callable[[str], None] | None:
     return show
 
 
-def _write(text: str, path: str | None) -> None:
+def _clear_progress() -> None:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _write(text: str, path: str | None) -> None:
+    _clear_progress()
     if path is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
@@ -322,6 +372,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "facts": _facts,
     "init": _init,
     "lock": _lock,
+    "bundle": _bundle,
     "defaults": _defaults,
     "fit": _fit,
     "explain": _explain,

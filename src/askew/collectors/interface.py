@@ -39,7 +39,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one source gave, redacted, and how the collection ended.
 
     ``files`` counts what was looked at. ``reason`` says why the status is not complete. ``platform`` names the module
-    of ``platforms`` that reads all of it, where the scheme says what it is; else the content decides.
+    of ``platforms`` that reads all of it, where the scheme says what it is; else the content decides. ``parts`` holds
+    instead what several collections gave that were one source when they were captured: a bundle's ``a+b``.
+    ``interrupted`` says that somebody stopped the collection, and that this is what it had.
     """
 
     uri: str
@@ -50,11 +52,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[SourceError, ...] = ()
     files: int = 0
     platform: str = ""
+    parts: tuple[Evidence, ...] = ()
+    interrupted: bool = False
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to collect: the URI as the user wrote it, and its parts. ``base`` is the directory relative paths
-    start from. ``progress`` takes a line that says how far a long collection has come; None where nobody looks."""
+    start from. ``progress`` takes a line that says how far a long collection has come; None where nobody looks.
+    ``keep``: what was read until Ctrl-C is wanted, with ``Evidence.interrupted``; else KeyboardInterrupt passes."""
 
     uri: str
     scheme: str
@@ -62,6 +67,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[tuple[str, str], ...] = ()
     base: str = "."
     progress: Callable[[str], None] | None = None
+    keep: bool = False
 
 
 class Collector(Protocol):

@@ -6,7 +6,7 @@ import os.path
 import re
 from fnmatch import translate
 
-from askew.collectors.interface import Evidence, SourceError, Status, Text
+from askew.collectors.interface import Evidence, Request, SourceError, Status, Text
 from askew.engines._index import ENGINES
 from askew.evidence.document import Document
 from askew.evidence.redaction import Redactor
@@ -40,6 +40,14 @@ class Reader:
         self.errors: list[SourceError] = []
         self.notes: list[str] = []
         self.files = 0
+        self.interrupted = False
+
+    def stopped(self, request: Request) -> None:
+        """Called where KeyboardInterrupt was caught: it passes, unless what was read until then is wanted. Whatever
+        is here was redacted before it was added, so that no moment to stop is a bad one."""
+        if not request.keep:
+            raise KeyboardInterrupt
+        self.interrupted = True
 
     def fail(self, source: str, message: str, hint: str, line: int = 0, column: int = 0) -> None:
         """Record that something could not be read. Secrets in what a tool or parser said are replaced."""
@@ -153,7 +161,7 @@ class Reader:
     def evidence(self, uri: str, nothing: str, hint: str, platform: str = "") -> Evidence:
         """How it ended. ``nothing`` and ``hint`` are said when nothing was found and nothing was wrong either."""
         found = bool(self.documents or self.texts)
-        if not found and not self.errors:
+        if not found and not self.errors and not self.interrupted:
             self.fail(uri, nothing, hint)
         status: Status = "complete"
         if self.errors or self.notes:
@@ -176,6 +184,7 @@ class Reader:
             errors=tuple(self.errors),
             files=self.files,
             platform=platform,
+            interrupted=self.interrupted,
         )
 
 

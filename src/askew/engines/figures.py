@@ -276,20 +276,12 @@ def _value(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figu
         yield Figure(value=None, places=_places(found), why=f"the replicas say different things: {shown}")
 
 
-def _sum(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
-    """What all series say now, together."""
-    latest = [one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])]
-    if latest:
-        yield Figure(value=sum(latest) * meter.scale, places=_places(found))
-
-
 _READERS: Mapping[str, Callable[[Meter, Index, Sequence[Series]], Iterator[Figure]]] = {
     "rate": _rate,
     "share": _share,
     "level": _level,
     "peak": _peak,
     "value": _value,
-    "sum": _sum,
 }
 
 

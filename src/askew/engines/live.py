@@ -44,13 +44,16 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP interface of an engine.
 
     ``asks`` says what to ask next, given the answers so far; it is called until it asks nothing new, a few times at
-    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. ``read`` turns them
-    into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. What looks like it and
+    is another (a proxy before it) it asks about, and does not speak where that is what answers. ``read`` turns the
+    answers into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    ``metrics`` is the path of its metrics in Prometheus' text format; empty where they are elsewhere.
     """
 
     asks: Callable[[Answers], tuple[Ask, ...]]
     speaks: Callable[[Answers], bool]
     read: Callable[[Answers], tuple[Observation, ...]]
+    metrics: str = "/metrics"
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +71,8 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 # quantiles: of a histogram. mean: sum by count of a histogram, or one counter by another. rate: a counter, per second
 # and replica. share: a counter as a part of others. level: a gauge, its mean over time. peak: its p95 over time.
-# value: what a gauge says once and for all, such as the size of the KV cache. sum: what counters say now, together.
-How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value", "sum"]
+# value: what a gauge says once and for all, such as the size of the KV cache.
+How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value"]
 
 
 class Meter(msgspec.Struct, frozen=True, kw_only=True):

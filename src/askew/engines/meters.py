@@ -85,12 +85,12 @@ def _observed(meter: Meter, figure: Figure, scrapes: Scrapes) -> Observation | N
         value = kind.parse(round(figure.value) if kind.name in _WHOLE else float(f"{figure.value:.6g}"))
     except (ValueError, OverflowError):
         return None
-    since_start = not scrapes.windowed and meter.how not in ("level", "value", "sum") and figure.sure == "certain"
+    since_start = not scrapes.windowed and meter.how not in ("level", "value") and figure.sure == "certain"
     return Observation(
         fact=key,
         key=meter.key,
         value=value,
-        origin="reported" if meter.how in ("value", "sum") else "measured",
+        origin="reported" if meter.how == "value" else "measured",
         basis="seen",
         locations=figure.places,
         confidence="likely" if since_start else figure.sure,

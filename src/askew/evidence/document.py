@@ -120,6 +120,41 @@ class Text:
         self.lines = lines
         self._starts = starts
 
+    @property
+    def first_line(self) -> int:
+        """The 1-based line at which the first character stands."""
+        return self._first_line
+
+    @property
+    def first_column(self) -> int:
+        """The 1-based column at which the first character stands."""
+        return self._first_column
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """The one place of everything in a text that stands nowhere."""
+        return self._fixed
+
+    @property
+    def outer(self) -> Text | None:
+        """The text of which this is a scalar."""
+        return self._outer
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Where in ``outer`` each character stands."""
+        return self._offsets
+
+    def whole(self) -> str:
+        """The text with its line ends as far as offsets tell them, every noted secret masked."""
+        starts, count = self._starts, len(self.lines)
+        parts: list[str] = []
+        for row, line in enumerate(self.lines):
+            parts.append(self.shown(row))
+            if row < count - 1:
+                parts.append("\r\n" if starts[row + 1] - starts[row] - len(line) == 2 else "\n")
+        return "".join(parts)
+
     def row(self, offset: int) -> int:
         """The 0-based index into ``lines`` of the line that holds ``offset``."""
         return bisect_right(self._starts, offset) - 1

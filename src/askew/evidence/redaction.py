@@ -1,8 +1,9 @@
 """Secrets never leave the place where they are read.
 
-A secret becomes a marker, ``redacted:`` and sixteen hexadecimal digits of a keyed hash. Within one run equal secrets
-have equal markers, so that a changed key is seen; the key is random per run (or per bundle), so that a marker tells
-nothing about the secret. Reports show ``<redacted>``, never the marker.
+A secret becomes a marker, ``redacted:`` and sixteen hexadecimal digits: eight tell the key, eight are a keyed hash of
+the secret. Within one run equal secrets have equal markers, so that a changed key is seen; the key is random per run
+(or per bundle), so that a marker tells nothing about the secret, and markers under two keys nothing about each other.
+Reports show ``<redacted>``, never the marker.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ _CAMEL_SECRET = _Pattern(
     r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|AccountKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
 )
 _LONGEST_NAME = 256
+_SHORT = 64
+_MOST_CLEAN = 20_000
 # Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name, switches
 # that turn authorization off (disable_token_authorization of TorchServe).
 _NOT_SECRET = _Pattern(
@@ -123,6 +126,7 @@ _REFERENCE = _Pattern(
     r"|os\.environ/[A-Za-z_][A-Za-z0-9_]*)\s*\Z"  # LiteLLM's: https://docs.litellm.ai/docs/proxy/configs
 )
 _DEFAULT = _Pattern(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
+_NO_VALUE = frozenset(("None", "null", "nil", "True", "False", "true", "false"))
 # One cheap look that decides whether a text can hold anything of the above; most strings of a manifest cannot.
 _SUSPICIOUS = re.compile(
     r"token|secret|passw|passphrase|key|credential|auth|bearer|basic |cookie|://[^/\s]*@|hf_|sk-|nvapi-|gh[pousr]_"
@@ -140,17 +144,31 @@ class Redactor:
 
             key = os.urandom(32)
         self._key = key
+        self._under = ""
+        # Objects of a cluster say the same short words thousands of times. Only words without a secret are kept.
+        self._clean: set[str] = set()
 
     def marker(self, secret: str) -> str:
         """The marker of one secret: equal for equal secrets under this key, and nothing else."""
+        if not self._under:
+            self._under = self.keyed("key", "")[:8]
+        return f"redacted:{self._under}{self.keyed('secret', secret)[:8]}"
+
+    def keyed(self, purpose: str, text: str) -> str:
+        """A hash of a text under this key, in hexadecimal digits; of no use without the key."""
         import hmac
 
-        return "redacted:" + hmac.new(self._key, secret.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:16]
+        data = f"{purpose}\0{text}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, data, "sha256").hexdigest()
 
     def text(self, text: str) -> str:
         """``text`` with every secret in it replaced: tokens of known issuers, credentials in URLs, values of secret
         flags and assignments, private keys. Idempotent."""
+        if text in self._clean:
+            return text
         if not _SUSPICIOUS.search(text):
+            if len(text) <= _SHORT and len(self._clean) < _MOST_CLEAN:
+                self._clean.add(text)
             return text
         out = _PEM.sub(lambda m: self.marker(m[0]), text) if "-----BEGIN" in text else text
         out = _TOKENS.sub(lambda m: self.marker(m[0]), out)
@@ -167,7 +185,7 @@ class Redactor:
             out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
         if "=" in out:
             out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
-            out = _ASSIGNMENT.sub(lambda m: m[1] + self._quoted(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
+            out = _ASSIGNMENT.sub(lambda m: m[1] + self._assigned(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
         if '"' in out or "'" in out:
             out = _JSON_ENV.sub(lambda m: m[1] + self._once(m[3]) if is_secret_name(m[2]) else m[0], out)
             out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
@@ -257,7 +275,7 @@ class Redactor:
 
     def _list(self, document: Document, node: Node, in_secret: bool, stack: list[tuple[Node, bool]]) -> None:
         before = flag = ""
-        environment = node.key in ("environment", "env")
+        environment = node.key in ("environment", "env", "Env")  # the last is Docker's
         for child in node.each():
             part = child.value
             if isinstance(part, (dict, list)):
@@ -307,6 +325,11 @@ class Redactor:
             return value[0] + self._once(value[1:-1]) + value[0] if len(value) > 2 else value
         return self._once(value)
 
+    def _assigned(self, value: str) -> str:
+        """A value behind an equals sign; one that a program printed (``api_key=None, port=8000)``) may be none."""
+        plain = value.rstrip(",)]}")
+        return value if plain in _NO_VALUE else self._quoted(value)
+
     def _quoted_assignment(self, match: re.Match[str]) -> str:
         before = match.string[max(0, match.start() - 12) : match.start()]
         if not is_secret_name(match[2][:-1]) or _SHELL_BEFORE.search(before) or _COMMAND_INSIDE.search(match[3]):
@@ -319,6 +342,48 @@ class Redactor:
     def _replace(self, document: Document, node: Node, redacted: str) -> None:
         if redacted != node.value:
             document.replace(node, redacted)
+
+
+class Recalling(Redactor):
+    """A redactor that knows, while it lives, what it replaced, so that a bundle can be searched for it: a secret whose
+    name gave it away in one place may stand without a name in another."""
+
+    def __init__(self, key: bytes | None = None) -> None:
+        super().__init__(key)
+        self._replaced: dict[str, str] = {}
+        self._found: re.Pattern[str] | None = None
+
+    def marker(self, secret: str) -> str:
+        """As of every redactor; what could be nothing but a secret is remembered."""
+        marker = super().marker(secret)
+        for line in {secret, *secret.splitlines()} if "\n" in secret else (secret,):
+            if line not in self._replaced and _is_unmistakable(line):
+                self._replaced[line] = marker
+                self._found = None
+        return marker
+
+    def without(self, text: str) -> str:
+        """``text`` with what was replaced elsewhere masked, its length unchanged."""
+        if not self._replaced or len(text) < _UNMISTAKABLE:
+            return text
+        if self._found is None:
+            longest = sorted(self._replaced, key=len, reverse=True)[:_MOST_SOUGHT]
+            self._found = re.compile(f"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})")
+        return self._found.sub(lambda m: "*" * len(m[0]), text)
+
+
+_MOST_SOUGHT = 2000
+_UNMISTAKABLE = 12  # characters; shorter ones are often words that stand elsewhere by chance
+
+
+def _is_unmistakable(secret: str) -> bool:
+    return (
+        len(secret) >= _UNMISTAKABLE
+        and any(char.isdigit() for char in secret)
+        and any(char.isalpha() for char in secret)
+        and ("/" not in secret or len(secret) >= 40)  # a path or the name of a model may stand behind a secret's name
+        and MARKER.search(secret) is None
+    )
 
 
 def _flag_of(word: str, flag: str) -> str:
@@ -335,7 +400,11 @@ def _is_variable(name: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, field or flag of this name holds a secret (``HF_TOKEN``, ``apiKey``; not ``EOS_TOKEN``)."""
-    name = name[-_LONGEST_NAME:]
+    return _is_secret_name(name[-_LONGEST_NAME:])
+
+
+@functools.lru_cache(maxsize=4096)  # the names of fields are few, and asked for at every value
+def _is_secret_name(name: str) -> bool:
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)
@@ -350,6 +419,18 @@ def is_redacted(value: object) -> bool:
     if isinstance(value, list):
         return any(is_redacted(part) for part in value)
     return False
+
+
+def tell_of_each_other(a: object, b: object) -> bool:
+    """Whether the markers in two values were all made under one key, so that they are equal where the secrets are."""
+    return len(_keys(a) | _keys(b)) <= 1
+
+
+def _keys(value: object) -> set[str]:
+    if isinstance(value, str):
+        return {marker[9:17] for marker in MARKER.findall(value)} if "redacted:" in value else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {key for part in parts for key in _keys(part)}
 
 
 def shown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of the report and the facts, written from the structs of ``wire``."""
+"""JSON Schemas (2020-12) of the machine formats, written from the structs that are written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 
+from askew.evidence import bundle
 from askew.facts.catalogue import FACTS
 from askew.facts.schema import value_schema
 from askew.facts.types import Value
@@ -25,6 +26,7 @@ def documents() -> Mapping[str, str]:
         "facts.v1.json": _text(facts_schema()),
         "defaults.v1.json": _text(defaults_schema()),
         "fit.v1.json": _text(fit_schema()),
+        "bundle.v1.json": _text(bundle_schema()),
     }
 
 
@@ -73,6 +75,13 @@ def fit_schema() -> Json:
             _opened(cast(Json, one))
     _constant(definitions["Fit"], fit.FIT_FORMAT)
     return _document(fit.FIT_FORMAT, "Fit", definitions)
+
+
+def bundle_schema() -> Json:
+    """The manifest of what ``askew bundle`` writes."""
+    definitions = _definitions(bundle.Manifest)
+    _constant(definitions["Manifest"], bundle.FORMAT)
+    return _document(bundle.FORMAT, "Manifest", definitions)
 
 
 def _definitions(*roots: type[msgspec.Struct]) -> dict[str, Json]:

@@ -57,7 +57,7 @@ class FilesCollector:
             reader.fail(target, *_why(error, target))
             return reader.evidence(request.uri, "", "")
         if is_directory:
-            return _directory(reader, path, target, request.uri)
+            return _directory(reader, path, target, request)
         if _holds_weights(target):
             from askew.collectors.hf.collect import HuggingFaceCollector
 
@@ -171,10 +171,24 @@ def _stdin(reader: Reader, uri: str) -> Evidence:
     return reader.evidence(uri, "standard input holds nothing to read", _SUPPORTED)
 
 
-def _directory(reader: Reader, top: str, shown: str, uri: str) -> Evidence:
+def _directory(reader: Reader, top: str, shown: str, request: Request) -> Evidence:
     prefix = "" if os.path.normpath(shown) == "." else shown.rstrip("/") + "/" if shown != "/" else "/"
-    total = 0
     patches: set[str] = set()
+    try:
+        _add_all(reader, top, shown, prefix, patches)
+    except KeyboardInterrupt:
+        reader.stopped(request)
+    if patches:
+        reader.documents[:] = [d for d in reader.documents if os.path.normpath(d.source) not in patches]
+    if reader.notes and not reader.documents and not reader.texts:
+        reader.fail(
+            shown, reader.notes[0], "render it, as the message says, or pipe the rendered manifests in with '-'"
+        )
+    return reader.evidence(request.uri, "no manifest lies in this directory", _SUPPORTED)
+
+
+def _add_all(reader: Reader, top: str, shown: str, prefix: str, patches: set[str]) -> None:
+    total = 0
     for name in _walk(reader, top, prefix):
         source = prefix + name
         try:
@@ -195,13 +209,6 @@ def _directory(reader: Reader, top: str, shown: str, uri: str) -> Evidence:
         if name.endswith(("kustomization.yaml", "kustomization.yml", "Kustomization")):
             for document in reader.documents[before:]:
                 charts_and_patches(document, source, patches, reader.notes)
-    if patches:
-        reader.documents[:] = [d for d in reader.documents if os.path.normpath(d.source) not in patches]
-    if reader.notes and not reader.documents and not reader.texts:
-        reader.fail(
-            shown, reader.notes[0], "render it, as the message says, or pipe the rendered manifests in with '-'"
-        )
-    return reader.evidence(uri, "no manifest lies in this directory", _SUPPORTED)
 
 
 def _walk(reader: Reader, top: str, prefix: str) -> list[str]:

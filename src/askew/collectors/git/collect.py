@@ -56,6 +56,8 @@ class GitCollector:
             _collect(reader, request)
         except _StoppedError as error:
             reader.fail(request.target, error.message, error.hint)
+        except KeyboardInterrupt:
+            reader.stopped(request)
         return reader.evidence(request.uri, "no manifest lies there at this revision", "name a directory that has some")
 
 

@@ -90,7 +90,10 @@ class HuggingFaceCollector:
         names = [file] if file else names
         if "saved_model.pb" in names:
             names.extend(_variables(path))
-        _model(reader, _Directory(path, shown, home, tuple(names), whole=not file), request, redactor)
+        try:
+            _model(reader, _Directory(path, shown, home, tuple(names), whole=not file), request, redactor)
+        except KeyboardInterrupt:
+            reader.stopped(request)
         return reader.evidence(request.uri, "no config.json and no weights lie in this directory", _HINT)
 
 

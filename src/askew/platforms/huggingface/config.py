@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from askew.evidence.document import Node
+from askew.evidence.redaction import shown
 from askew.facts.types import Value
 from askew.platforms.huggingface.shape import First, parameters, sizes
 from askew.platforms.kubernetes.observe import Entry, observed, observed_map, scalar
@@ -64,8 +65,8 @@ def of_config(root: Node, quantization: Node | None) -> Iterator[Observation]:
 def _digest(root: Node) -> Observation:
     value = root.value
     kept = {key: item for key, item in value.items() if key not in _IDLE} if isinstance(value, dict) else value
-    text = msgspec.json.encode(kept, order="sorted")
-    digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
+    text = shown(msgspec.json.encode(kept, order="sorted").decode())  # what a secret is hidden as differs each time
+    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return observed("model.config.digest", digest, root.location, origin="model")
 
 

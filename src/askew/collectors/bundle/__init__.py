@@ -1,0 +1,5 @@
+"""Evidence that was captured earlier."""
+
+from askew.collectors.bundle.collect import COLLECTOR
+
+__all__ = ["COLLECTOR"]
