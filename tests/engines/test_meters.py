@@ -88,6 +88,20 @@ def test_a_metric_that_was_renamed_is_read_under_both_names(engine: str):
                     assert name in names, f"{name} became {heir}"
 
 
+@pytest.mark.parametrize("engine", sorted(TABLES))
+def test_nothing_is_taken_for_zero_that_a_release_does_not_count(engine: str):
+    """Where a series comes with its first event, every release that counts the whole counts the event too."""
+    past = versions.history(engine)
+    if past is None or not past.metrics:
+        return
+    for meter in TABLES[engine].meters:
+        whole = set(meter.of) - set(meter.names)
+        for index in range(len(past.releases)) if meter.lazy and whole else ():
+            emitted = past.at(index).metrics.keys()
+            if whole & emitted:
+                assert set(meter.names) & emitted, (meter.fact, past.releases[index])
+
+
 def test_releases_that_emit_metrics_have_something_to_read():
     """In each release of vLLM and SGLang that has the latency of requests, a table reads it."""
     for engine, noun in (("vllm", "e2e_request_latency"), ("sglang", "e2e_request_latency")):
@@ -249,6 +263,34 @@ def test_an_engine_that_restarted_in_between_counts_from_zero():
     facts = said(told(vllm(1000, 500), at=100.0), told(vllm(400, 200), at=200.0))
     assert value(facts, "performance.requests_per_second") == pytest.approx(4)
     assert "the counters began anew once in between" in facts["performance.requests_per_second"].because
+
+
+def process(began: float) -> str:
+    return f"process_start_time_seconds {began}\n"
+
+
+def test_dumps_of_two_processes_that_ran_at_once_are_two_replicas_and_no_window():
+    """Somebody names the dumps of two pods, and not two dumps of one."""
+    for at in (0.0, 500.0):
+        facts = said(
+            told(process(100.0) + vllm(1000, 1000), at=at and at + 1, name="a"),
+            told(process(200.0) + vllm(3000, 0), at=at and at + 2, name="b"),
+        )
+        assert isinstance(facts["performance.requests_per_second"].value, Unknown)
+        ttft = facts["performance.ttft.p50"]
+        assert ttft.value == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
+        assert "over 2 replicas" in ttft.because and "since the engine started" in ttft.because[0]
+
+
+def test_a_process_that_began_after_the_first_dump_is_the_same_engine_anew():
+    facts = said(told(process(100.0) + vllm(1000, 500), at=500.0), told(process(550.0) + vllm(400, 200), at=600.0))
+    assert value(facts, "performance.requests_per_second") == pytest.approx(4)
+
+
+def test_dumps_of_an_engine_and_of_an_exporter_are_no_window():
+    facts = said(told(vllm(1000, 500)), told('DCGM_FI_DEV_GPU_UTIL{gpu="0",pod="a"} 50\n'))
+    assert value(facts, "performance.gpu_utilization") == 0.5
+    assert "since the engine started" in facts["performance.ttft.p50"].because[0]
 
 
 def test_a_single_dump_says_that_its_figures_are_since_the_start():

@@ -312,7 +312,8 @@ def _basis(index: Index, total: float, growths: Sequence[Increase], replicas: se
     times = "once" if resets == 1 else f"{resets} times"
     restarts = (f"the counters began anew {times} in between",) if resets else ()
     if not index.windowed:
-        return (f"{counted} since the engine started: one dump shows totals, not what holds now", *index.mixed)
+        since = f"{counted} since the engine started: one dump shows totals, not what holds now"
+        return (since, *_replicas(len(replicas)), *index.mixed)
     seconds = max((growth.seconds for growth in growths), default=0.0)
     during = f" in {_duration(seconds)}" if index.timed else " between the dumps"
     return (counted + during, *_replicas(len(replicas)), *restarts, *index.mixed)
