@@ -416,6 +416,12 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container=
     }  # fmt: skip
 
 
+def test_what_a_router_says_of_an_engine_is_not_what_the_engine_says():
+    router = 'vllm:num_requests_running{server="http://a:8000",instance="router"} 90\n'
+    facts = said(told(vllm(1000, 500, running=4) + router))
+    assert value(facts, "performance.load[concurrency]") == 4
+
+
 def histogram(name: str, labels: str = "") -> str:
     """A hundred values: half up to 0.5, half between 0.5 and 1.0."""
     return (

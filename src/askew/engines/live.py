@@ -118,7 +118,8 @@ class Meters(msgspec.Struct, frozen=True, kw_only=True):
 
     ``prefixes`` begin the names of all its metrics and of no other engine's; where there is no such prefix, ``marks``
     are names that only it has. Without both it speaks only where other evidence says that it does. ``aliases`` are
-    prefixes under which others pass its metrics on, with what they stand for (``ray_vllm_`` for ``vllm:``).
+    prefixes under which others pass its metrics on, with what they stand for (``ray_vllm_`` for ``vllm:``). Series with
+    a label of ``foreign`` are what somebody else says under its names.
     """
 
     meters: tuple[Meter, ...]
@@ -126,3 +127,4 @@ class Meters(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     aliases: Mapping[str, str] = {}
+    foreign: tuple[str, ...] = ()

@@ -56,7 +56,8 @@ def wanted(tables: Sequence[Meters]) -> Callable[[str], bool]:
 
 def read(scrapes: Scrapes, table: Meters) -> tuple[Observation, ...]:
     """The observations of an engine's metrics. What they cannot show is unknown, with the reason."""
-    index = Index(scrapes.series, table.aliases, scrapes.windowed, scrapes.timed)
+    own = (one for one in scrapes.series if not any(label in one.labels for label in table.foreign))
+    index = Index(own, table.aliases, scrapes.windowed, scrapes.timed)
     found: list[Observation] = []
     for meter in table.meters:
         for figure in figures(meter, index, _ranks(meter)):

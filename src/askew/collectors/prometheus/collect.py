@@ -34,7 +34,7 @@ from askew.evidence.redaction import Redactor
 TOKEN = "ASKEW_PROMETHEUS_TOKEN"
 _USER, _PASSWORD = "ASKEW_PROMETHEUS_USER", "ASKEW_PROMETHEUS_PASSWORD"
 _MOST = 60  # questions to one server
-_BYTES = 24 * 2**20  # of one answer
+_BYTES = 16 * 2**20  # of one answer
 _ALL_BYTES = 96 * 2**20
 _TOTAL = 90.0  # seconds for all of it
 _ANSWER = 45.0  # seconds for one answer
