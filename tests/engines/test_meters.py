@@ -416,6 +416,14 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container=
     }  # fmt: skip
 
 
+def test_figures_of_one_of_several_engines_say_so():
+    text = vllm(1000, 500) + OTHERS["tgi"][0]
+    facts = said(told(text))
+    assert "of vllm alone: there are metrics of tgi too" in facts["performance.ttft.p50"].because
+    alone = said(told(vllm(1000, 500)))
+    assert not any("alone" in reason for reason in alone["performance.ttft.p50"].because)
+
+
 def test_what_a_router_says_of_an_engine_is_not_what_the_engine_says():
     router = 'vllm:num_requests_running{server="http://a:8000",instance="router"} 90\n'
     facts = said(told(vllm(1000, 500, running=4) + router))

@@ -25,16 +25,16 @@ _LOOK = {
 }
 
 
-def speaks(table: Meters, names: Iterable[str], known: bool = False) -> int:
-    """How many of the metrics with these names are this engine's; 0 where none proves that it speaks. ``known``: other
+def speaks(table: Meters, names: Iterable[str], known: bool = False) -> frozenset[str]:
+    """The metrics among these names that are this engine's; none where nothing proves that it speaks. ``known``: other
     evidence says that it does."""
     own = {canonical(name, table.aliases) for name in names}
     marks = set(table.marks)
     proof = (name for name in own if (table.prefixes and name.startswith(table.prefixes)) or _base(name) in marks)
     if not known and next(proof, None) is None:
-        return 0
+        return frozenset()
     read = bases(table)
-    return sum(1 for name in own if _base(name) in read)
+    return frozenset(name for name in own if _base(name) in read)
 
 
 def bases(table: Meters) -> frozenset[str]:

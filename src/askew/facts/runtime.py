@@ -122,8 +122,8 @@ sampling = k.mapping(
     },
 )
 
-# Engines measure at each start how much memory is left for the cache: the same settings on the same GPU give sizes that are
-# a little apart.
+# Engines measure at each start how much memory is left for the cache: the same settings on the same GPU give sizes that
+# are a little apart.
 _cache_bytes, _cache_tokens = k.about(k.bytes_, 0.02), k.about(k.tokens, 0.02)
 
 _LATER: tuple[Row, ...] = (
