@@ -418,7 +418,7 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container=
 
 def test_figures_of_one_of_several_engines_say_so():
     text = vllm(1000, 500) + OTHERS["tgi"][0]
-    facts = said(told(text))
+    facts = said(told(text), engine="vllm")
     assert "of vllm alone: there are metrics of tgi too" in facts["performance.ttft.p50"].because
     alone = said(told(vllm(1000, 500)))
     assert not any("alone" in reason for reason in alone["performance.ttft.p50"].because)
