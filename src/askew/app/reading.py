@@ -33,6 +33,7 @@ class _Shares(msgspec.Struct, kw_only=True):
     records: list[Document] = []
     packages: list[Document] = []
     answers: list[Document] = []
+    golden: list[Document] = []
     of_models: list[Text] = []
     beside: list[Text] = []
     units: list[Text] = []
@@ -87,6 +88,8 @@ def _shares(documents: Sequence[Document], texts: Sequence[Text], is_contract: C
                 shares.records.append(document)
         elif is_contract(document):
             continue
+        elif kindless and _is_golden(document):
+            shares.golden.append(document)
         elif kindless and _records_training(document):
             shares.records.append(document)
         elif kindless and _lists_packages(document):
@@ -141,6 +144,10 @@ def _read(shares: _Shares) -> PlatformReading:
         from askew.platforms.metadata import read as read_metadata
 
         workloads.extend(read_metadata(shares.answers).workloads)
+    if shares.golden:
+        from askew.platforms.golden import read as read_golden
+
+        workloads.extend(read_golden(shares.golden).workloads)
     if shares.files:
         from askew.platforms import engine_files
 
@@ -211,6 +218,10 @@ def _records_training(document: Document) -> bool:
     from askew.platforms.training.shape import is_record
 
     return is_record(document)
+
+
+def _is_golden(document: Document) -> bool:
+    return str(document.root["schema"].value).startswith("askew/golden")
 
 
 def _lists_packages(document: Document) -> bool:
