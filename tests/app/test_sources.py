@@ -42,7 +42,7 @@ def test_options_of_a_chart():
     assert request.options == (("values", "prod.yaml"), ("set", "a=b"))
 
 
-@pytest.mark.parametrize("text", ["", "k8s:prod/deployment/llm", "nosuch:thing"])
+@pytest.mark.parametrize("text", ["", "bench:results.json", "nosuch:thing"])
 def test_what_no_collector_answers_is_refused_with_a_hint(text):
     with pytest.raises(UsageError, match="hint:"):
         parse(text)

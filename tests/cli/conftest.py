@@ -35,7 +35,7 @@ Askew = Callable[..., Ran]
 def askew(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Askew:
     """Run one command line in this process, from the folder of the inputs unless the test has gone elsewhere."""
     monkeypatch.chdir(INPUTS)
-    for name in ("FORCE_COLOR", "ASKEW_DEBUG", "KUBECTL_PLUGINS_CALLER"):
+    for name in ("FORCE_COLOR", "ASKEW_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")

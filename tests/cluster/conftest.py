@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from askew.cli.run import run
 from tests.cluster import build, server
 from tests.cluster.fleet import H100, L4, Fleet, add_node
 from tests.cluster.server import Cluster
@@ -51,3 +56,44 @@ def namespace(cluster: Cluster) -> str:
 def fleet(cluster: Cluster) -> Fleet:
     """Who binds and starts pods on the H100 nodes."""
     return Fleet(cluster.admin, NODES)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a command left behind: its exit code, its report, what it said on stderr, and all it printed."""
+
+    code: int
+    report: dict[str, Any]
+    err: str
+    out: str
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        return [one for workload in self.report["workloads"] for one in workload["findings"]]
+
+    @property
+    def facts(self) -> list[str]:
+        """The facts of all findings, in the order of the report."""
+        return [one["fact"] for one in self.findings]
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def askew(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    """Run a command line in this process, as JSON, in an empty folder, as a user of the cluster (``user=``), or with
+    another kubeconfig (``config=``)."""
+    monkeypatch.chdir(tmp_path)
+
+    def ask(*words: str, user: str = "admin", config: Path | None = None) -> Answer:
+        monkeypatch.setenv("KUBECONFIG", str(config or cluster.kubeconfig(user)))
+        capsys.readouterr()
+        try:
+            code = run([*words, "--format", "json"])
+        except SystemExit as ended:  # argparse
+            code = int(ended.code or 0)
+        captured = capsys.readouterr()
+        report = json.loads(captured.out) if captured.out else {}
+        return Answer(code, report, captured.err, captured.out)
+
+    return ask

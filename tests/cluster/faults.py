@@ -7,7 +7,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,8 +22,9 @@ class Fault(msgspec.Struct, kw_only=True):
     """What happens to requests whose path with query matches ``path``: the first ``after`` pass, then so many fail as
     ``times`` says (all of them, by default).
 
-    With ``code`` the answer is a Status of that code. Else the real answer comes, after ``wait`` seconds, cut off after
-    ``cut`` of its bytes where that is not negative, and a byte each ``drip`` seconds where that is not 0.
+    With ``code`` the answer is a Status of that code, with ``body`` that. Else the real answer comes, after ``first``
+    is done. It begins after ``wait`` seconds, is cut off after ``cut`` of its bytes where that is not negative, comes a
+    byte each ``drip`` seconds where that is not 0, and where it is ``endless`` starts over and over.
     """
 
     path: str
@@ -34,6 +35,8 @@ class Fault(msgspec.Struct, kw_only=True):
     wait: float = 0.0
     drip: float = 0.0
     cut: int = -1
+    endless: bool = False
+    first: Callable[[], object] | None = None
     after: int = 0
     times: int = 1_000_000
     seen: int = 0
@@ -86,6 +89,8 @@ def front(cluster: Cluster, *faults: Fault) -> Iterator[Front]:
             if fault is not None and (fault.code or fault.body is not None):
                 self.answer(fault.code or 200, fault.body or _status(fault), fault, fault.headers)
                 return
+            if fault is not None and fault.first is not None:
+                fault.first()
             connection = HTTPSConnection(parts.hostname or "", parts.port, timeout=60, context=trust)
             try:
                 wanted = ("Authorization", "Accept", "Impersonate-User", "Impersonate-Group")
@@ -105,8 +110,11 @@ def front(cluster: Cluster, *faults: Fault) -> Iterator[Front]:
                 self.send_header(name, value)
             if not any(name.lower() == "content-type" for name in headers):
                 self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            endless = fault is not None and fault.endless
+            self.send_header("Connection", "close") if endless else self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            while endless and not over.is_set():
+                self.wfile.write(body)
             if fault is not None and fault.cut >= 0:
                 body = body[: fault.cut]
                 self.close_connection = True

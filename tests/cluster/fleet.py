@@ -11,7 +11,6 @@ from tests.cluster.api import Api, ApiError
 from tests.cluster.server import PATIENCE
 
 Object = dict[str, Any]
-STARTED = "2026-01-02T03:04:05Z"
 # As GPU feature discovery labels a node of eight: https://github.com/NVIDIA/k8s-device-plugin.
 H100 = {
     "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
@@ -134,19 +133,20 @@ class Fleet:
                 raise
 
     def status(self, pod: Object) -> Object:
-        """What the kubelet reports of a pod whose containers all run and are ready."""
+        """What the kubelet reports of a pod whose containers have all started just now, and are ready."""
+        now = _now()
         return {
             "phase": "Running",
             "hostIP": "10.1.0.1",
             "podIP": "10.2.0.1",
             "podIPs": [{"ip": "10.2.0.1"}],
-            "startTime": STARTED,
+            "startTime": now,
             "conditions": [
-                {"type": kind, "status": "True", "lastTransitionTime": STARTED}
+                {"type": kind, "status": "True", "lastTransitionTime": now}
                 for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
             ],
             "initContainerStatuses": [
-                self.container(one, state={"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": STARTED}})
+                self.container(one, state={"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": now}})
                 for one in pod["spec"].get("initContainers", [])
             ],
             "containerStatuses": [self.container(one) for one in pod["spec"]["containers"]],
@@ -170,7 +170,7 @@ class Fleet:
             "ready": True,
             "started": running,
             "restartCount": restarts,
-            "state": state or {"running": {"startedAt": STARTED}},
+            "state": state or {"running": {"startedAt": _now()}},
             "lastState": last or {},
         }
 
@@ -182,6 +182,10 @@ class Fleet:
             f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/status",
             {"status": {"containerStatuses": [first]}},
         )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _wanted(pod: Object) -> str:

@@ -49,7 +49,7 @@ def test_a_random_walk_gives_what_was_really_counted(start: float, steps: list[t
     assert found.seconds == len(steps) * 15
 
 
-# Worked out with histogram_quantile of Prometheus 2.42 over series with these buckets.
+# The rules of bucketQuantile; tests/collectors/test_prometheus_real.py holds them to the server itself.
 @pytest.mark.parametrize(
     ("rank", "buckets", "expected"),
     [

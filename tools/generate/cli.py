@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,7 +14,6 @@ WIDTH = 100
 
 def render() -> str:
     """The text of the page."""
-    os.environ.pop("KUBECTL_PLUGINS_CALLER", None)  # as `askew`, not as `kubectl askew`
     return "\n".join(_page()) + "\n"
 
 

@@ -16,10 +16,9 @@ from askew.resolve.workload import Resolved
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine that spoke, the release that it says it is (empty where it says none), and what it states.
-
-    ``engine`` is empty where what was told is not an engine's own: what an exporter measures of its GPU. ``apart`` are
-    the facts that several replicas report differently; ``observations`` has them as unknown.
+    """The engine that spoke, the release that it says it is, and what it states. The engine is empty where none is
+    recognised (an exporter measures a GPU of whichever engine), the release where none is told. ``apart`` are the facts
+    that several replicas report differently; ``observations`` has them as unknown.
     """
 
     engine: str
@@ -29,8 +28,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
-    """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. None where no
-    engine is recognised in it.
+    """What was told, read by ``engine`` where it is known, else by the one whose way of speaking it is. Where none is
+    recognised in answers, what any of them would mean by these; None where there are none.
 
     Each replica is read on its own; what several say alike is one observation. Their metrics are read together: a
     quantile over all requests is no mean of quantiles.
@@ -46,8 +45,14 @@ def heard(told: Sequence[Told], engine: str = "") -> Heard | None:
             name, said = read(group, engine)
             engine = engine or name
             found.extend((replica, one) for one in (said if name == engine else ()))
-    if not engine and not found:
-        return None
+    if not engine:
+        from askew.engines.unrecognised_answers import read as read_unrecognised
+
+        for (replica, _, kind), group in groups.items():
+            if kind == "answer":
+                found.extend((replica, one) for one in read_unrecognised({one.name: one for one in group}))
+        if not found:
+            return None
     apart = _apart(found)
     differing = {(one.fact, one.key) for one in apart}
     agreed = (one for _, one in found if (one.fact, one.key) not in differing)
@@ -120,11 +125,10 @@ def _metrics(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation
     tables = {name: cast(Meters, import_module(module).METERS) for name, module in METERS.items()}
     scrapes = gathered(group, meters.wanted((*tables.values(), *exporters.TABLES)))
     names = {one.name for one in scrapes.series}
-    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names))}
+    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names, name == engine))}
     speaker = engine if engine in scores else max(scores, key=lambda name: (scores[name], name), default="")
     said = meters.read(scrapes, tables[speaker]) if speaker else ()
-    measured = tuple(one for table in exporters.TABLES for one in meters.read(scrapes, table))
-    return engine or speaker, (*said, *measured)
+    return engine or speaker, (*said, *exporters.read(scrapes))
 
 
 def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]]:

@@ -34,6 +34,7 @@ class _Shares(msgspec.Struct, kw_only=True):
     packages: list[Document] = []
     answers: list[Document] = []
     golden: list[Document] = []
+    containers: list[Document] = []
     of_models: list[Text] = []
     beside: list[Text] = []
     units: list[Text] = []
@@ -96,6 +97,8 @@ def _shares(documents: Sequence[Document], texts: Sequence[Text], is_contract: C
             shares.packages.append(document)
         elif kindless and _describes_what_is_served(document):
             shares.answers.append(document)
+        elif kindless and _shows_containers(document):
+            shares.containers.append(document)
         else:
             shares.kubernetes.append(document)
     for text in texts:
@@ -148,6 +151,10 @@ def _read(shares: _Shares) -> PlatformReading:
         from askew.platforms.golden import read as read_golden
 
         workloads.extend(read_golden(shares.golden).workloads)
+    if shares.containers:
+        from askew.platforms.docker.read import read as read_containers
+
+        workloads.extend(read_containers(shares.containers).workloads)
     if shares.files:
         from askew.platforms import engine_files
 
@@ -234,6 +241,15 @@ def _describes_what_is_served(document: Document) -> bool:
     from askew.platforms.metadata import form
 
     return bool(form(document))
+
+
+def _shows_containers(document: Document) -> bool:
+    root = document.root
+    if not (root.is_sequence or root["HostConfig"].is_mapping):
+        return False
+    from askew.platforms.docker.read import shows_containers
+
+    return shows_containers(document)
 
 
 def _configures(document: Document) -> str | None:

@@ -39,6 +39,7 @@ _OWN_KEYS = ("port", "host", "addr", "address", "rank", "seed", "ip", "url", "no
 _MEASURED = frozenset(("runtime.kv_cache.tokens", "runtime.kv_cache.bytes", "hardware.gpu.memory.bytes"))
 _NEAR = 0.1
 _MOST_PLACES = 8
+_SHORT = 19  # characters of a digest: its algorithm and twelve digits
 _WEAKER: Mapping[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
 
@@ -169,6 +170,7 @@ def _resolved(fact: str, key: str, rows: Sequence[tuple[str, Observation | None,
     for name, one, at in rows:
         value = _value(one)
         word = value.reason if isinstance(value, Unknown) else "not set" if value is None else shows.show(value)
+        word = f"{word[:_SHORT]}…" if shows.name == "digest" else word
         counted.setdefault(word, []).append(name)
         place = _place(one, at)
         if place is not None:

@@ -11,11 +11,7 @@ from askew.collectors.interface import Request
 
 _SCHEME = re.compile(r"([a-z][a-z0-9-]*):")
 # Named in the design, with the sentence a user gets until a collector for it is installed.
-_KNOWN_ELSEWHERE = (
-    "docker",
-    "pid",
-    "bench",
-)
+_KNOWN_ELSEWHERE = ("bench",)
 
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
 _WITH_OPTIONS = (

@@ -62,7 +62,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One check. ``facts`` are those it reads, the one it is about first."""
+    """One check. ``facts`` are those it reads, the one it is about first. ``whatever``: it may be about any other fact
+    as well, since it looks at how a workload's parts agree and not at values."""
 
     id: str
     title: str
@@ -73,6 +74,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     run: Callable[[Subject], Iterator[Outcome]]
     cases: tuple[Case, ...]
     playbook: str = ""
+    whatever: bool = False
 
 
 def found(

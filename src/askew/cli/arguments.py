@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
@@ -36,7 +37,8 @@ def parser(only: str = "", width: int = 100) -> argparse.ArgumentParser:
 
     ``width`` is what help is wrapped to, in columns.
     """
-    name = "kubectl askew" if os.environ.get("KUBECTL_PLUGINS_CALLER") else "askew"
+    # kubectl starts the file that it found on PATH and sets no variable (kubectl's pkg/cmd/plugin.go).
+    name = "kubectl askew" if os.path.basename(sys.argv[0]).startswith("kubectl-askew") else "askew"
 
     # Without a width, argparse asks for the terminal's for every argument, through shutil.
     def formatter(prog: str) -> argparse.HelpFormatter:

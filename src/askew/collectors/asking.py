@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TypeAlias, cast
 
@@ -76,8 +76,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def silent(self) -> bool:
-        """Whether nothing at all came back that could be read."""
-        return not self.told
+        """Whether nothing at all came back that says anything."""
+        return not any(one.document is not None or one.text.strip() for one in self.told)
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -86,14 +86,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(said))
 
 
-def ask(get: Get, redactor: Redactor, address: str, *, replica: str = "", container: str = "") -> Asked:
+def ask(
+    get: Get, redactor: Redactor, address: str, *, first: Sequence[Ask] = (), replica: str = "", container: str = ""
+) -> Asked:
     """Ask what the engines want to know, until they want nothing new. Never raises for what is answered.
 
     ``address`` stands before the path in the name of each answer: a URL without credentials, or an object of a
-    cluster. ``replica`` and ``container`` say who is asked, where a workload has several.
+    cluster. ``first`` is asked before all else: what the user pointed at. ``replica`` and ``container`` say who is
+    asked, where a workload has several.
     """
     asking = _Asking(get, redactor, address, replica, container)
-    asking.run()
+    asking.run(first)
     return asking.asked()
 
 
@@ -127,9 +130,9 @@ class _Asking:
             log=tuple(self._log),
         )
 
-    def run(self) -> None:
-        for _ in range(_ROUNDS):
-            wanted = list(self._wanted())
+    def run(self, first: Sequence[Ask]) -> None:
+        for turn in range(_ROUNDS):
+            wanted = list(first) if turn == 0 and first else list(self._wanted())
             for question in wanted:
                 if self._over or len(self._log) >= _MOST:
                     return
@@ -139,8 +142,9 @@ class _Asking:
                     break  # whoever it is wants to know other things than the rest
             if not wanted:
                 break
-        if not self._over:
-            self._one(Ask(METRICS))
+        metrics = self._engines[self._engine].metrics if self._engine else METRICS
+        if metrics and not self._over:
+            self._one(Ask(metrics))
 
     def _wanted(self) -> Iterator[Ask]:
         """What the engine asks that is recognised, or all of them: first what most of them want to know."""
@@ -187,7 +191,7 @@ class _Asking:
         )
 
     def _recognise(self) -> None:
-        if not self._engine:
+        if not self._engine or not self._engines[self._engine].speaks(self._answers):
             names = (name for name, endpoints in self._engines.items() if endpoints.speaks(self._answers))
             self._engine = next(names, "")
 
@@ -209,9 +213,9 @@ class _Asking:
                 )  # fmt: skip
             if "json" in reply.media:
                 return document
-        if "\0" in text or not text.strip():
+        if "\0" in text:
             return "neither JSON nor text"
-        metrics = question.path == METRICS
+        metrics = question.path.endswith(METRICS)
         if metrics and not _SAMPLE.search(text[:100_000]):
             return "no metrics in Prometheus' text format"
         return Told(

@@ -19,7 +19,7 @@ from askew.evidence.speakers import SPEAKER
 # Escape sequences of ECMA-48, and what is left of a colour where a web page dropped the escape character.
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|\x1b[@-_]?"
-    r"|(?<!\w)\[\d{1,2}(?:;\d{1,3}){0,4}m(?!\])|\^\[\[\d{0,2}(?:;\d{1,3}){0,4}m"
+    r"|\[\d{1,2}(?:;\d{1,3}){0,4}m(?!\])|\^\[\[\d{0,2}(?:;\d{1,3}){0,4}m"
 )
 _LEFT_OF_COLOUR = re.compile(r"\[\d{1,2}(?:;\d{1,3}){0,4}m")
 # RFC 3339, as kubectl, Docker and CRI write it: https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/logs
@@ -52,17 +52,33 @@ _BESIDE = frozenset(
 _SUSPICIOUS = re.compile(r"token|secret|passw|key|credential|auth|cookie|SAS|PAT\b|_PASS|_PWD", re.IGNORECASE)
 _NAME = r"['\"]?(?P<name>[A-Za-z_][\w.-]{0,200})['\"]?\s?[=:]\s?"
 _LISTED = re.compile(_NAME + r"(?P<items>(?:Some\()?(?:\[[^\]\n]*(?:\]|$)|\([^)\n]*(?:\)|$))|Some\([^)\n]*(?:\)|$))")
-_OPENED = re.compile(_NAME + r"(?:Some\()?\s*[\[(]?\s*$")
+_OPENED = re.compile(_NAME + r"(?:Some\(\s*[\[(]?|[\[(])\s*$")
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"\[\](),]+")
 _GO_ENTRY = re.compile(r"(?<=[\s\[])(?P<name>[A-Za-z_]\w{0,200}):(?P<value>[^\s\]\[]+)")
 _NOTHING = frozenset(("None", "null", "nil", "Some", "True", "False", "true", "false"))
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)")
 _LINES_OF_A_LIST = 20
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
+_SHAPE = 160  # characters without digits by which lines are alike
+_FEW = 50
 
 
 def clean(text: str, redactor: Redactor) -> str:
-    """A log as its process wrote it, without colours, without secrets, and with as many lines as before."""
-    return redacted(plain(text), redactor)
+    """A log as its process wrote it, without colours, without secrets, and with as many lines as before. Of lines that
+    come by the hundred (requests, statistics) the first and the last stay: no line of a start does."""
+    return redacted(_without_crowds(plain(text)), redactor)
+
+
+def _without_crowds(text: str) -> str:
+    lines = text.split("\n")
+    alike: dict[str, list[int]] = {}
+    for index, line in enumerate(lines):
+        if line:
+            alike.setdefault(line.translate(_NO_DIGITS)[:_SHAPE], []).append(index)
+    for places in alike.values():
+        for index in places[_FEW:-_FEW]:
+            lines[index] = ""
+    return "\n".join(lines)
 
 
 def plain(text: str) -> str:
@@ -144,10 +160,12 @@ def redacted(text: str, redactor: Redactor) -> str:
             lines[index] = line = _items(line, redactor)
             opened = 0 if "]" in line or ")" in line else opened - 1
         elif _SUSPICIOUS.search(line):
-            lines[index] = _shapes(line, redactor)
-            last = _OPENED.search(lines[index])
+            lines[index] = line = _shapes(line, redactor)
+            last = _OPENED.search(line)
             if last is not None and is_secret_name(last["name"]):
                 opened = _LINES_OF_A_LIST
+                lines[index] = redactor.text(line[: last.start()]) + line[last.start() :]  # what opens is no secret
+                continue
         lines[index] = redactor.text(lines[index])
     return "\n".join(lines)
 

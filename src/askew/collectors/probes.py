@@ -190,11 +190,11 @@ def argv(probe: Probe, words: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _paths(words: Iterable[str]) -> list[str]:
-    """The absolute paths among the words of a launch, ``--flag=/path`` too, but not its program."""
+    """The absolute paths among the words of a launch, ``--flag=/path`` too, but no program."""
     found: dict[str, None] = {}
-    for at, word in enumerate(words):
+    for word in words:
         path = word.partition("=")[2] if word.startswith("-") and "=" in word else word
-        if path.startswith("/") and at and "\0" not in path and "\n" not in path and len(path) < 4096:
+        if path.startswith("/") and "/bin/" not in path and path.isprintable() and len(path) < 4096:
             found[path] = None
     return list(found)
 

@@ -27,6 +27,8 @@ STATED: frozenset[Origin] = frozenset(
 _LAUNCHED: frozenset[Origin] = frozenset(("explicit", "env", "config-file"))
 _BY_LAUNCH = ("model.", "runtime.", "serving.port", "serving.listen_host")
 _BY_IMAGE = ("runtime.image", "runtime.engine")
+_AUTOSCALER = "orchestration.autoscaler.kind"
+_REPLICAS = ("orchestration.replicas.min", "orchestration.replicas.max")
 _OTHER_ARGUMENTS = "runtime.arguments.unmapped"
 _WEAKER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
@@ -106,7 +108,7 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
                 if outcome == "unknown":
                     unverified.append(Unverified(fact=fact, key=part, side="target", resolved=b))
     return Comparison(
-        differences=tuple(_without_consequences(differences)),
+        differences=tuple(_without_consequences(differences, _scaled_within(reference, target))),
         unverified=tuple(unverified),
         declared=declared,
         verified=verified,
@@ -173,6 +175,10 @@ def _parts(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Iterator[tuple[s
             continue
         if _nobody_asked(a, b, key) or _nobody_asked(b, a, key):
             continue
+        if a.basis != b.basis and not (b if key in a.entries else a).whole:
+            # What was asked for says nothing of what start-up adds, and what was seen need not show all of it.
+            yield key, a.entries.get(key) or _not_shown(a, key), b.entries.get(key) or _not_shown(b, key)
+            continue
         yield key, _entry(a, key), _entry(b, key)
 
 
@@ -189,6 +195,18 @@ def _nobody_asked(here: Resolved, there: Resolved, key: str) -> bool:
     if found is None or found.origin != "reported" or key in there.entries or there.whole:
         return False
     return all(one.basis == "asked" for one in there.entries.values())
+
+
+def _not_shown(resolved: Resolved, key: str) -> Resolved:
+    return Resolved(
+        fact=resolved.fact,
+        key=key,
+        state="unknown",
+        basis=resolved.basis,
+        locations=resolved.locations[:1],
+        reason="no source shows it",
+        missing=True,
+    )
 
 
 def _entry(resolved: Resolved, key: str) -> Resolved:
@@ -219,16 +237,18 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
         if mode == "peers" and (a.text or b.text) and not _same_text(a, b):
             return "possible"
         return "same" if a.text and _same_text(a, b) else "unstated"
+    if fact.combine == "smallest" and a.basis != b.basis and a.hops and b.hops:
+        return _by_hop(fact, a, b)
     if "unknown" in (a.state, b.state) and a.basis != b.basis:
         # What one side left to start-up, and what the other shows that came of it: nothing contradicts the other.
         return "unstated" if a.state == "unknown" or not _demands(a) else "unknown"
     if a.state == "unknown":
         # Two peers are symmetric; a contract with an unknown value declares nothing.
-        return "possible" if mode == "peers" and _unresolved(a) and _demands(b) else "unstated"
+        return "possible" if mode == "peers" and _insists(b, a) and _demands(b) else "unstated"
     if b.state == "unknown":
         if not _demands(a):
             return "unstated"
-        return "possible" if _unresolved(b) else "unknown"
+        return "possible" if _insists(a, b) else "unknown"
     if "unsupported" in (a.state, b.state):
         if a.state == b.state or not (_demands(a) if b.state == "unsupported" else _demands(b)):
             return "same"
@@ -249,6 +269,15 @@ def _outcome(fact: Fact, a: Resolved, b: Resolved, mode: Mode) -> Outcome:
     return "same" if fact.type.same(a.value, b.value) else "different"
 
 
+def _by_hop(fact: Fact, a: Resolved, b: Resolved) -> Outcome:
+    """What an engine says of itself holds at its own hop; of the others between it and its clients it knows nothing."""
+    there = {hop.name: hop.value for hop in b.hops}
+    both = [(hop.value, there[hop.name]) for hop in a.hops if hop.name in there]
+    if not both:
+        return "unknown" if _demands(a) else "unstated"
+    return "same" if all(fact.type.same(one, two) for one, two in both) else "different"
+
+
 def _same_text(a: Resolved, b: Resolved) -> bool:
     """Whether two unexpanded expressions are equal; a lock keeps them without the secrets that stand in them."""
     return a.text == b.text or ("<redacted>" in a.text + b.text and shown(a.text) == shown(b.text))
@@ -259,14 +288,42 @@ def _demands(resolved: Resolved) -> bool:
     return is_stated(resolved) and resolved.state != "absent"
 
 
+def _insists(known: Resolved, unknown: Resolved) -> bool:
+    """Whether a value may contradict one that could not be resolved. What was only seen at work (the digest behind a
+    tag, the dtype that an engine reports) is what came of a request that says nothing of it."""
+    return _unresolved(unknown) and not (known.basis == "seen" and unknown.basis == "asked")
+
+
 def _unresolved(resolved: Resolved) -> bool:
     """Unknown although the source was seen: a default that depends, an expansion at run time, a moving name."""
     return not resolved.missing
 
 
-def _without_consequences(differences: list[Difference]) -> Iterator[Difference]:
+def _scaled_within(reference: Snapshot, target: Snapshot) -> bool:
+    """Whether an autoscaler that only one side shows moves the replicas within bounds that the other's count is in: the
+    count is then where it starts, and the autoscaler the one difference."""
+    for scaled, fixed in ((reference, target), (target, reference)):
+        there, here = scaled.facts.get(_AUTOSCALER), fixed.facts.get(_AUTOSCALER)
+        low, high = (scaled.facts.get(key) for key in _REPLICAS)
+        count = fixed.facts.get(_REPLICAS[0])
+        if there is None or here is None or low is None or high is None or count is None:
+            continue
+        if not is_stated(there) or there.value in (None, "none") or is_stated(here) or here.value not in (None, "none"):
+            continue
+        if not isinstance(count.value, int) or not isinstance(low.value, int):
+            continue
+        if low.value <= count.value and (
+            high.value is None or (isinstance(high.value, int) and count.value <= high.value)
+        ):
+            return True
+    return False
+
+
+def _without_consequences(differences: list[Difference], scaled: bool) -> Iterator[Difference]:
     changed: Mapping[str, Difference] = {d.fact.key: d for d in differences}
     for difference in differences:
+        if scaled and difference.fact.key in _REPLICAS:
+            continue
         followed = difference.fact.follows
         # A contract written from a deployment states what followed there by default, and it follows in the target.
         reference = difference.reference

@@ -27,6 +27,8 @@ _FEWEST_MOMENTS = 10  # points in time of a gauge
 _WIDEST = 0.25  # half the interval that holds the true value with 95 %, relative to the figure
 _CERTAINTY = 1.96  # standard deviations on both sides that hold 95 %
 _PLACES = 3
+_LARGEST = 1e18  # no engine has counted so far; what claims it has is no counter
+_BLANK, _BLANK_32 = 140737488355328.0, 2147483632.0
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +50,23 @@ class Index:
 
     def __init__(self, series: Iterable[Series], aliases: Mapping[str, str], windowed: bool, timed: bool) -> None:
         self.windowed, self.timed = windowed, timed
+        models: set[str] = set()
         self._by_name: dict[str, dict[str, list[Series]]] = {}
         for one in series:
             name = canonical(one.name, aliases)
             self._by_name.setdefault(name, {}).setdefault(one.replica, []).append(one)
+            models.add(one.labels.get("model_name") or one.labels.get("model") or "")
+        named = sorted(models - {""})
+        # Two models in one figure are neither of them: whoever reads it has to know.
+        self.mixed = (f"over {len(named)} models: {', '.join(named[:4])}",) if len(named) > 1 else ()
 
-    def find(self, names: Sequence[str], suffix: str = "", where: Mapping[str, tuple[str, ...]] = {}) -> list[Series]:
+    def find(
+        self,
+        names: Sequence[str],
+        suffix: str = "",
+        where: Mapping[str, tuple[str, ...]] = {},
+        unless: Mapping[str, tuple[str, ...]] = {},
+    ) -> list[Series]:
         """The series of the first name that each replica has: a release that renames emits both for a while."""
         found: dict[str, list[Series]] = {}
         for name in names:
@@ -65,15 +78,16 @@ class Index:
             for series in found.values()
             for one in series
             if all(one.labels.get(label, "") in values for label, values in where.items())
+            and not any(one.labels.get(label, "") in values for label, values in unless.items())
         ]
 
     def grown(self, one: Series) -> Increase:
         """What a counter counted: in the window, or since its process began where there is no window."""
-        if not one.total:
-            return Increase(one.points[0][1] if one.points else 0.0, one.span)
-        if not self.windowed:
-            return Increase(one.points[0][1] if math.isfinite(one.points[0][1]) else 0.0, 0.0)
-        return increase(one.points) or Increase(0.0, 0.0)
+        if self.windowed and one.total:
+            grown = increase(one.points) or Increase(0.0, 0.0)
+        else:
+            grown = Increase(one.points[0][1] if one.points else 0.0, one.span)
+        return grown if 0 <= grown.value < _LARGEST else Increase(0.0, grown.seconds, grown.resets)
 
 
 def canonical(name: str, aliases: Mapping[str, str]) -> str:
@@ -93,7 +107,7 @@ def figures(meter: Meter, index: Index, ranks: Sequence[tuple[str, float]]) -> t
     """The figures that a meter gives; none where the metrics are not there. ``ranks`` are the quantiles to state."""
     if meter.how == "quantiles":
         return tuple(_quantiles(meter, index, ranks))
-    found = index.find(meter.names, where=meter.where)
+    found = index.find(meter.names, where=meter.where, unless=meter.unless)
     if meter.how == "mean":
         return tuple(_mean(meter, index))
     if not found and not meter.lazy:
@@ -102,9 +116,10 @@ def figures(meter: Meter, index: Index, ranks: Sequence[tuple[str, float]]) -> t
 
 
 def _quantiles(meter: Meter, index: Index, ranks: Sequence[tuple[str, float]]) -> Iterator[Figure]:
-    found = index.find(meter.names, "_bucket", meter.where)
-    natives = [bucket for one in index.find(meter.names, where=meter.where) for bucket in one.native]
-    places = _places(found or index.find(meter.names, where=meter.where))
+    found = index.find(meter.names, "_bucket", meter.where, meter.unless)
+    plain = index.find(meter.names, where=meter.where, unless=meter.unless)
+    natives = [bucket for one in plain for bucket in one.native]
+    places = _places(found or plain)
     yield from _mean(meter, index, rank="mean")
     if not found and not natives:
         yield from _summary(meter, index, ranks)
@@ -146,7 +161,7 @@ def _quantiles(meter: Meter, index: Index, ranks: Sequence[tuple[str, float]]) -
 
 def _summary(meter: Meter, index: Index, ranks: Sequence[tuple[str, float]]) -> Iterator[Figure]:
     """Quantiles that the engine works out itself, over its last minutes: they cannot be added up over replicas."""
-    found = [one for one in index.find(meter.names, where=meter.where) if "quantile" in one.labels]
+    found = [one for one in index.find(meter.names, where=meter.where, unless=meter.unless) if "quantile" in one.labels]
     for name, rank in ranks:
         same = [one for one in found if _number(one.labels["quantile"]) == rank]
         values = [value for one in same for _, value in one.points[-1:] if math.isfinite(value)]
@@ -160,8 +175,11 @@ def _summary(meter: Meter, index: Index, ranks: Sequence[tuple[str, float]]) -> 
 
 def _mean(meter: Meter, index: Index, rank: str = "") -> Iterator[Figure]:
     """The sum of a histogram by its count, or one counter by another."""
-    parts = index.find(meter.names, "" if meter.of else "_sum", meter.where)
-    counts = index.find(meter.of, where=meter.where) if meter.of else index.find(meter.names, "_count", meter.where)
+
+    def part(names: Sequence[str], suffix: str) -> list[Series]:
+        return index.find(names, "" if meter.of else suffix, meter.where, meter.unless)
+
+    parts, counts = part(meter.names, "_sum"), part(meter.of or meter.names, "_count")
     if not parts or not counts:
         return
     growths = [index.grown(one) for one in counts]
@@ -199,9 +217,9 @@ def _rate(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figur
 
 
 def _share(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
-    whole = index.find(meter.of) if meter.of else index.find(meter.names)
+    whole = index.find(meter.names, unless=meter.unless)
     if meter.of:
-        whole = [one for name in meter.of for one in index.find((name,))]
+        whole = [one for name in meter.of for one in index.find((name,), unless=meter.unless)]
     growths = [index.grown(one) for one in whole]
     total = sum(growth.value for growth in growths)
     places = _places(found or whole)
@@ -229,6 +247,8 @@ def _level(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figu
     )
     sure: Confidence = "certain" if most >= _FEWEST_MOMENTS else "possible"
     value = sum(means) / len(means) * meter.scale
+    if meter.nonzero and not value:
+        return
     yield Figure(value=value, places=_places(found), because=because, sure=sure)
 
 
@@ -248,12 +268,19 @@ def _peak(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figur
 
 def _value(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
     """What a gauge says: the same of all series, or nothing."""
-    latest = {one.points[-1][1] for one in found if one.points and math.isfinite(one.points[-1][1])}
+    latest = {one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])}
     if len(latest) == 1:
         yield Figure(value=latest.pop() * meter.scale, places=_places(found))
     elif latest:
         shown = ", ".join(_text(value * meter.scale) for value in sorted(latest)[:4])
         yield Figure(value=None, places=_places(found), why=f"the replicas say different things: {shown}")
+
+
+def _sum(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
+    """What all series say now, together."""
+    latest = [one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])]
+    if latest:
+        yield Figure(value=sum(latest) * meter.scale, places=_places(found))
 
 
 _READERS: Mapping[str, Callable[[Meter, Index, Sequence[Series]], Iterator[Figure]]] = {
@@ -262,6 +289,7 @@ _READERS: Mapping[str, Callable[[Meter, Index, Sequence[Series]], Iterator[Figur
     "level": _level,
     "peak": _peak,
     "value": _value,
+    "sum": _sum,
 }
 
 
@@ -271,12 +299,18 @@ def _together(meter: Meter, found: Sequence[Series]) -> Mapping[str, Mapping[flo
     moments: dict[str, dict[float, list[float]]] = {}
     for one in found:
         for time, value in one.points:
-            if math.isfinite(value):
+            if _says_something(value):
                 moments.setdefault(one.replica, {}).setdefault(time, []).append(value)
     return {
         replica: {time: sum(values) / (len(values) if meter.across == "mean" else 1) for time, values in each.items()}
         for replica, each in moments.items()
     }
+
+
+def _says_something(value: float) -> bool:
+    """Whether a gauge has a value. DCGM writes one of these for "not supported":
+    https://github.com/NVIDIA/DCGM/blob/v4.2.3/dcgmlib/dcgm_structs.h (DCGM_INT32_BLANK, DCGM_FP64_BLANK)."""
+    return math.isfinite(value) and value < _BLANK and not _BLANK_32 <= value < _BLANK_32 + 16
 
 
 def _basis(index: Index, total: float, growths: Sequence[Increase], replicas: set[str]) -> tuple[str, ...]:
@@ -285,10 +319,10 @@ def _basis(index: Index, total: float, growths: Sequence[Increase], replicas: se
     resets = max((growth.resets for growth in growths), default=0)
     restarts = (f"the counters began anew {resets} times in between",) if resets else ()
     if not index.windowed:
-        return (f"{counted} since the engine started: one dump shows totals, not what holds now",)
+        return (f"{counted} since the engine started: one dump shows totals, not what holds now", *index.mixed)
     seconds = max((growth.seconds for growth in growths), default=0.0)
     during = f" in {_duration(seconds)}" if index.timed else " between the dumps"
-    return (counted + during, *_replicas(len(replicas)), *restarts)
+    return (counted + during, *_replicas(len(replicas)), *restarts, *index.mixed)
 
 
 def _replicas(count: int) -> tuple[str, ...]:

@@ -44,13 +44,16 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP interface of an engine.
 
     ``asks`` says what to ask next, given the answers so far; it is called until it asks nothing new, a few times at
-    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. ``read`` turns them
-    into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    most. ``speaks`` says whether answers are this engine's: by what they hold, never by a port. What looks like it and
+    is another (a proxy before it) it asks about, and does not speak where that is what answers. ``read`` turns the
+    answers into observations, the engine's release (``runtime.engine.version``) among them where it is told.
+    ``metrics`` is the path of its metrics in Prometheus' text format; empty where they are elsewhere.
     """
 
     asks: Callable[[Answers], tuple[Ask, ...]]
     speaks: Callable[[Answers], bool]
     read: Callable[[Answers], tuple[Observation, ...]]
+    metrics: str = "/metrics"
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +71,8 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 # quantiles: of a histogram. mean: sum by count of a histogram, or one counter by another. rate: a counter, per second
 # and replica. share: a counter as a part of others. level: a gauge, its mean over time. peak: its p95 over time.
-# value: what a gauge says once and for all, such as the size of the KV cache.
-How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value"]
+# value: what a gauge says once and for all, such as the size of the KV cache. sum: what counters say now, together.
+How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value", "sum"]
 
 
 class Meter(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,9 +82,10 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     added. ``names`` are the names that the metric has had over the releases, the newest first, as the engine's source
     writes them: a histogram without ``_bucket``. ``scale`` turns the metric's unit into the fact's. ``of`` are the
     counters that a share or mean is taken of; none for a share of all series of the same name. ``where`` are labels
-    with the values that count. ``across`` says what several series of one replica (data parallel ranks, models) are
-    together. ``lazy``: a series comes with its first event, so that where there is none, but the whole of it, nothing
-    happened.
+    with the values that count, ``unless`` such with values that do not (probes of health are no requests). ``across``
+    says what several series of one replica (data parallel ranks, models) are together. ``lazy``: a series comes with
+    its first event, so that where there is none, but the whole of it, nothing happened. ``nonzero``: zero says that the
+    engine does no such thing.
     """
 
     fact: str
@@ -91,8 +95,10 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     scale: float = 1.0
     of: tuple[str, ...] = ()
     where: Mapping[str, tuple[str, ...]] = {}
+    unless: Mapping[str, tuple[str, ...]] = {}
     across: Literal["sum", "mean"] = "sum"
     lazy: bool = False
+    nonzero: bool = False
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +117,8 @@ class Meters(msgspec.Struct, frozen=True, kw_only=True):
     """The metrics of an engine.
 
     ``prefixes`` begin the names of all its metrics and of no other engine's; where there is no such prefix, ``marks``
-    are names that only it has. ``aliases`` are prefixes under which others pass its metrics on, with what they stand
-    for (``ray_vllm_`` for ``vllm:``).
+    are names that only it has. Without both it speaks only where other evidence says that it does. ``aliases`` are
+    prefixes under which others pass its metrics on, with what they stand for (``ray_vllm_`` for ``vllm:``).
     """
 
     meters: tuple[Meter, ...]

@@ -7,12 +7,11 @@ half-written and is not read, nor is a value in which something was redacted. Va
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from askew.engines.arguments import Given, Parsed, Table
-from askew.engines.flags import Flag
 from askew.engines.observe import observe, read_arguments
 from askew.engines.reprs import Field
 from askew.evidence.launch import Token
@@ -25,6 +24,7 @@ from askew.resolve.observation import Confidence, Observation, Unknown
 _MOST = 2_000  # lines of one kind: a process that logs more of them than this logs requests
 _LONGEST = 100_000  # characters of a line
 _CLUSTER = 4_000  # characters within which several marks are of one start
+_CLUSTER_LINES = 8
 _STRENGTH = 1_000_000_000  # more than lines of a log
 ARGUMENTS, STATED, EFFECTIVE = 0, 1, 2  # what a line tells: what was asked for, what is in force, what came out
 CONFIGURED = ("the arguments as the log has them: what was asked for, not what came of it",)
@@ -58,29 +58,35 @@ class Says(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One whole line of a log."""
+    """One whole line of a log, or several that belong together."""
 
     told: Told
     number: int
     text: str
+    start: int = 0  # in the text of the log
 
     def at(self, column: int = 0) -> Location:
         """A place in it; ``column`` is counted from 0."""
-        return self.told.line(self.number, column + 1)
+        before = self.text.count("\n", 0, column)
+        return self.told.line(self.number + before, column - (self.text.rfind("\n", 0, column) if before else -1))
 
 
-def last_start(told: Told, marks: Sequence[str]) -> int:
-    """Where in the text the last start begins: at the first of the lines close together that have one of the marks. 0
-    where no line has one."""
+def last_start(told: Told, marks: Sequence[str], *others: Sequence[str]) -> int:
+    """Where in the text the last start begins: at the first of the lines close together that have one of the marks.
+    Where no line has one, ``others`` are looked for in turn; 0 for none at all."""
     text = told.text[: told.text.rfind("\n") + 1]
-    at = max((text.rfind(mark) for mark in marks), default=-1)
+    found = [(text.rfind(mark), mark) for mark in marks]
+    at, mark = max(found, default=(-1, ""))
     if at < 0:
-        return 0
-    while True:
-        before = max(text.rfind(mark, max(at - _CLUSTER, 0), at) for mark in marks)
-        if before < 0 or text.count("\n", before, at) > 20:
-            return text.rfind("\n", 0, at) + 1
-        at = before
+        return last_start(told, *others) if others else 0
+    seen: set[str] = set()
+    while at >= 0 and mark not in seen:
+        first = at
+        seen.add(mark)
+        at, mark = max((text.rfind(mark, max(first - _CLUSTER, 0), first), mark) for mark in marks)
+        if text.count("\n", max(at, 0), first) > _CLUSTER_LINES:
+            break
+    return text.rfind("\n", 0, first) + 1
 
 
 def lines(told: Told, mark: str, since: int = 0) -> Iterator[Line]:
@@ -95,8 +101,27 @@ def lines(told: Told, mark: str, since: int = 0) -> Iterator[Line]:
         counted = start
         if end - start <= _LONGEST:
             found += 1
-            yield Line(told, number, text[start:end])
+            yield Line(told, number, text[start:end], start)
         at = text.find(mark, end, whole)
+
+
+def blocks(told: Told, mark: str, end: str, since: int = 0, most: int = 400) -> Iterator[Line]:
+    """Lines in which ``mark`` stands, each with those behind it up to the first that is ``end``, blanks apart; without
+    those where there is none among the next ``most``, or the line holds ``end`` itself."""
+    for line in lines(told, mark, since):
+        at = line.start + len(line.text)
+        whole = told.text.rfind("\n") + 1
+        found = at if line.text.rstrip().endswith(end) else -1
+        for _ in range(most if found < 0 else 0):
+            following = told.text.find("\n", at + 1, whole)
+            if following < 0:
+                break
+            if told.text[at + 1 : following].strip() == end:
+                found = following
+                break
+            at = following
+        if found >= 0:
+            yield Line(told, line.number, told.text[line.start : found], line.start)
 
 
 def stated(told: Told, table: Sequence[Says], since: int = 0) -> tuple[Observation, ...]:
@@ -157,6 +182,12 @@ def reported(
             yield msgspec.structs.replace(one, basis="seen")
 
 
+def named(engine: str, found: Sequence[Observation]) -> tuple[Observation, ...]:
+    """What was found, and whose log it is: at the first line that states something."""
+    first = min((at for one in found for at in one.locations[:1]), default=None)
+    return (*found, *(reported("runtime.engine.name", engine, (first,)) if first is not None else ()))
+
+
 def strong(strength: int, line: Line) -> int:
     """The order of what a line states, by how much it tells."""
     return strength * _STRENGTH + line.number
@@ -169,14 +200,16 @@ def arguments(
     *,
     offset: int = 0,
     strength: int = ARGUMENTS,
-    deferred: dict[str, tuple[str, ...]] | None = None,
+    deferred: Mapping[str, Collection[str]] = {},
     names: Callable[[str], str] = lambda name: "--" + name.replace("_", "-"),
     because: tuple[str, ...] = CONFIGURED,
+    off: Collection[str] = (),
 ) -> tuple[Observation, ...]:
     """What printed settings state, by the engine's own table of arguments: ``names`` tells the argument of a setting.
 
     ``offset`` is where in the line the text of the settings begins. Settings that no argument has say nothing, nor do
-    those that are none, empty or ``deferred``.
+    those that are none, empty or ``deferred``. Where all settings are printed, ``off`` are the facts of which a switch
+    that is off says as much as one that is on.
     """
     given: list[Given] = []
     for order, setting in enumerate(settings):
@@ -187,7 +220,7 @@ def arguments(
         flag, negated = entry.flag, entry.negated
         place = line.at(offset + setting.start)
         if isinstance(setting.value, bool) and flag.takes in ("switch", "toggle"):
-            if flag.takes == "switch" and not setting.value:
+            if flag.takes == "switch" and not setting.value and flag.fact not in off:
                 continue
             negated, words = negated is setting.value, ()
         elif flag.takes in ("switch", "toggle"):
@@ -204,7 +237,7 @@ def arguments(
                 order=order,
             )
         )
-    noted = read_arguments(Parsed(given=tuple(given)), engine=flags.title, origin="reported", deferred=deferred or {})
+    noted = read_arguments(Parsed(given=tuple(given)), engine=flags.title, origin="reported", deferred=deferred)
     return tuple(
         msgspec.structs.replace(one, basis="seen", order=strong(strength, line), because=because)
         for one in noted.observations
@@ -225,10 +258,42 @@ def _word(value: Value) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def flag_of(table: Table, name: str) -> Flag | None:
-    """The flag of an argument, where the table has it."""
-    entry = table.names.get(name)
-    return entry.flag if entry is not None else None
+def gathered(
+    told: Told, mark: str, pattern: str, fact: str = "model.served_names", since: int = 0
+) -> Iterator[Observation]:
+    """A set of what lines name one by one, each by the first group of ``pattern``: as far as the log goes."""
+    found: dict[str, Location] = {}
+    for line in lines(told, mark, since):
+        for match in re.finditer(pattern, line.text):
+            if match[1] and not is_redacted(match[1]):
+                found.setdefault(match[1], line.at(match.start(1)))
+    if found:
+        because = ("those that the log names, as far as it goes",)
+        yield from reported(fact, [*found], tuple(found.values()), confidence="likely", because=because)
+
+
+def inner(found: Sequence[Observation]) -> tuple[Observation, ...]:
+    """What another engine, which runs inside this one, says: all but its own name and release."""
+    return tuple(one for one in found if one.fact not in ("runtime.engine.name", "runtime.engine.version"))
+
+
+def gpu_models(told: Told, since: int, mark: str, pattern: re.Pattern[str]) -> Iterator[Observation]:
+    """The GPUs that lines name, each by the first group of ``pattern``; nothing where one of them is not known."""
+    from askew.knowledge.gpus import parse_gpu_label
+
+    models: set[str] = set()
+    places = []
+    for line in lines(told, mark, since):
+        match = pattern.search(line.text)
+        if match is None:
+            continue
+        try:
+            models.update(parse_gpu_label(match[1].strip()).ids)
+        except ValueError:
+            return
+        places.append(line.at(match.start(1)))
+    if models:
+        yield from reported("hardware.gpu.model", [*sorted(models)], tuple(places))
 
 
 def whole(text: str) -> Value:
@@ -263,3 +328,11 @@ def decimal(text: str) -> float:
 def lower(text: str) -> Value:
     """A word in lower case."""
     return text.strip().lower()
+
+
+# Of uvicorn, which most servers in Python run in: https://github.com/Kludex/uvicorn/blob/main/uvicorn/server.py
+UVICORN = Says(
+    mark="Uvicorn running on ",
+    pattern=r"Uvicorn running on https?://(?:[\w.-]+|\[[\da-f:]+\]):(\d+)(?:\s|$)",
+    states=(State(fact="serving.port", read=whole),),
+)

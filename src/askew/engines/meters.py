@@ -25,14 +25,16 @@ _LOOK = {
 }
 
 
-def speaks(table: Meters, names: Iterable[str]) -> int:
-    """How many of the metrics with these names are this engine's; 0 where none proves that it speaks."""
+def speaks(table: Meters, names: Iterable[str], known: bool = False) -> int:
+    """How many of the metrics with these names are this engine's; 0 where none proves that it speaks. ``known``: other
+    evidence says that it does."""
     own = {canonical(name, table.aliases) for name in names}
     marks = set(table.marks)
-    if not any((table.prefixes and name.startswith(table.prefixes)) or _base(name) in marks for name in own):
+    proof = (name for name in own if (table.prefixes and name.startswith(table.prefixes)) or _base(name) in marks)
+    if not known and next(proof, None) is None:
         return 0
-    known = bases(table)
-    return 1 + sum(1 for name in own if _base(name) in known)
+    read = bases(table)
+    return sum(1 for name in own if _base(name) in read)
 
 
 def bases(table: Meters) -> frozenset[str]:
@@ -83,12 +85,12 @@ def _observed(meter: Meter, figure: Figure, scrapes: Scrapes) -> Observation | N
         value = kind.parse(round(figure.value) if kind.name in _WHOLE else float(f"{figure.value:.6g}"))
     except (ValueError, OverflowError):
         return None
-    since_start = not scrapes.windowed and meter.how not in ("level", "value") and figure.sure == "certain"
+    since_start = not scrapes.windowed and meter.how not in ("level", "value", "sum") and figure.sure == "certain"
     return Observation(
         fact=key,
         key=meter.key,
         value=value,
-        origin="reported" if meter.how == "value" else "measured",
+        origin="reported" if meter.how in ("value", "sum") else "measured",
         basis="seen",
         locations=figure.places,
         confidence="likely" if since_start else figure.sure,

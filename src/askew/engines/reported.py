@@ -6,7 +6,7 @@ is no second table of meanings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import cast
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from askew.resolve.observation import Confidence, Observation, Unknown
 MOST_MODELS = 8  # models of one endpoint of which more is asked
 _LAST = 10_000  # below every default: it counts only where nothing else tells the fact
 _LONGEST_NAME = 200
+_OTHER = "runtime.arguments.unmapped"
 
 
 def root(answers: Answers, name: str) -> Node:
@@ -78,7 +79,7 @@ def by_flag(flag: Flag, node: Node, value: object = ..., *, engine: str) -> Iter
     try:
         parts = tuple(_parts(flag, raw, node))
     except ValueError:
-        fact = flag.fact or "runtime.arguments.unmapped"
+        fact = flag.fact or _OTHER
         key = flag.key if flag.fact else flag.names[0]
         yield unknown(fact, node, f"{engine} says {str(raw)[:80]!r}, which no argument of it could", key=key)
         return
@@ -126,12 +127,33 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode("utf-8", "replace")
 
 
-def named(engine: str, title: str, node: Node) -> Observation:
+def named(engine: str, title: str, node: Node, confidence: Confidence = "certain") -> Observation:
     """Which engine it is, by the answer at ``node``."""
     return Observation(
         fact="runtime.engine.name", value=engine, origin="reported", basis="seen", locations=(_place(node),),
-        because=(f"it answers as {title} does",),
+        confidence=confidence, because=(f"it answers as {title} does",),
     )  # fmt: skip
+
+
+def stated(node: Node, fields: Mapping[str, str], table: Mapping[str, Flag], *, engine: str) -> Iterator[Observation]:
+    """What the fields of an answer state, each by the argument that sets it; options without a fact of their own are
+    not among them, as an answer has them at their default too."""
+    for field, name in fields.items():
+        flag = table.get(name)
+        if flag is not None:
+            yield from (one for one in by_flag(flag, node[field], engine=engine) if one.fact != _OTHER)
+
+
+def by_name(flags: Iterable[Flag]) -> dict[str, Flag]:
+    """The arguments that releases have today, by each of their names."""
+    return {name: flag for flag in flags if not flag.until for name in flag.names}
+
+
+def served(models: Node) -> Iterator[Observation]:
+    """The names of ``/v1/models``, where an engine lists its own."""
+    names = texts(card["id"] for card in models["data"].each())
+    if names:
+        yield from reported("model.served_names", models["data"], names)
 
 
 def _place(node: Node) -> Location:

@@ -6,6 +6,8 @@ whole before its end.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from askew.facts.types import Value
@@ -16,6 +18,7 @@ _MOST = 5_000
 _WORDS: dict[str, Value] = {
     "None": None, "null": None, "nil": None, "True": True, "true": True, "False": False, "false": False
 }  # fmt: skip
+_MEMBER = re.compile(r"[A-Z][A-Za-z0-9]{0,60}\.[A-Z][A-Z0-9_]{0,60}")  # of an enumeration: LoadFormat.AUTO
 _CLOSES = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "f": "\f"}
 
@@ -89,9 +92,9 @@ class _Reader:
             except _EndError:
                 return tuple(found), at, False
             following = self.blank(end)
-            if following < len(self.text) and self.text[following] not in ",)]}>":
-                return tuple(found), end, not close
-            if following >= len(self.text) and close:
+            if self.text[following : following + 1] not in (",", ")", "]", "}", ">"):
+                if following >= len(self.text) and self.text[end - 1] in "}])>'\"":
+                    found.append(Field(name, inner, start, end))  # the text ends here, but not in the middle of it
                 return tuple(found), end, False
             found.append(Field(name, inner, start, end))
             at = end
@@ -191,6 +194,8 @@ class _Reader:
             raise _EndError
         if word in _WORDS:
             return _WORDS[word], end
+        if _MEMBER.fullmatch(word):
+            return word.rpartition(".")[2].lower(), end
         return _number(word), end
 
 

@@ -7,6 +7,7 @@ are read too, and the header lines that ``curl -i`` puts before an answer: their
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -109,10 +110,7 @@ def parse(text: str, wanted: Callable[[str], bool] | None = None, most: int = MO
         if block not in known:
             known[block] = _labels(block)
         labels = known[block]
-        time = None
-        if found[4] is not None:
-            stamp = _number(found[4])
-            time = None if stamp is None or stamp != stamp else stamp / 1000 if abs(stamp) >= _MILLISECONDS else stamp
+        time = None if found[4] is None else _time(found[4])
         if labels is not None and not name:
             name = labels.get("__name__", "")
             if name and wanted is not None and not wanted(name):
@@ -166,6 +164,14 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _time(text: str) -> float | None:
+    """A timestamp in seconds; None for what is none, which takes nothing from the value before it."""
+    stamp = _number(text)
+    if stamp is None or not math.isfinite(stamp):
+        return None
+    return stamp / 1000 if abs(stamp) >= _MILLISECONDS else stamp
 
 
 def _labels(block: str) -> Mapping[str, str] | None:

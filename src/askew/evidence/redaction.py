@@ -53,6 +53,8 @@ _CAMEL_SECRET = _Pattern(
     r"[a-z0-9](?:Token|Secret|Password|ApiKey|AccessKey|AccountKey|SecretKey|PrivateKey|MasterKey|Credentials?)$"
 )
 _LONGEST_NAME = 256
+_SHORT = 64
+_MOST_CLEAN = 20_000
 # Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name, switches
 # that turn authorization off (disable_token_authorization of TorchServe).
 _NOT_SECRET = _Pattern(
@@ -137,6 +139,7 @@ _REFERENCE = _Pattern(
     r"|os\.environ/[A-Za-z_][A-Za-z0-9_]*)\s*\Z"  # LiteLLM's: https://docs.litellm.ai/docs/proxy/configs
 )
 _DEFAULT = _Pattern(r"(\s*\$+\{[A-Za-z_][A-Za-z0-9_]*:?[-=])([^{}]+)(\}\s*)\Z")
+_NO_VALUE = frozenset(("None", "null", "nil", "True", "False", "true", "false"))
 # One cheap look that decides whether a text can hold anything of the above; most strings of a manifest cannot.
 _SUSPICIOUS = re.compile(
     r"token|secret|passw|passphrase|key|credential|auth|bearer|basic |cookie|://[^/\s]*@|hf_|sk-|nvapi-|gh[pousr]_"
@@ -155,6 +158,8 @@ class Redactor:
             key = os.urandom(32)
         self._key = key
         self._under = ""
+        # Objects of a cluster say the same short words thousands of times. Only words without a secret are kept.
+        self._clean: set[str] = set()
 
     def marker(self, secret: str) -> str:
         """The marker of one secret: equal for equal secrets under this key, and nothing else."""
@@ -172,7 +177,11 @@ class Redactor:
     def text(self, text: str) -> str:
         """``text`` with every secret in it replaced: tokens of known issuers, credentials in URLs, values of secret
         flags and assignments, private keys. Idempotent."""
+        if text in self._clean:
+            return text
         if not _SUSPICIOUS.search(text):
+            if len(text) <= _SHORT and len(self._clean) < _MOST_CLEAN:
+                self._clean.add(text)
             return text
         out = _PEM.sub(lambda m: self.marker(m[0]), text) if "-----BEGIN" in text else text
         out = _TOKENS.sub(lambda m: self.marker(m[0]), out)
@@ -191,7 +200,7 @@ class Redactor:
             out = _LISTED.sub(lambda m: m[1] + (self._items(m[5]) if _names_secrets(m[2], m[3], m[4]) else m[5]), out)
         if "=" in out:
             out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
-            out = _ASSIGNMENT.sub(lambda m: m[1] + self._quoted(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
+            out = _ASSIGNMENT.sub(lambda m: m[1] + self._assigned(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
         if '"' in out or "'" in out:
             out = _JSON_ENV.sub(lambda m: m[1] + self._once(m[3]) if is_secret_name(m[2]) else m[0], out)
             out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
@@ -283,7 +292,7 @@ class Redactor:
 
     def _list(self, document: Document, node: Node, in_secret: bool, stack: list[tuple[Node, bool]]) -> None:
         before = flag = ""
-        environment = node.key in ("environment", "env")
+        environment = node.key in ("environment", "env", "Env")  # the last is Docker's
         for child in node.each():
             part = child.value
             if isinstance(part, (dict, list)):
@@ -346,6 +355,11 @@ class Redactor:
         if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
             return value[0] + self._once(value[1:-1]) + value[0] if len(value) > 2 else value
         return self._once(value)
+
+    def _assigned(self, value: str) -> str:
+        """A value behind an equals sign; one that a program printed (``api_key=None, port=8000)``) may be none."""
+        plain = value.rstrip(",)]}")
+        return value if plain in _NO_VALUE else self._quoted(value)
 
     def _quoted_assignment(self, match: re.Match[str]) -> str:
         before = match.string[max(0, match.start() - 12) : match.start()]
@@ -410,9 +424,6 @@ def _flag_of(word: str, flag: str) -> str:
     return flag if flag and "key" in flag.lower() else ""
 
 
-_NO_VALUE = frozenset(("None", "null", "true", "false", "True", "False"))
-
-
 def _names_secrets(*names: str | None) -> bool:
     return any(name is not None and is_secret_name(name) for name in names)
 
@@ -424,7 +435,11 @@ def _is_variable(name: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, field or flag of this name holds a secret (``HF_TOKEN``, ``apiKey``; not ``EOS_TOKEN``)."""
-    name = name[-_LONGEST_NAME:]
+    return _is_secret_name(name[-_LONGEST_NAME:])
+
+
+@functools.lru_cache(maxsize=4096)  # the names of fields are few, and asked for at every value
+def _is_secret_name(name: str) -> bool:
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)

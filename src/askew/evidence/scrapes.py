@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -23,13 +24,12 @@ class Scrapes(msgspec.Struct, frozen=True, kw_only=True):
     """All series, and what the reader of them has to know.
 
     ``windowed``: they cover a span of time; else each has one point, and counters count since their process began.
-    ``timed``: how long that span is, is known. ``notes`` say what could not be read, or was left out.
+    ``timed``: how long that span is, is known.
     """
 
     series: tuple[Series, ...]
     windowed: bool
     timed: bool
-    notes: tuple[str, ...] = ()
 
 
 class _Entry(msgspec.Struct):
@@ -57,21 +57,13 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
     Several dumps of one replica are points in time, in the order of their times, else in that in which they come.
     """
     series: list[Series] = []
-    notes: list[str] = []
     dumps: dict[tuple[str, str], list[tuple[Told, Dump]]] = {}
     for one in told:
         if one.text.lstrip()[:1] == "{" and '"data"' in one.text[:400]:
-            try:
+            with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):  # its collector said it
                 series.extend(_of_answer(one, wanted))
-            except (msgspec.DecodeError, RecursionError, ValueError) as error:
-                notes.append(f"{one.source}: expected an answer of Prometheus' HTTP API: {error}")
             continue
         dump = parse(one.text, wanted)
-        if dump.refused:
-            first = dump.problems[0]
-            notes.append(f"{one.source}:{first.line}: {first.message} ({dump.refused} lines could not be read)")
-        if dump.left_out:
-            notes.append(f"{one.source}: {dump.left_out:,} samples beyond the limit were left out")
         dumps.setdefault((one.replica, one.container), []).append((one, dump))
     timed = True
     for found in dumps.values():
@@ -83,7 +75,7 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
         timed = timed and (stamped or own)
         series.extend(_of_dumps(found, stamped))
     windowed = any(len(one.points) > 1 or not one.total for one in series)
-    return Scrapes(series=tuple(series), windowed=windowed, timed=timed and windowed, notes=tuple(notes))
+    return Scrapes(series=tuple(series), windowed=windowed, timed=timed and windowed)
 
 
 def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool) -> Iterator[Series]:

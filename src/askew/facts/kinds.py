@@ -598,16 +598,24 @@ gpu_set = ValueType(
 )
 
 
-def about(kind: ValueType, relative: float, least: float = 0.0) -> ValueType:
+def about(kind: ValueType, relative: float, least: float = 0.0, better: int = 0) -> ValueType:
     """The same type for what is measured: two values are the same that are apart by no more than this part of the
-    larger one, or by no more than ``least``."""
+    larger one, or by no more than ``least``. A declared value is met by every one that is no worse: by lower ones where
+    ``better`` is below zero, by higher ones where it is above."""
 
     def same(a: Value, b: Value) -> bool:
         if isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, (int, float)):
             return same_data(a, b)
         return isinstance(b, (int, float)) and abs(a - b) <= max(least, relative * max(abs(a), abs(b)))
 
-    return ValueType(name=kind.name, parse=kind.parse, same=same, show=kind.show, schema=kind.schema)
+    def satisfies(declared: Value, target: Value) -> bool | None:
+        if better and isinstance(declared, (int, float)) and isinstance(target, (int, float)):
+            return same(declared, target) or (target - declared) * better > 0
+        return same(declared, target)
+
+    return ValueType(
+        name=kind.name, parse=kind.parse, same=same, show=kind.show, schema=kind.schema, satisfies=satisfies
+    )
 
 
 def enum(

@@ -8,13 +8,15 @@ from askew.facts.types import Fact
 
 # How far apart two figures are that mean the same: a quarter is what buckets of histograms and the day's traffic move a
 # quantile by; below the second number nobody notices.
-_latency_kind = k.about(k.seconds, 0.25, 0.005)
-_rate_kind = k.about(k.number, 0.25, 0.01)
-_share_kind = k.about(k.ratio, 0.25, 0.02)
-_errors_kind = k.about(k.ratio, 0.25, 0.005)
+_latency_kind = k.about(k.seconds, 0.25, 0.005, better=-1)
+_throughput_kind = k.about(k.number, 0.25, 0.01, better=1)
+_rate_kind = k.about(k.number, 0.25, 0.01, better=-1)
+_hits_kind = k.about(k.ratio, 0.25, 0.02, better=1)
+_share_kind = k.about(k.ratio, 0.25, 0.02, better=-1)
+_errors_kind = k.about(k.ratio, 0.25, 0.005, better=-1)
 _usage_kind = k.about(k.ratio, 0.25, 0.1)
 _number_kind = k.about(k.number, 0.25, 1)
-_queue_kind = k.about(k.number, 0.5, 2)
+_queue_kind = k.about(k.number, 0.5, 2, better=-1)
 _tokens_kind = k.about(k.tokens, 0.25, 16)
 _load_kind = k.mapping(k.about(k.number, 0.3, 0.01))
 
@@ -43,7 +45,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "output_tokens_per_second",
-        _rate_kind,
+        _throughput_kind,
         "low",
         _METRICS,
         (2400,),
@@ -52,7 +54,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "requests_per_second",
-        _rate_kind,
+        _throughput_kind,
         "low",
         _METRICS,
         (12.5,),
@@ -114,7 +116,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "prefix_hit_rate",
-        _share_kind,
+        _hits_kind,
         "low",
         _METRICS,
         (0.55,),
@@ -123,7 +125,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "spec_acceptance",
-        _share_kind,
+        _hits_kind,
         "low",
         _METRICS,
         (0.7,),
@@ -150,7 +152,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "startup",
-        k.about(k.seconds, 0.25, 10),
+        k.about(k.seconds, 0.25, 10, better=-1),
         "low",
         _EVENTS,
         (180,),
@@ -159,7 +161,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     (
         "cost_per_million_tokens",
-        k.about(k.number, 0.1),
+        k.about(k.number, 0.1, better=-1),
         "low",
         f"{_METRICS}, and the price of the nodes",
         (0.35,),

@@ -79,6 +79,8 @@ def remedies(
         flag = None  # a file that stands alone has keys, and neither arguments nor variables
     if flag is not None and _can_be_argument(here):
         return (_argument(difference, flag, target, reference),)
+    if here.origin == "reported" and fact.category in _ARGUMENT_CATEGORIES:
+        return (_restarted(difference, flag),)
     if fact.category == "model" and {wanted.origin, here.origin} <= _OF_FILES:
         return (_model_file(difference),)
     return (_field(difference, target, reference),)
@@ -175,6 +177,24 @@ def _argument(difference: Difference, flag: str, target: Snapshot, reference: Sn
         action = f"With {flag}, set {_name(difference)} back to {_shown(difference, wanted)}{source}"
         return Remedy(action=action, verify=verify, undo=undo, location=place, safe=safe)
     return Remedy(action=f"{verb} {text}{default}", text=text, verify=verify, undo=undo, location=place, safe=safe)
+
+
+def _restarted(difference: Difference, flag: str | None) -> Remedy:
+    """What an engine reports of itself changes with the way in which it is started."""
+    text = _spelled(flag, difference) if flag is not None else None
+    if text is not None:
+        action = f"Start it with {text}"
+    else:
+        value = "not set" if difference.reference.value is None else _shown(difference, difference.reference)
+        action = f"Start it so that {_name(difference)} is {value}" + (f": see {flag}" if flag is not None else "")
+    return Remedy(
+        action=action,
+        text=text or "",
+        verify=_verify(difference.fact),
+        undo=_undo(difference),
+        location=_place(difference.target),
+        safe=False,
+    )
 
 
 def _removal_restores(difference: Difference, target: Snapshot, reference: Snapshot | None) -> bool:

@@ -116,7 +116,9 @@ class Cluster:
         verb = "get" if name else "list"
         if f"{verb} {row.title}" in self.denied:
             where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
-            message = f'{row.title} is forbidden: User "u" cannot {verb} resource "{plural}" in API group "{group}"{where}'
+            message = (
+                f'{row.title} is forbidden: User "u" cannot {verb} resource "{plural}" in API group "{group}"{where}'
+            )
             return status(403, "Forbidden", message)
         found = [one for one in self.objects if self._is(one, row.group, row.kind) and self._in(one, namespace)]
         if name:
@@ -125,7 +127,9 @@ class Cluster:
         found = [one for one in found if self._selected(one, query)]
         begin = int(query.get("continue", "0"))
         size = min(int(query.get("limit", "0")) or len(found), self.page)
-        items = [{k: v for k, v in one.items() if k not in ("apiVersion", "kind")} for one in found[begin : begin + size]]
+        items = [
+            {k: v for k, v in one.items() if k not in ("apiVersion", "kind")} for one in found[begin : begin + size]
+        ]
         more = {"continue": str(begin + size)} if begin + size < len(found) else {}
         return self._json({"kind": f"{row.kind}List", "metadata": {"resourceVersion": "9", **more}, "items": items})
 

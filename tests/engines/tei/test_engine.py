@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from askew.engines import versions
 from askew.engines.tei import RECOGNITION
 from askew.engines.tei.defaults import fits
-from askew.engines.tei.engine import ENGINE, _table
+from askew.engines.tei.engine import ENGINE, table_of
 from askew.engines.tei.flags import FLAGS, OTHER, VARIABLES
 from askew.evidence.launch import Launch, Token, Variable
 from askew.evidence.location import Location
@@ -330,7 +330,7 @@ def test_every_argument_of_every_release_is_in_the_table_for_that_release() -> N
         release = versions.load("tei", version)
         assert release is not None
         has = {name for name in release.arguments if name.startswith("--")}
-        alive = {name for name, entry in _table(version).names.items() if entry.alive and name.startswith("--")}
+        alive = {name for name, entry in table_of(version).names.items() if entry.alive and name.startswith("--")}
         # 0.6.0 was the only release without the argument.
         left = {"--cors-allow-origin"} if version == "0.6.0" else set()
         assert has == alive - {"--version", "--help"} - left, version

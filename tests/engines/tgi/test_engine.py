@@ -330,12 +330,12 @@ def test_the_newest_release_is_covered() -> None:
 
 def test_every_argument_of_every_release_is_in_the_table_for_that_release() -> None:
     from askew.engines import versions
-    from askew.engines.tgi.engine import _table
+    from askew.engines.tgi.engine import table_of
 
     for version in versions.releases("tgi"):
         release = versions.load("tgi", version)
         assert release is not None
-        names = _table(version).names
+        names = table_of(version).names
         has = {name for name in release.arguments if name.startswith("--")}
         alive = {name for name, entry in names.items() if entry.alive and name.startswith("--")} - {
             "--version",

@@ -13,6 +13,8 @@ import msgspec
 API_KEY = "ASKEW_API_KEY"
 # What people paste: the base URL that clients of OpenAI's interface want. Engines have more beside /v1 than below it.
 _BASE_URL = re.compile(r"(?:/v1)?(?:/(?:models|chat/completions|completions))?/*\Z")
+# One model, as TensorFlow Serving has them, which lists none.
+_MODEL = re.compile(r"/v1/models/[^/]+\Z")
 
 
 class AddressError(Exception):
@@ -26,13 +28,15 @@ class AddressError(Exception):
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint. ``shown`` is its URL without credentials and without a slash at its end; ``prefix`` is the path
-    below which its interface lies, empty or beginning with a slash. ``authorization`` is the header that is sent."""
+    below which its interface lies, empty or beginning with a slash; ``model`` is the path below that of one model,
+    where the URL names one. ``authorization`` is the header that is sent."""
 
     scheme: str
     host: str
     port: int
     prefix: str
     shown: str
+    model: str = ""
     authorization: str = ""
 
     @property
@@ -45,9 +49,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 _PORTS = {"http": 80, "https": 443}
 
 
-def address(url: str, env: Mapping[str, str]) -> Address:
-    """Read a URL. Credentials come from the URL itself (``user:password@``), else from the variable ``ASKEW_API_KEY``
-    of ``env`` (a bearer token), else from the entry of ``~/.netrc`` for this host.
+def address(url: str, env: Mapping[str, str], variable: str = API_KEY) -> Address:
+    """Read a URL. Credentials come from the URL itself (``user:password@``), else from a variable of ``env`` (a bearer
+    token), else from the entry of ``~/.netrc`` for this host.
 
     Raises AddressError.
     """
@@ -61,10 +65,13 @@ def address(url: str, env: Mapping[str, str]) -> Address:
     host = parts.hostname or ""
     if not host or re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
         raise AddressError("no host is named", "write it as in http://host:8000")
-    prefix = _BASE_URL.sub("", parts.path)
-    bare = Address(scheme=parts.scheme, host=host, port=port, prefix=prefix, shown="")
+    path = parts.path.rstrip("/")
+    one = _MODEL.search(path)
+    prefix = path[: one.start()] if one is not None else _BASE_URL.sub("", path)
+    model = one[0] if one is not None else ""
+    bare = Address(scheme=parts.scheme, host=host, port=port, prefix=prefix, shown="", model=model)
     shown = f"{parts.scheme}://{bare.netloc}{prefix}"
-    return msgspec.structs.replace(bare, shown=shown, authorization=_authorization(parts, host, env))
+    return msgspec.structs.replace(bare, shown=shown, authorization=_authorization(parts, host, env, variable))
 
 
 def _split(url: str) -> SplitResult:
@@ -74,17 +81,17 @@ def _split(url: str) -> SplitResult:
         raise AddressError("this is no URL", "write it as in http://host:8000") from None
 
 
-def _authorization(parts: SplitResult, host: str, env: Mapping[str, str]) -> str:
+def _authorization(parts: SplitResult, host: str, env: Mapping[str, str], variable: str) -> str:
     if parts.username is not None:
         if not parts.password:
             raise AddressError(
-                "the URL has a user without a password", f"write user:password@, or put a token into {API_KEY}"
+                "the URL has a user without a password", f"write user:password@, or put a token into {variable}"
             )
         return basic(unquote(parts.username), unquote(parts.password))
-    key = env.get(API_KEY, "").strip()
+    key = env.get(variable, "").strip()
     if key:
         if re.search(r"[^!-~]", key):
-            raise AddressError(f"{API_KEY} holds what no header can", "set it to the key alone")
+            raise AddressError(f"{variable} holds what no header can", "set it to the key alone")
         return f"Bearer {key}"
     return _from_netrc(host, env)
 

@@ -7,6 +7,7 @@ import os
 from askew.collectors.asking import Asked, ask
 from askew.collectors.http.address import AddressError, address
 from askew.collectors.interface import Capability, Evidence, Request, SourceError, Status, Text
+from askew.engines.live import Ask
 from askew.evidence.redaction import Redactor
 
 _MOST_REASONS = 6
@@ -29,7 +30,8 @@ class HttpCollector:
             said = redactor.text(request.uri)
             wrong = SourceError(source=said, message=error.message, hint=error.hint)
             return Evidence(uri=request.uri, status="failed", reason=error.message, errors=(wrong,))
-        asked = ask(Transport(where).get, redactor, where.shown)
+        first = (Ask(where.model),) if where.model else ()
+        asked = ask(Transport(where).get, redactor, where.shown, first=first)
         return _evidence(where.shown, asked)
 
 
@@ -49,7 +51,7 @@ def _evidence(shown: str, asked: Asked) -> Evidence:
         reason=reason,
         errors=errors,
         files=asked.requests,
-        platform="endpoint" if asked.told else "",
+        platform="" if asked.silent else "endpoint",
     )
 
 

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote, urljoin, urlsplit
 
 from askew import __version__
@@ -66,9 +66,20 @@ class _Timed(io.RawIOBase):
 
 
 class Transport:
-    """Asks one endpoint. ``get`` is what ``collectors.asking`` wants; ``total`` bounds the seconds of all questions."""
+    """Asks one endpoint. ``get`` is what ``collectors.asking`` wants; ``total`` bounds the seconds of all questions,
+    ``answer`` those of one, ``limit`` its bytes. ``headers`` go with every question."""
 
-    def __init__(self, address: Address, *, total: float = TOTAL, answer: float = _ANSWER) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        total: float = TOTAL,
+        answer: float = _ANSWER,
+        limit: int = MAX_BYTES,
+        headers: Mapping[str, str] = {},
+    ) -> None:
+        self._limit = limit
+        self._more = headers
         self._address = address
         self._answer = answer
         self._end = time.monotonic() + total
@@ -118,7 +129,7 @@ class Transport:
             connection = self._connection(deadline)
             return self._exchange(connection, path, body)
         except _TooLargeError:
-            return Reply(status=200, fault=f"more than {MAX_BYTES:,} bytes"), ""
+            return Reply(status=200, fault=f"more than {self._limit:,} bytes"), ""
         except (_LateError, TimeoutError):
             waited = time.monotonic() - now
             fault = f"no whole answer within {waited:.0f} s"
@@ -178,7 +189,7 @@ class Transport:
             if target and (not body or response.status in (307, 308)):
                 return Reply(status=response.status), target
             media = response.headers.get("Content-Type", "").lower()
-            data, fault = _body(response)
+            data, fault = _body(response, self._limit)
             return Reply(status=response.status, media=media, body=data, fault=fault), ""
         finally:
             response.close()
@@ -195,6 +206,7 @@ class Transport:
             "Accept": "application/json, text/plain;q=0.9, */*;q=0.1",
             "Accept-Encoding": "identity",
             "Connection": "close",
+            **self._more,
         }
         if posted:
             headers["Content-Type"] = "application/json"
@@ -208,7 +220,7 @@ class Transport:
 _MOVED = (301, 302, 303, 307, 308)
 
 
-def _body(response: http.client.HTTPResponse) -> tuple[bytes, str]:
+def _body(response: http.client.HTTPResponse, limit: int) -> tuple[bytes, str]:
     """The body, unpacked, and what is wrong with it. Raises _TooLargeError."""
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     unpack = None
@@ -221,9 +233,9 @@ def _body(response: http.client.HTTPResponse) -> tuple[bytes, str]:
     try:
         while chunk := response.read1(_CHUNK):
             if unpack is not None:
-                chunk = unpack.decompress(chunk, MAX_BYTES - size + 1)
+                chunk = unpack.decompress(chunk, limit - size + 1)
             size += len(chunk)
-            if size > MAX_BYTES:
+            if size > limit:
                 raise _TooLargeError
             parts.append(chunk)
     except http.client.IncompleteRead:

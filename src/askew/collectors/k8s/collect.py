@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.k8s.target import Target, TargetError, parse
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
+
+if TYPE_CHECKING:
+    from askew.collectors.k8s.scan import Scan
 
 PLATFORM = "cluster"
 
@@ -55,13 +60,20 @@ class ClusterCollector:
             scan = Scan(server, kinds, Maker(source, redactor), reader, request.progress)
             try:
                 scan.read(target, "" if target.everywhere else target.namespace or way.namespace)
+                if scan.stopped is not None and not scan.documents:
+                    raise scan.stopped
+                if isinstance(scan.stopped, AccessError):
+                    reader.fail(source, scan.stopped.message, scan.stopped.hint)
+                elif target.logs or target.endpoints or target.exec:
+                    self._inside(scan, source, target, reader, redactor, request)
             finally:
                 reader.documents.extend(scan.documents)
+                if scan.documents and (rights := scan.missing_rights()):
+                    reader.notes.insert(0, f"not everything may be read: it needs {'; '.join(rights)}")
                 for name, lines in (("denied", scan.denied), ("failed", scan.failed)):
-                    if lines:
-                        reader.texts.append(
-                            Text(source=f"{source}#{name}", text=redactor.text("\n".join(lines) + "\n"))
-                        )
+                    if lines and scan.documents:  # about what was read; else the errors say it
+                        text = redactor.text("\n".join(lines) + "\n")
+                        reader.texts.append(Text(source=f"{source}#{name}", text=text))
         except (AccessError, NotFoundError) as error:
             reader.fail(source, error.message, error.hint)
         except RequestError as failed:
@@ -69,6 +81,30 @@ class ClusterCollector:
         finally:
             if server is not None:
                 server.close()
+
+    def _inside(
+        self, scan: Scan, source: str, target: Target, reader: Reader, redactor: Redactor, request: Request
+    ) -> None:
+        from askew.collectors.k8s.access import AccessError
+        from askew.collectors.k8s.inside import MOST_PODS, chosen, listen
+        from askew.collectors.k8s.relations import kind_of, plain_of
+        from askew.collectors.k8s.server import RequestError
+
+        pods, left = chosen([plain_of(one) for one in scan.documents if kind_of(one) == "Pod"])
+        if left:
+            reader.notes.append(f"{left} pods were not asked themselves: at most {MOST_PODS} of each workload are")
+        try:
+            for number, said in enumerate(listen(scan.server, source, pods, target, redactor)):
+                if request.progress is not None:
+                    request.progress(f"asking pods: {number + 1} of {len(pods)}")
+                scan.documents.extend(said.documents)
+                reader.texts.extend(said.texts)
+                scan.denied.extend(said.denied)
+                scan.failed.extend(said.failed)
+                reader.notes.extend(f"cannot {line}: the right is missing" for line in said.denied)
+                reader.notes.extend(said.failed)
+        except (AccessError, RequestError) as error:
+            reader.notes.append(f"not all pods were asked: {error.message}")
 
 
 COLLECTOR = ClusterCollector()

@@ -83,12 +83,16 @@ class Kinds:
 
 def discover(server: Server) -> Kinds:
     """The kinds of a cluster. Where it does not tell, those of the table in their best version: a call for one that is
-    not there says so."""
+    not there says so. Raises RequestError where nothing is answered at all."""
     versions: dict[str, dict[str, _Version]] = {}
     told: dict[str, list[str]] = {}
     try:
-        found = msgspec.json.decode(server.get("/apis", accept=_ACCEPT).body, type=_Groups)
-    except (RequestError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.json.decode(server.get("/apis", accept=_ACCEPT), type=_Groups)
+    except RequestError as failed:
+        if failed.status not in (403, 404, 406):
+            raise
+        found = None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     for group in (*found.items, *found.groups) if found is not None else ():
         name = group.metadata.name if group.metadata else group.name

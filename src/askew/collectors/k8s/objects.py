@@ -181,12 +181,19 @@ def identified(value: Plain, resource: Resource, version: str) -> Plain:
     api_version = f"{resource.group}/{version}" if resource.group else version
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
-        metadata.pop("managedFields", None)
+        managed = metadata.pop("managedFields", None)
+        if not resource.group and resource.kind in ("ConfigMap", "Secret") and isinstance(managed, list):
+            metadata["managedFields"] = [_edit(entry) for entry in managed if isinstance(entry, dict)]
         annotations = metadata.get("annotations")
         if isinstance(annotations, dict):
             annotations.pop(APPLIED, None)
     named = {"apiVersion": value.get("apiVersion") or api_version, "kind": value.get("kind") or resource.kind}
     return {**named, **{key: part for key, part in value.items() if key not in named}}
+
+
+def _edit(entry: Plain) -> Plain:
+    """Who changed which keys last, and when: that tells whether a process started before it."""
+    return {key: entry[key] for key in ("manager", "operation", "time", "fieldsV1") if key in entry}
 
 
 def text_at(value: object, *path: str) -> str:

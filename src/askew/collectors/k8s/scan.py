@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from askew.collectors.k8s import history
+from askew.collectors.k8s.access import AccessError
 from askew.collectors.k8s.discovery import Kinds, Known
 from askew.collectors.k8s.objects import Maker, Plain, identified, list_at, owner_uids, text_at
 from askew.collectors.k8s.relations import (
@@ -44,7 +45,8 @@ class NotFoundError(Exception):
 
 
 class Scan:
-    """What one cluster showed. ``denied`` holds what RBAC refuses, ``failed`` what could not be read otherwise."""
+    """What one cluster showed, as it comes. ``denied`` holds what RBAC refuses, ``failed`` what could not be read
+    otherwise, ``stopped`` why nothing more was asked."""
 
     def __init__(
         self, server: Server, kinds: Kinds, maker: Maker, reader: Reader, progress: Callable[[str], None] | None
@@ -54,7 +56,9 @@ class Scan:
         self.maker = maker
         self.documents: list[Document] = []
         self.denied: list[str] = []
+        self._rights: dict[tuple[str, str], list[str]] = {}
         self.failed: list[str] = []
+        self.stopped: AccessError | DeadlineError | None = None
         self._reader = reader
         self._progress = progress
 
@@ -91,34 +95,33 @@ class Scan:
         self.documents.extend((document, *family))
         pods = [one for one in family if kind_of(one) == "Pod"]
         self._surroundings(namespace, target)
-        self._used([document, *family], namespace)
+        self._used([document, *family], namespace, target)
         self._nodes(pods, everything=False)
 
     def _namespace(self, target: Target, namespace: str) -> None:
         options = {"labelSelector": target.selector} if target.selector else {}
         refused = len(self.denied)
         rows = [one for one in of_role("workload") if self.kinds.get(one) is not None]
-        workloads = list(self._each(rows, namespace, options, applied=target.revision == "applied"))
+        for one in self._each(rows, namespace, options, applied=target.revision == "applied"):
+            self.documents.append(one)
+        workloads = list(self.documents)
         if len(self.denied) - refused >= len(rows) > 0:
             what = f"the namespace '{namespace}'" if namespace else "the cluster"
             raise NotFoundError(
-                f"no workload of {what} may be listed: {self.denied[-1]}",
+                f"no workload of {what} may be listed: it needs {'; '.join(self.missing_rights())}",
                 "ask for the ClusterRole in the documentation of sources, or name one workload that you may read",
             )
-        if not workloads and self.failed:
-            raise NotFoundError(f"nothing of the cluster could be read: {self.failed[0]}", "try again, or ask for less")
         if not workloads and namespace and not target.selector:
             self._exists(namespace)
         owned = [one for one in of_role("owned") if one.kind != "ControllerRevision"]
         found = list(self._each(owned, namespace, {}, alive=True))
         family = family_of(workloads, found, standalone=not target.selector)
-        pods = [one for one in family if kind_of(one) == "Pod"]
-        self.documents.extend((*workloads, *family))
-        if not workloads and not family:
+        self.documents.extend(family)
+        if not self.documents:
             return
         self._surroundings(namespace, target)
-        self._used([*workloads, *family], namespace)
-        self._nodes(pods, everything=not namespace)
+        self._used([*workloads, *family], namespace, target)
+        self._nodes([one for one in family if kind_of(one) == "Pod"], everything=not namespace)
 
     def _find(self, target: Target, namespace: str) -> tuple[Known, bytes]:
         """The object that the user named, of the first kind of that name that has one."""
@@ -132,7 +135,7 @@ class Scan:
         for known in candidates:
             title = known.resource.title
             try:
-                body = self.server.get(known.path(namespace, target.name)).body
+                body = self.server.get(known.path(namespace, target.name))
                 self.maker.plain(body)
             except ValueError as error:
                 problem = problem or f"the answer is no {known.resource.kind}: {error}"
@@ -165,6 +168,8 @@ class Scan:
         return f"there are: {', '.join(names)}" if names else f"the namespace has no {known.resource.kind} at all"
 
     def _exists(self, namespace: str) -> None:
+        if self.stopped is not None:
+            return
         try:
             self.server.get(f"/api/v1/namespaces/{namespace}")
         except RequestError as failed:
@@ -273,12 +278,12 @@ class Scan:
                 count += 1
                 yield one
 
-    def _used(self, holders: Iterable[Document], namespace: str) -> None:
+    def _used(self, holders: Iterable[Document], namespace: str, target: Target) -> None:
         """ConfigMaps, Secrets and claims that pods name."""
         named = references_of(holders)
         for row in of_role("parts"):
             known, names = self.kinds.get(row), named.get(row.kind, set())
-            if known is None or not names:
+            if known is None or not names or (row.kind == "Secret" and not target.secrets):
                 continue
             if len(names) <= _ONE_BY_ONE:
                 for where, name in sorted(names):
@@ -303,8 +308,10 @@ class Scan:
 
     def _one(self, known: Known, namespace: str, name: str) -> Iterator[Document]:
         resource = known.resource
+        if self.stopped is not None:
+            return
         try:
-            yield self.maker.make(resource, known.version, self.server.get(known.path(namespace, name)).body)
+            yield self.maker.make(resource, known.version, self.server.get(known.path(namespace, name)))
         except ValueError as error:
             self._fail("get", resource, namespace, str(error))
         except RequestError as failed:
@@ -312,6 +319,11 @@ class Scan:
                 self._deny("get", resource, namespace)
             elif failed.status != 404:
                 self._fail("get", resource, namespace, failed.message)
+            if isinstance(failed, DeadlineError):
+                self.stopped = failed
+        except AccessError as error:
+            self.stopped = error
+            self._fail("get", resource, namespace, error.message)
 
     def _each(
         self,
@@ -327,7 +339,7 @@ class Scan:
         """The objects of some kinds. What cannot be listed is noted, and what came before is kept."""
         for row in rows:
             known = self.kinds.get(row)
-            if known is None:
+            if known is None or self.stopped is not None:
                 continue
             found: list[Document] = []
             where = namespace if row.namespaced else ""
@@ -345,13 +357,15 @@ class Scan:
                         self._fail("list", row, where, f"only the first {most:,} were read")
                         break
             except RequestError as failed:
+                if isinstance(failed, DeadlineError):
+                    self.stopped = failed
                 if failed.status == 403:
                     self._deny("list", row, where)
                 elif failed.status != 404 or row.group == "":
                     self._fail("list", row, where, failed.message)
-                    if isinstance(failed, DeadlineError):
-                        yield from found
-                        return
+            except AccessError as error:
+                self.stopped = error
+                self._fail("list", row, where, error.message)
             yield from found
 
     def _page(
@@ -386,8 +400,14 @@ class Scan:
         line = f"{verb} {resource.title}" + (f" {namespace}" if namespace else "")
         if line not in self.denied:
             self.denied.append(line)
-            inside = f" in {namespace}" if namespace else ""
-            self._note(f"cannot {verb} {resource.title}{inside}: needs {verb} on {resource.title} ({resource.why})")
+            self._rights.setdefault((verb, namespace), []).append(resource.title)
+
+    def missing_rights(self) -> list[str]:
+        """What the user would have to be allowed to see everything: ``list on pods, services in prod``."""
+        return [
+            f"{verb} on {', '.join(titles)}" + (f" in {namespace}" if namespace else "")
+            for (verb, namespace), titles in self._rights.items()
+        ]
 
     def _fail(self, verb: str, resource: Resource, namespace: str, reason: str) -> None:
         line = f"{verb} {resource.title}" + (f" {namespace}" if namespace else "") + f": {reason}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
@@ -11,17 +12,21 @@ import msgspec
 Revision: TypeAlias = Literal["", "previous", "number", "applied"]
 
 FORM = "k8s:[NAMESPACE[/KIND/NAME[@previous|@revision=N|@applied]]], k8s://CONTEXT[,CONTEXT…]/…, or k8s:* for all"
+_COMMON: dict[str, str] = {
+    "context": "a context of kubeconfig",
+    "as": "a user to impersonate",
+    "as-group": "a group to impersonate",
+    "timeout": "seconds for everything",
+}
 _OPTIONS: dict[str, str] = {
     "selector": "labels as kubectl -l takes them",
     "all": "on: every namespace",
-    "as": "a user to impersonate",
-    "as-group": "a group to impersonate",
     "logs": "on: the logs of containers",
     "endpoints": "on: what pods answer through the API server",
     "exec": "on: commands that only read, in containers",
     "events": "off: no events",
     "secrets": "off: no Secrets, not even digests",
-    "timeout": "seconds for everything",
+    **_COMMON,
 }
 _SWITCHES = ("all", "logs", "endpoints", "exec", "events", "secrets")
 # RFC 1123 names, as Kubernetes has them; names of custom kinds may hold dots.
@@ -31,10 +36,19 @@ _KIND = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9.-]+)?")
 _LONGEST = 3600.0
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask a cluster. ``users`` and ``groups`` are impersonated, ``seconds`` bounds everything."""
+
+    context: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    seconds: float = 120.0
+
+
+class Target(Common, frozen=True, kw_only=True):
     """What to read. ``contexts`` is empty for the current one; ``namespace`` is empty for that of the context.
 
-    ``kind`` is as the user wrote it (``deploy``, ``model.kubeai.org``). ``users`` and ``groups`` are impersonated.
+    ``kind`` is as the user wrote it (``deploy``, ``model.kubeai.org``).
     """
 
     contexts: tuple[str, ...] = ()
@@ -45,14 +59,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     revision: Revision = ""
     number: int = 0
     selector: str = ""
-    user: str = ""
-    groups: tuple[str, ...] = ()
     logs: bool = False
     endpoints: bool = False
     exec: bool = False
     events: bool = True
     secrets: bool = True
-    seconds: float = 120.0
 
 
 class TargetError(Exception):
@@ -74,7 +85,8 @@ def parse(target: str, options: tuple[tuple[str, str], ...]) -> Target:
         if not contexts:
             raise TargetError(f"k8s:{target} names no context", "write k8s://CONTEXT/NAMESPACE, or k8s:NAMESPACE")
     parts, revision, number = _revision(rest)
-    given = _options(options)
+    given = _given(options, _OPTIONS)
+    shared = _common(options, given)
     everywhere = given.pop("all", "off") == "on"
     namespace, kind, name = "", "", ""
     words = [part for part in parts.split("/") if part]
@@ -105,7 +117,11 @@ def parse(target: str, options: tuple[tuple[str, str], ...]) -> Target:
             "a revision is that of one workload", "write k8s:NAMESPACE/deployment/NAME@previous, or @revision=N"
         )
     return Target(
-        contexts=contexts,
+        context=shared.context,
+        user=shared.user,
+        groups=shared.groups,
+        seconds=shared.seconds,
+        contexts=contexts or ((shared.context,) if shared.context else ()),
         namespace=namespace,
         everywhere=everywhere,
         kind=kind,
@@ -113,14 +129,11 @@ def parse(target: str, options: tuple[tuple[str, str], ...]) -> Target:
         revision=revision,
         number=number,
         selector=given.get("selector", ""),
-        user=given.get("as", ""),
-        groups=tuple(unquote(value) for key, value in options if key == "as-group"),
         logs=given.get("logs") == "on",
         endpoints=given.get("endpoints") == "on",
         exec=given.get("exec") == "on",
         events=given.get("events") != "off",
         secrets=given.get("secrets") != "off",
-        seconds=_seconds(given.get("timeout", "120")),
     )
 
 
@@ -136,17 +149,34 @@ def _revision(text: str) -> tuple[str, Revision, int]:
     raise TargetError(f"'@{word}' is no revision", "write @previous, @revision=7 or @applied")
 
 
-def _options(options: tuple[tuple[str, str], ...]) -> dict[str, str]:
+def common(options: tuple[tuple[str, str], ...]) -> Common:
+    """What every source in a cluster takes. Raises TargetError. What the command line allows beyond is passed over."""
+    return _common(options, _given([one for one in options if one not in _ALLOWED], _COMMON))
+
+
+_ALLOWED = (("logs", "on"), ("endpoints", "on"), ("exec", "on"))
+
+
+def _common(options: tuple[tuple[str, str], ...], given: dict[str, str]) -> Common:
+    return Common(
+        context=given.get("context", ""),
+        user=given.get("as", ""),
+        groups=tuple(unquote(value) for key, value in options if key == "as-group"),
+        seconds=_seconds(given.get("timeout", "120")),
+    )
+
+
+def _given(options: Iterable[tuple[str, str]], known: Mapping[str, str]) -> dict[str, str]:
     """The last of each: options of the source come after those of the command line."""
     given: dict[str, str] = {}
     for key, raw in options:
         value = unquote(raw)
-        if key not in _OPTIONS:
-            raise TargetError(f"'{key}' is no option of a cluster", f"these are: {', '.join(_OPTIONS)}")
+        if key not in known:
+            raise TargetError(f"'{key}' is no option of a cluster", f"these are: {', '.join(known)}")
         if key in _SWITCHES and value not in ("on", "off"):
             raise TargetError(f"'{key}={value}' is neither on nor off", f"write {key}=on or {key}=off")
         if not value:
-            raise TargetError(f"'{key}' has no value", f"it is {_OPTIONS[key]}")
+            raise TargetError(f"'{key}' has no value", f"it is {known[key]}")
         given[key] = value
     if "as-group" in given and "as" not in given:
         raise TargetError("a group is impersonated only together with a user", "write ?as=USER&as-group=GROUP")

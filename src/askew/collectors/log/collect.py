@@ -28,6 +28,7 @@ _HEAD = 8 * 2**20  # bytes of the start; the longest recorded one, with every ro
 _AGAIN = 4 * 2**20  # bytes of a later start
 _FARTHEST = 4 * 2**30  # bytes within which a later start is looked for
 _FARTHEST_UNKNOWN = 128 * 2**20  # where it is not known whose start to look for
+_CLUSTER = 4_000  # bytes within which several marks are of one start
 _LINES = 200_000  # of either part
 _LINES_BEFORE = 4_000_000  # before a later start: they stay as empty lines
 _GZIP = b"\x1f\x8b"
@@ -125,7 +126,7 @@ def _long(head: bytes, parts: Iterator[bytes]) -> _Part:
     marks, farthest = _marks(kept)
     longest = max(map(len, marks), default=1)
     carried = head  # the end of what was looked at, from the start of its last line on
-    lines, looked = 0, 0
+    lines = looked = begun = 0
     again: bytearray | None = None
     before = 0
     reason = ""
@@ -133,8 +134,9 @@ def _long(head: bytes, parts: Iterator[bytes]) -> _Part:
         cut = max(carried.rfind(b"\n", 0, len(carried) - longest) + 1, len(carried) - _PART)
         lines += carried.count(b"\n", 0, cut)
         carried = carried[cut:] + part
-        at = max((carried.rfind(mark) for mark in marks if mark in carried), default=-1)
-        if at >= 0:
+        at = _last_start(carried, marks)
+        if at >= 0 and (again is None or looked + len(part) - len(carried) + at - begun > _CLUSTER):
+            begun = looked + len(part) - len(carried) + at
             at = carried.rfind(b"\n", 0, at) + 1
             again, before = bytearray(carried[at:]), lines + carried.count(b"\n", 0, at)
         elif again is not None and len(again) < _AGAIN:
@@ -161,6 +163,17 @@ def _marks(head: bytes) -> tuple[Sequence[bytes], int]:
         if any(start in head for start in starts):
             found.extend(starts)
     return (found, _FARTHEST) if found else (everything, _FARTHEST_UNKNOWN)
+
+
+def _last_start(data: bytes, marks: Sequence[bytes]) -> int:
+    """Where the last start in ``data`` begins: at the first of the marks that stand close together; -1 for none."""
+    first, mark = max(((data.rfind(mark), mark) for mark in marks if mark in data), default=(-1, b""))
+    at, seen = first, set[bytes]()
+    while at >= 0 and mark not in seen:
+        first = at
+        seen.add(mark)
+        at, mark = max((data.rfind(mark, max(first - _CLUSTER, 0), first), mark) for mark in marks)
+    return first
 
 
 def _first_lines(data: bytes, most: int) -> bytes:

@@ -8,10 +8,12 @@ keeps the time in the file. ``-`` is standard input.
 from __future__ import annotations
 
 import os
+import sys
 
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.interface import Capability, Evidence, Request, Text
-from askew.collectors.reading import Reader, redacted_text
+from askew.collectors.metrics import redact
+from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
 from askew.facts.values.duration import go_duration
 
@@ -40,7 +42,7 @@ class MetricsCollector:
             if text is None:
                 continue
             source = f"{name}@{time}" if time else name
-            reader.texts.append(Text(source=source, text=redacted_text(text, redactor)))
+            reader.texts.append(Text(source=source, text=redact.dump(text, redactor)))
         return reader.evidence(request.uri, "the dump is empty", _HINT, platform="metrics")
 
 
@@ -93,10 +95,10 @@ def seconds_of(text: str) -> float | None:
 def _read(reader: Reader, name: str, base: str) -> str | None:
     """The text of a dump; None where it is none, which the reader then says."""
     reader.files += 1
-    path = "/dev/stdin" if name == "-" else os.path.expanduser(name)
+    path = os.path.expanduser(name)
     path = path if os.path.isabs(path) or base in ("", ".") else os.path.join(base, path)
     try:
-        data = read_bytes(path, MAX_BYTES)
+        data = _stdin() if name == "-" else read_bytes(path, MAX_BYTES)
     except UnreadableError as error:
         reader.fail(name, error.message, _HINT)
         return None
@@ -108,3 +110,16 @@ def _read(reader: Reader, name: str, base: str) -> str | None:
     else:
         return data.decode("utf-8-sig", "replace")  # a bad byte in a label does not spoil the numbers
     return None
+
+
+def _stdin() -> bytes:
+    """What was piped in. Raises UnreadableError."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UnreadableError("standard input is a terminal, nothing was piped in", _HINT)
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UnreadableError((error.strerror or "it cannot be read").lower(), _HINT) from None
+    if len(data) > MAX_BYTES:
+        raise UnreadableError(f"there are more than {MAX_BYTES:,} bytes", _HINT)
+    return data

@@ -235,6 +235,11 @@ def _table(version: str | None, python: bool) -> Table:
     return table(strict, _NATIVE, title="llama.cpp", version=number, releases=known)
 
 
+def native_table() -> Table:
+    """The arguments of llama-server in all its builds."""
+    return _table(None, False)
+
+
 @functools.cache
 def _python_variables() -> frozenset[str]:
     return frozenset(flag.env for flag in python_flags.FLAGS if flag.env)

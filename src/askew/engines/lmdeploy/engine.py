@@ -66,7 +66,7 @@ class LMDeploy(msgspec.Struct, frozen=True):
 
             return read(launch)
         program, words = split
-        flags = _table(version)
+        flags = table_of(version)
         stable = versions.stable("lmdeploy")
         reading = composed(
             launch,
@@ -92,7 +92,7 @@ class LMDeploy(msgspec.Struct, frozen=True):
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``."""
-        names = _table(version).names
+        names = table_of(version).names
         spread = _SPREAD.get(fact)
         for flag in FLAGS:
             if flag.fact == fact if spread is None else flag.names[0] == spread:
@@ -138,7 +138,8 @@ def spanned(flags: tuple[Flag, ...], engine: str) -> tuple[Flag, ...]:
 
 
 @functools.lru_cache(maxsize=8)
-def _table(version: str | None) -> Table:
+def table_of(version: str | None) -> Table:
+    """The arguments of a release, or of all where it is not known."""
     lenient = version is None or versions.release_key(version) >= versions.release_key(_FLEXIBLE)
     return table(
         spanned(FLAGS, "lmdeploy"),

@@ -99,9 +99,9 @@ class SGLang(msgspec.Struct, frozen=True):
 
             return read(launch)
         words, configured, hidden = _with_config(launch, given_words)
-        parsed = parse(words, _table(version))
+        parsed = parse(words, table_of(version))
         title = f"SGLang {version}" if version else "SGLang"
-        noted = read_arguments(parsed, engine=title, deferred=_deferred())
+        noted = read_arguments(parsed, engine=title, deferred=deferred())
         last = _last(parsed)
         setting = setting_of(version, last)
         observations = [*identified, *(_settled(one) for one in noted.observations)]
@@ -138,7 +138,7 @@ class SGLang(msgspec.Struct, frozen=True):
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``."""
-        names = _table(version).names
+        names = table_of(version).names
         spread = _SPREAD.get(fact)
         for flag in flags():
             if flag.fact == fact if spread is None else flag.names[0] == spread:
@@ -200,13 +200,14 @@ def _release(reference: ImageReference) -> str | None:
 
 
 @functools.lru_cache(maxsize=8)
-def _table(version: str | None) -> Table:
+def table_of(version: str | None) -> Table:
+    """The arguments of a release, or of all where it is not known."""
     looked_at = versions.stable("sglang")
     return table(flags(), ARGPARSE, title="SGLang", version=version, releases=looked_at.releases if looked_at else ())
 
 
 @functools.cache
-def _deferred() -> dict[str, tuple[str, ...]]:
+def deferred() -> dict[str, tuple[str, ...]]:
     """The values of options without a fact that say no more than their absence does, in whatever release."""
     known = versions.stable("sglang")
     found: dict[str, tuple[str, ...]] = {}

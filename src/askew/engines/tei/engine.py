@@ -79,7 +79,7 @@ class TEI(msgspec.Struct, frozen=True):
             return read(launch)
         now = era(said)
         reading = composed(
-            launch, words, _table(version or (now.release.version if now else None)), identified=identified,
+            launch, words, table_of(version or (now.release.version if now else None)), identified=identified,
             version=version, variables=(*FLAGS, *VARIABLES), boolean=_boolean, own=OTHERS, reads=OTHERS,
         )  # fmt: skip
         observations = [_settled(one) for one in reading.observations]
@@ -93,7 +93,7 @@ class TEI(msgspec.Struct, frozen=True):
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``. Where only a variable sets it: its name."""
-        names = _table(version).names
+        names = table_of(version).names
         if fact == "model.source":
             return "--model-id"
         for flag in FLAGS:
@@ -122,7 +122,8 @@ def arguments(launch: Launch) -> tuple[Token, ...] | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _table(version: str | None) -> Table:
+def table_of(version: str | None) -> Table:
+    """The arguments of a release, or of all where it is not known."""
     return table(FLAGS, CLAP, title="TEI", version=version, releases=versions.releases("tei"))
 
 

@@ -86,7 +86,7 @@ class TGI(msgspec.Struct, frozen=True):
             from askew.engines.unrecognised import read
 
             return read(launch)
-        parsed = parse(words, _table(version))
+        parsed = parse(words, table_of(version))
         noted = read_arguments(parsed, engine=title)
         said = _read_variables(launch, version, title)
         observations = [*identified, *(_settled(one) for one in (*noted.observations, *said.observations))]
@@ -114,7 +114,7 @@ class TGI(msgspec.Struct, frozen=True):
 
     def flag_for(self, fact: str, version: str | None) -> str | None:
         """See ``Engine.flag_for``. Where only a variable sets it: its name."""
-        names = _table(version).names
+        names = table_of(version).names
         spread = _SPREAD.get(fact)
         for flag in FLAGS:  # the entries of a map have an argument each, and none sets the whole
             if (flag.fact == fact and not flag.key) if spread is None else flag.names[0] == spread:
@@ -186,7 +186,8 @@ def _releases() -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=8)
-def _table(version: str | None) -> Table:
+def table_of(version: str | None) -> Table:
+    """The launcher's arguments in a release, or in all where it is not known."""
     return table(FLAGS, CLAP, title="TGI", version=version, releases=_releases())
 
 

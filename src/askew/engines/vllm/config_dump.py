@@ -232,9 +232,11 @@ def fields(text: str) -> dict[str, str]:
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """``name=value`` at the top level."""
-    depth, start = 0, 0
+    depth, start, quote = 0, 0, ""
     for index, letter in enumerate(text + ","):
-        if letter in "([{<":
+        if quote or (letter in "'\"" and text[index - 1 : index] != "\\"):
+            quote = "" if letter == quote and text[index - 1 : index] != "\\" else quote or letter
+        elif letter in "([{<":
             depth += 1
         elif letter in ")]}>":
             depth -= 1

@@ -17,6 +17,11 @@ from askew.evidence.document import Node
 from askew.resolve.observation import Observation
 
 _MODELS, _VERSION, _INFO = "/v1/models", "/version", "/server_info?config_format=json"
+# What passes the models of a vLLM on, and answers with a release of its own: the router of the production stack, NIM.
+_OTHERS: tuple[tuple[str, tuple[str | int, ...]], ...] = (
+    ("/engines", (0, "engine_id")),
+    ("/v1/metadata", ("modelInfo",)),
+)
 _LACKING = (
     "dtype, quantization, parallel sizes, batch and cache settings stay unknown; vLLM tells them when it is started "
     "with VLLM_SERVER_DEV_MODE=1 (which opens more than this: not in production), else its start-up log does"
@@ -26,12 +31,19 @@ _LACKING = (
 def _asks(answers: Answers) -> tuple[Ask, ...]:
     if not _speaks(answers):
         return (Ask(_MODELS), Ask(_VERSION))
-    return (Ask(_VERSION, lacking="its release stays unknown"), Ask(_MODELS), Ask(_INFO, lacking=_LACKING))
+    return (
+        *(Ask(name) for name, _ in _OTHERS),
+        Ask(_VERSION, lacking="its release stays unknown"),
+        Ask(_MODELS),
+        Ask(_INFO, lacking=_LACKING),
+    )
 
 
 def _speaks(answers: Answers) -> bool:
     config = root(answers, _INFO)["vllm_config"]
-    return config.exists or owned_by(answers, ("vllm",))
+    return config.exists or (
+        owned_by(answers, ("vllm",)) and not any(root(answers, name).get(*key).exists for name, key in _OTHERS)
+    )
 
 
 def _read(answers: Answers) -> tuple[Observation, ...]:

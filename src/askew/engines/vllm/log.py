@@ -25,6 +25,7 @@ from askew.engines.logged import (
     gibibytes,
     last_start,
     lines,
+    named,
     reported,
     stated,
     strong,
@@ -185,21 +186,20 @@ def _speaks(told: Told) -> bool:
 
 
 def _read(told: Told) -> tuple[Observation, ...]:
-    since = last_start(told, _STARTS) or last_start(told, (_ENGINE,))
+    since = last_start(told, _STARTS, (_ENGINE,))
     found = list(stated(told, _TABLE, since))
     version = _version(found)
-    named = False
+    names = False
     for line in (*lines(told, "non-default args: {", since), *lines(told, "args: Namespace(", since)):
         settings = fields(line.text, line.text.index("args: ") + len("args: "))
         asked = _arguments(line, settings, version)
-        named = named or any(one.fact == "model.served_names" for one in asked)
+        names = names or any(one.fact == "model.served_names" for one in asked)
         found.extend(asked)
         found.extend(_blocks(told, since, line, settings))
     for line in lines(told, _ENGINE, since):
-        found.extend(_engine(line, version, served=not named))
+        found.extend(_engine(line, version, served=not names))
     found.extend(_sampling(told, since))
-    found.extend(_name(found))
-    return tuple(found)
+    return named(NAME, found)
 
 
 def _version(found: list[Observation]) -> str | None:
@@ -207,16 +207,12 @@ def _version(found: list[Observation]) -> str | None:
     return str(max(said, key=lambda one: one.order).value) if said else None
 
 
-def _name(found: list[Observation]) -> Iterator[Observation]:
-    first = min((one.locations[0] for one in found if one.locations), default=None)
-    if first is not None:
-        yield from reported("runtime.engine.name", NAME, (first,))
-
-
 def _arguments(line: Line, settings: tuple[Field, ...], version: str | None) -> tuple[Observation, ...]:
     kept = [one for one in settings if one.name not in _NO_ARGUMENT]
+    key = next((one for one in settings if one.name == "api_key" and one.value), None)
     said = arguments(line, kept, table_of(version), deferred=DEFERRED)
-    return tuple(without_own_defaults(said, versions.load(NAME, version)))
+    locked = reported("serving.api_key_required", True, (line.at(key.start),)) if key is not None else ()
+    return (*without_own_defaults(said, versions.load(NAME, version)), *locked)
 
 
 def _engine(line: Line, version: str | None, *, served: bool) -> Iterator[Observation]:

@@ -17,8 +17,8 @@ _CONFIG = ("vllm:cache_config_info", "vllm:cache_config")
 
 METERS = Meters(
     prefixes=("vllm:",),
-    # Ray's exporter puts its own prefix before, and newer ones write "_" for the colon.
-    aliases={"ray_vllm:": "vllm:", "ray_vllm_": "vllm:"},
+    # Ray's exporter puts its own prefix before; it and OpenTelemetry's write "_" for the colon.
+    aliases={"ray_vllm:": "vllm:", "ray_vllm_": "vllm:", "vllm_": "vllm:"},
     meters=(
         Meter(fact="performance.load", key="concurrency", how="level", names=_RUNNING),
         Meter(fact="performance.load", key="request_rate", how="rate", names=_SUCCESS),

@@ -15,6 +15,7 @@ import msgspec
 from askew.evidence.document import Document
 from askew.evidence.told import Kind, Told
 from askew.platforms.interface import PlatformReading, SourceText, Unread
+from askew.platforms.kubernetes.objects import Denied
 from askew.platforms.kubernetes.read import read as read_objects
 from askew.resolve.workload import Workload
 
@@ -29,13 +30,23 @@ _PROXY = re.compile(
 def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> PlatformReading:
     """The workloads among live objects. Pure, and never raises for what the objects hold."""
     objects = [one for one in documents if _PROXY.fullmatch(one.source) is None]
-    found = read_objects(objects)
+    found = read_objects(objects, _denied(texts))
     said: dict[tuple[str, str], list[Told]] = {}
     for key, one in (*_answers(documents), *_texts(texts)):
         said.setdefault(key, []).append(one)
     workloads = tuple(_told(workload, said) for workload in found.workloads)
     unread = (Unread(at, problem.message) for problem in found.problems for at in problem.locations[:1])
     return PlatformReading(workloads=workloads, unread=tuple(unread))
+
+
+def _denied(texts: Sequence[SourceText]) -> Iterator[Denied]:
+    """Lines such as ``list nodes`` and ``list secrets prod``."""
+    for one in texts:
+        if one.source.startswith("k8s:") and one.source.endswith(_DENIED):
+            for line in one.text.splitlines():
+                verb, title, *namespace = (*line.split(), "", "")
+                if title:
+                    yield Denied(verb, title, namespace[0])
 
 
 def _answers(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, str], Told]]:

@@ -33,7 +33,7 @@ def _workload(address: str, documents: Sequence[Document], texts: Sequence[Sourc
     for text in texts:
         name = text.source[len(address) :]
         if text.source.startswith(f"{address}/"):
-            kind: Kind = "metrics" if name == METRICS else "answer"
+            kind: Kind = "metrics" if name.endswith(METRICS) else "answer"
             told.append(Told(kind=kind, name=name, source=text.source, text=text.text))
     scheme, _, rest = address.partition("://")
     return Workload(

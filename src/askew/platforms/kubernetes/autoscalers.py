@@ -23,6 +23,7 @@ _MIN = "orchestration.replicas.min"
 _MAX = "orchestration.replicas.max"
 _CONCEPT = Location("https://kubernetes.io/docs/concepts/workloads/autoscaling/")
 _SCALABLE = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "LeaderWorkerSet"})
+_TITLES = ("horizontalpodautoscalers.autoscaling", "scaledobjects.keda.sh")
 _TARGETS = (("averageUtilization", "utilization"), ("averageValue", "average"), ("value", "value"))
 # What strconv.ParseBool takes for true.
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -46,7 +47,12 @@ def autoscalers(draft: Draft, objects: Objects) -> Sequence[Observation]:
     if not found:
         for one in aimed_at(draft, objects, "autoscaling", "HorizontalPodAutoscaler"):
             found.extend(_hpa(one))
-    if not found and draft.workload_kind in _SCALABLE:
+    refused = next((why for title in _TITLES if (why := objects.refusal(title, draft.object.namespace))), "")
+    if not found and refused:
+        at = draft.object.location
+        value = Unknown(refused, missing=True)
+        found = [observed(fact, value, at, origin="platform-default") for fact in (_KIND, _METRICS, _MAX)]
+    elif not found and draft.workload_kind in _SCALABLE:
         because = ("no autoscaler among the sources targets this workload",)
         found.append(observed(_KIND, None, _CONCEPT, origin="platform-default", confidence="likely", because=because))
     return found

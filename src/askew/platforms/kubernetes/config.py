@@ -7,7 +7,7 @@ then ``env`` in order, where a value may use what was declared before it; of one
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -32,7 +32,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What a container's references are resolved against: the object that declares the pod, its metadata, all objects.
 
     ``nodes`` collects the scalars that a script may be made of, by their place, so that a word of it can be located;
-    ``malformed`` what the API server would refuse.
+    ``malformed`` what the API server would refuse. ``stale`` says by kind, name and key of a ConfigMap or Secret why
+    its value is not that of the running process; empty where it is.
     """
 
     origin: Object
@@ -43,11 +44,17 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     annotations: Mapping[str, str] = {}
     nodes: dict[Location, Node] = {}
     malformed: list[Problem] = []
+    stale: Callable[[str, str, str], str] = lambda kind, name, key: ""
 
     def refuse(self, node: Node, message: str) -> None:
         """Note something that the API server would refuse."""
         text = f"{message}; Kubernetes refuses this manifest"
         self.malformed.append(Problem(kind="malformed", message=text, locations=(node.location,)))
+
+    def absent(self, kind: str) -> str:
+        """Why a ConfigMap or Secret is not found."""
+        refused = self.objects.refusal(f"{kind.lower()}s", self.namespace) if kind else ""
+        return f"which is not among the sources: {refused}" if refused else "which is not among the sources"
 
     def find(self, kind: str, name: str) -> Object | None:
         """The ConfigMap or Secret of that name which the pod means."""
@@ -56,11 +63,12 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unseen(msgspec.Struct, frozen=True):
-    """A ConfigMap or Secret taken whole into the environment that is not among the sources."""
+    """A ConfigMap or Secret taken whole into the environment that is not among the sources, and why it is not."""
 
     what: str
     prefix: str
     location: Location
+    why: str
 
 
 def environment(
@@ -94,7 +102,7 @@ def environment(
         for name in sorted(wanted - known):
             source = next((one for one in reversed(unseen) if name.startswith(one.prefix)), None)
             if source is not None:
-                reason = f"may come from {source.what}, which is not among the sources"
+                reason = f"may come from {source.what}, {source.why}"
                 declared.append(Variable(name, None, source.location, reason))
     return kubernetes_env([*declared, *named, *after]), tuple(unseen)
 
@@ -134,7 +142,7 @@ def _take_all(item: Node, around: Surroundings, declared: list[Variable], unseen
         name = text_of(reference["name"])
         found = around.find(kind, name) if name else None
         if found is None:
-            unseen.append(Unseen(f"{kind} {name}", prefix, reference.location))
+            unseen.append(Unseen(f"{kind} {name}", prefix, reference.location, around.absent(kind)))
             continue
         for section in ("data", "stringData") if kind == "Secret" else ("data",):
             entries = found.node[section]
@@ -155,6 +163,8 @@ def _from_entry(
         return Variable(name, None, location, reason, (entry.location,))
     place = entry.location
     around.nodes[place] = entry
+    if reason := around.stale(kind, target, key):
+        return Variable(name, None, location, reason, (place,))
     return Variable(name, text_of(entry), location, via=(place,))
 
 
@@ -190,7 +200,7 @@ def _from_key(name: str, reference: Node, kind: str, around: Surroundings) -> Va
     found = around.find(kind, target) if target else None
     if found is None:
         reason = f"value from {kind} {target} key {key}"
-        reason += "" if kind == "Secret" else ", which is not among the sources"
+        reason += "" if kind == "Secret" else f", {around.absent(kind)}"
         return Variable(name, None, reference.location, reason)
     for section in ("stringData", "data"):
         entry = found.node[section]

@@ -90,12 +90,24 @@ class Refused(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Objects:
-    """All objects of one source, findable by API group, kind and name."""
+class Denied(msgspec.Struct, frozen=True):
+    """What a cluster refused: a verb, a kind of object as RBAC names it (``horizontalpodautoscalers.autoscaling``), and
+    the namespace; empty for all of them."""
 
-    def __init__(self, objects: Iterable[Object], refused: Iterable[Refused] = ()) -> None:
+    verb: str
+    title: str
+    namespace: str = ""
+
+
+class Objects:
+    """All objects of one source, findable by API group, kind and name. ``denied`` is what was refused to its reader."""
+
+    def __init__(
+        self, objects: Iterable[Object], refused: Iterable[Refused] = (), denied: Iterable[Denied] = ()
+    ) -> None:
         self._all = tuple(objects)
         self.refused = tuple(refused)
+        self.denied = tuple(denied)
         self._once: dict[str, object] = {}
         self._by_kind: dict[tuple[str, str], list[Object]] = {}
         self._by_name: dict[tuple[str, str, str], list[Object]] = {}
@@ -139,6 +151,15 @@ class Objects:
         fitting = fitting or [one for one in found if not declared or not one.namespace_declared]
         return _nearest(fitting, source)
 
+    def refusal(self, title: str, namespace: str = "") -> str:
+        """Why objects of a kind could not be read in a namespace, with the right that is missing; empty where nothing
+        was refused."""
+        for one in self.denied:
+            if one.title == title and (not one.namespace or not namespace or one.namespace == namespace):
+                where = f" in {one.namespace}" if one.namespace else ""
+                return f"{title.partition('.')[0]} could not be read: needs `{one.verb} {title}`{where}"
+        return ""
+
     def near(self, origin: Object, group: str, kind: str, name: str) -> Object | None:
         """The object of that name which ``origin`` means: in its namespace, nearest to its source."""
         return self.get(group, kind, origin.namespace, name, declared=origin.namespace_declared, source=origin.source)
@@ -165,13 +186,13 @@ def may_share_namespace(one: Object, other: Object) -> bool:
     )
 
 
-def index(documents: Iterable[Document]) -> Objects:
+def index(documents: Iterable[Document], denied: Iterable[Denied] = ()) -> Objects:
     """The objects in ``documents``, ``List`` kinds flattened; what is no Kubernetes object is in ``refused``."""
     found: list[Object] = []
     refused: list[Refused] = []
     for document in documents:
         _collect(document.root, found, refused, 0)
-    return Objects(found, refused)
+    return Objects(found, refused, denied)
 
 
 def _collect(node: Node, found: list[Object], refused: list[Refused], depth: int) -> None:

@@ -185,7 +185,7 @@ def _launch(
         texts=[token.text for token in (*command, *args)],
     )
     for one in unseen:
-        reason = f"variables come from {one.what}, which is not among the sources"
+        reason = f"variables come from {one.what}, {one.why}"
         problems.append(f"{one.location}: {reason}")
         found.append(observed("runtime.env", Unknown(reason), one.location))
     image_node = pick(layers, "image")

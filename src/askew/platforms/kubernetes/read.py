@@ -14,7 +14,7 @@ import msgspec
 from askew.evidence.document import Document
 from askew.platforms.kubernetes import workloads
 from askew.platforms.kubernetes.draft import Draft, Join, Reader
-from askew.platforms.kubernetes.objects import Object, Objects, Refused, index
+from askew.platforms.kubernetes.objects import Denied, Object, Objects, Refused, index
 from askew.resolve.workload import Problem, Workload
 
 # API group, or group/Kind where the rest of the group is read by its pod templates alone → the module whose READERS
@@ -80,12 +80,13 @@ class KubernetesReading(msgspec.Struct, frozen=True, kw_only=True):
     objects: Objects
 
 
-def read(documents: Iterable[Document]) -> KubernetesReading:
+def read(documents: Iterable[Document], denied: Iterable[Denied] = ()) -> KubernetesReading:
     """Every workload in the documents of one source, joined with the objects around it.
 
-    Pure, and never raises on what a user may write: what cannot be read is in ``problems`` and ``refused``.
+    ``denied`` is what a cluster refused: facts that need it are unknown, and say so. Pure, and never raises on what a
+    user may write: what cannot be read is in ``problems`` and ``refused``.
     """
-    objects = index(documents)
+    objects = index(documents, denied)
     joins = _joins(objects)
     found: list[Workload] = []
     problems: list[Problem] = []
@@ -144,6 +145,8 @@ def _joins(objects: Objects) -> tuple[Join, ...]:
     for wanted, module in _JOIN_MODULES:
         if not wanted or groups & wanted:
             joins.extend(import_module(module).JOINS)
+    if objects.denied:
+        joins.extend(import_module("askew.platforms.kubernetes.denials").JOINS)
     return tuple(joins)
 
 

@@ -37,7 +37,7 @@ ReadContainers = Callable[[Object], tuple[Container, ...]]
 """Reads the containers of one pod."""
 
 
-def replicas(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[Replica, ...]:
+def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[Replica, ...]:
     """Every running pod of the workload. A container that runs otherwise than the template says comes with it."""
     template = {text_of(one["name"]): one for layer in draft.pod for one in layer["containers"].each()}
     plain = len(draft.pod) == 1 and not draft.additions

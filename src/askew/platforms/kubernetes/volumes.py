@@ -55,6 +55,13 @@ def stable_name(name: str) -> str:
     return stem if stem and len(tail) == _HASH_LENGTH and _HASH_LETTERS.issuperset(tail) else name
 
 
+def is_injected(volume: str, path: str) -> bool:
+    """Whether a mount is one that admission or an injector adds."""
+    if path.startswith(_INJECTED_PATHS) or f"{path}/" in _INJECTED_PATHS:
+        return True
+    return volume == "kube-api-access" or volume.startswith(_INJECTED_VOLUMES)
+
+
 def volume_observations(
     containers: Layers, volumes: Mapping[str, Node], templates: Mapping[str, Node]
 ) -> list[Observation]:
@@ -64,9 +71,7 @@ def volume_observations(
     for mount in keyed(containers, "volumeMounts", "mountPath"):
         path, name = text_of(mount["mountPath"]), text_of(mount["name"])
         normal = path.rstrip("/") or path
-        if not path or normal == _SHM or normal.startswith(_INJECTED_PATHS) or f"{normal}/" in _INJECTED_PATHS:
-            continue
-        if name.startswith(_INJECTED_VOLUMES):
+        if not path or normal == _SHM or is_injected(name, normal):
             continue
         volume = volumes.get(name)
         if volume is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, re
 from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.workload import Container, Member, Problem, Replica, Workload
+
+if TYPE_CHECKING:
+    from askew.platforms.kubernetes.changes import Change
 
 _SHM = "orchestration.shm.bytes"
 _IGNORE = "askew.dev/ignore"
@@ -213,6 +217,10 @@ def build(
         annotations=draft.pod_annotations,
         malformed=[] if problems is None else problems,
     )
+    running = bool(objects.of("", "Pod"))
+    changed = _changed(draft, objects) if running else {}
+    if changed:
+        around = msgspec.structs.replace(around, stale=_stale(changed.values()))
     templates = {text_of(t["metadata"]["name"]): t for t in one.node["spec"]["volumeClaimTemplates"].each()}
     read = read_pod(draft.pod, around, draft.additions, templates)
     observations = _observations(draft, objects, joins)
@@ -220,14 +228,24 @@ def build(
     more = (draft.container_observations, draft.problems)
     containers = tuple(_finish(c, read, draft, objects, more) for c in read)
     replicas: tuple[Replica, ...] = ()
-    if objects.of("", "Pod"):
-        from askew.platforms.kubernetes import running
+    if running:
+        from askew.platforms.kubernetes import changes
+        from askew.platforms.kubernetes.running import replicas_of, reported
 
-        replicas = running.replicas(draft, objects, lambda pod: _as_admitted(pod, around))
+        replicas = replicas_of(draft, objects, lambda pod: _as_admitted(pod, around))
         containers = tuple(
-            msgspec.structs.replace(c, observations=(*c.observations, *running.reported(draft, objects, c)))
+            msgspec.structs.replace(
+                c,
+                observations=(
+                    *c.observations,
+                    *reported(draft, objects, c),
+                    *changes.observations(changed.get(c.name, ())),
+                ),
+            )
             for c in containers
         )
+    if refused := objects.refusal("pods", one.namespace):
+        containers = tuple(_unseen_digest(c, refused) for c in containers)
     if draft.confidence != "certain":
         observations = tuple(_weaker(o, draft.confidence) for o in observations)
         containers = tuple(
@@ -250,6 +268,43 @@ def build(
         labels=draft.pod_labels,
         replicas=replicas,
     )
+
+
+def _unseen_digest(container: Container, reason: str) -> Container:
+    """The digest behind a tag, which only a pod shows."""
+    return msgspec.structs.replace(
+        container,
+        observations=tuple(
+            msgspec.structs.replace(o, value=Unknown(reason, missing=True))
+            if o.fact == "runtime.image.digest" and isinstance(o.value, Unknown)
+            else o
+            for o in container.observations
+        ),
+    )
+
+
+def _changed(draft: Draft, objects: Objects) -> dict[str, Sequence[Change]]:
+    """By container the ConfigMaps and Secrets that changed after it had started."""
+    from askew.platforms.kubernetes.changes import changes
+
+    found = ((name, changes(draft, objects, name, layers)) for name, layers in containers_by_name(draft.pod).items())
+    return {name: those for name, those in found if those}
+
+
+def _stale(changed: Iterable[Sequence[Change]]) -> Callable[[str, str, str], str]:
+    """Why a variable's value, as its object says it now, is not the process's."""
+    sure = {
+        (one.kind, one.name): one
+        for those in changed
+        for one in those
+        if one.way == "variable" and one.confidence == "likely"
+    }
+
+    def reason(kind: str, name: str, key: str) -> str:
+        one = sure.get((kind, name))
+        return one.reason() if one is not None and (one.keys is None or key in one.keys) else ""
+
+    return reason
 
 
 def _as_admitted(pod: Object, around: Surroundings) -> tuple[Container, ...]:

@@ -90,7 +90,7 @@ def read_log(lines: Lines, row: int) -> tuple[Capture, int]:
         concise = concise or _CONCISE.search(line) is not None
         if (match := _LINE.search(line)) is not None:
             _line(lines, row, match, devices)
-        elif (found := _DRIVER.match(line)) is not None:
+        elif (found := _DRIVER.match(line)) is not None and not lines.open_ended(row):
             driver = lines.said(row, *found.span(1))
         elif concise:
             _concise(lines, row, devices)

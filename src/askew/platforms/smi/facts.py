@@ -42,18 +42,24 @@ def observations(captures: Sequence[Capture], *, inside: bool = False) -> tuple[
     hosts = _hosts(captures)
     machines = [_machine(group) for group in hosts]
     devices = [device for machine in machines for device in machine]
-    out: list[Observation] = []
-    out.extend(_count(hosts, machines, inside=inside))
-    out.extend(_model(devices, captures))
-    out.extend(_vendor(devices, captures))
-    out.extend(_mig(devices))
-    out.extend(_memory(devices))
-    out.extend(_numbers(devices))
-    out.extend(_ecc(devices))
-    out.extend(_reasons(devices))
-    out.extend(_versions(captures))
-    out.extend(_links(captures))
-    return tuple(out)
+    out = [
+        *_model(devices),
+        *_vendor(devices, captures),
+        *_mig(devices),
+        *_memory(devices),
+        *_numbers(devices),
+        *_ecc(devices),
+        *_reasons(devices),
+    ]
+    showing = [one for one in captures if one.devices]
+    if showing and all(one.cut for one in showing):
+        out = [_in_part(one, showing[0].cut) for one in out]
+    return (*_count(hosts, machines, inside=inside), *out, *_versions(captures), *_links(captures))
+
+
+def _in_part(one: Observation, cut: str) -> Observation:
+    """An observation of devices of which some are not shown: the others may be other ones."""
+    return msgspec.structs.replace(one, confidence="likely", because=(*one.because, cut))
 
 
 def xid_events(errors: Sequence[Said]) -> tuple[Observation, ...]:
@@ -103,9 +109,9 @@ def _machine(captures: Sequence[Capture]) -> list[Device]:
     found: list[Device] = []
     for capture in captures:
         taken: set[int] = set()
-        before = len(found)
+        known = tuple(found)
         for position, device in enumerate(capture.devices):
-            at = _same(found[:before], device, taken, position)
+            at = _same(known, device, taken, position)
             if at is None:
                 found.append(device)
             else:
@@ -228,7 +234,7 @@ def _is_mig(device: Device) -> bool:
 # -- what they are ---------------------------------------------------------------------------------------------------
 
 
-def _model(devices: Sequence[Device], captures: Sequence[Capture]) -> Iterator[Observation]:
+def _model(devices: Sequence[Device]) -> Iterator[Observation]:
     fact = "hardware.gpu.model"
     found: dict[str, None] = {}
     places: list[Location] = []
@@ -254,9 +260,6 @@ def _model(devices: Sequence[Device], captures: Sequence[Capture]) -> Iterator[O
             because.append(why)
     if not found:
         return
-    hidden = [one.cut for one in captures if one.cut and one.devices]
-    if hidden and not any(one.devices and not one.cut for one in captures):
-        because.append(hidden[0])
     names: list[Value] = [*sorted(found)]
     yield _seen(
         fact,
@@ -291,8 +294,9 @@ def _ids(device: Device) -> tuple[frozenset[str], str]:
 
 
 def _whole_name(name: str) -> frozenset[str]:
-    """The one id that a name spells out, for makers whose tools write the catalogue's own names (``TPU v5e``)."""
-    if not re.match(r"(?i)TPU |Intel\(R\) Data Center", name):
+    """The one id that a name spells out, for makers whose tools write the catalogue's own names (``TPU v5e``,
+    ``AMD Instinct MI210``)."""
+    if not re.match(r"(?i)TPU |Intel\(R\) Data Center|AMD Instinct ", name):
         return frozenset()
     from askew.knowledge.gpus import gpu
 

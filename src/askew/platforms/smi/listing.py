@@ -40,7 +40,9 @@ def read_list(lines: Lines, row: int) -> tuple[Capture, int]:
         else:
             break
         row += 1
-    cut = "the list ends in the middle of a line" if lines[row].strip().startswith(("GPU ", "MIG ")) else ""
+    rest = lines[row].strip()[:4]
+    half = bool(rest) and ("GPU ".startswith(rest) or "MIG ".startswith(rest) or rest in ("GPU ", "MIG "))
+    cut = "the list ends in the middle of a line" if half else ""
     return (
         Capture(
             form="list", at=lines.at(begin), vendor="nvidia", devices=tuple(devices), cut=cut, host=lines.host(begin)

@@ -13,7 +13,7 @@ import msgspec
 
 from askew.platforms.smi.capture import MOST_DEVICES, Capture, Device, Lines, Said
 
-_NPU = re.compile(r"\|\s*npu-smi\s+(\S+)\s+Version:\s*(\S+)")
+_NPU = re.compile(r"\|\s*npu-smi\s+(\S+)\s+Version:\s*(\S+)(?=[\s|])")
 _NPU_FIRST = re.compile(r"\s*(\d{1,4})\s+(\S.*\S|\S)\s*")
 _NPU_MEMORY = re.compile(r"(\d+)\s*/\s*(\d+)\s*$")
 _NEURON_INSTANCE = re.compile(r"^instance-type:\s*(\S+)")

@@ -87,7 +87,7 @@ def read_text(lines: Lines, row: int) -> tuple[Capture, int]:
         gpu = _GPU.fullmatch(words) if indent == 0 else None
         if indent == 0 and gpu is None and pair is None:
             break
-        if indent == 0 and re.match(r"GPU \d+:", words):  # what nvidia-smi -L prints
+        if indent == 0 and re.match(r"GPU \d+: ", words):  # what nvidia-smi -L prints
             break
         while len(stack) > 1 and stack[-1][0] >= indent:
             stack.pop()
@@ -136,6 +136,7 @@ def _parsed(text: str, root: _Node, lines: Lines, begin: int, shift: int) -> str
     parser = expat.ParserCreate()
     parser.buffer_text = True
     stack = [root]
+    inner = [root.at]  # where the words of each open element begin
 
     def here() -> Location:
         row = parser.CurrentLineNumber - 1
@@ -149,15 +150,18 @@ def _parsed(text: str, root: _Node, lines: Lines, begin: int, shift: int) -> str
             node.said = Said(attributes["id"], node.at)
         stack[-1].inside.append(node)
         stack.append(node)
+        written = 0 if attributes else len(name) + 2
+        inner.append(msgspec.structs.replace(node.at, column=node.at.column + written))
 
     def closed(name: str) -> None:
         stack.pop()
+        inner.pop()
 
     def words(data: str) -> None:
         node = stack[-1]
         if data.strip() and len(stack) > 1 and node.name != "gpu":
             text = node.said.text if node.said is not None else ""
-            place = here() if node.said is None else node.said.at
+            place = inner[-1] if node.said is None else node.said.at
             node.said = Said((text + data).strip()[:_LONGEST], place)
 
     def declared(*_: object) -> None:

@@ -87,6 +87,7 @@ def read(lines: Lines, row: int, columns: Sequence[str], *, header: bool) -> tup
     shared: dict[str, Said] = {}
     times: set[str] = set()
     cut = ""
+    half = False
     while row < len(lines) and len(devices) < MOST_DEVICES:
         cells = _cells(lines, row)
         if not _belongs(lines[row], cells, columns):
@@ -99,6 +100,7 @@ def read(lines: Lines, row: int, columns: Sequence[str], *, header: bool) -> tup
             break
         if lines.open_ended(row) and not _whole(columns[-1], cells[-1].text):
             cells[-1] = Said("", cells[-1].at)
+            half = True
         device, rest = _device(lines, row, columns, units, cells)
         devices.append(device)
         shared.update({key: said for key, said in rest.items() if key != "time"})
@@ -108,6 +110,8 @@ def read(lines: Lines, row: int, columns: Sequence[str], *, header: bool) -> tup
         return None, max(row, begin + 1)
     repeated = len(times) > 1 and not any("uuid" in one.said or "index" in one.said for one in devices)
     doubt = "rows are counted, and no column tells two of the same device apart" if not _told(devices) else ""
+    if half:
+        doubt = "the last row has no end"
     amd = columns[0] in _AMD
     return (
         Capture(

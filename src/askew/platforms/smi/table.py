@@ -21,7 +21,7 @@ _FIRST = re.compile(r"\s*(\d{1,4})\s+(\S.*?)\s+(?:On|Off|N/A|TCC|WDDM|MCDM|ERR!)
 _SECOND = re.compile(r"(?:\d+%|N/A|ERR!)\s+(?:-?\d+C|N/A|ERR!)")
 _BUS = re.compile(r"\b([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])\b")
 _POWER = re.compile(r"/\s*(\d+(?:\.\d+)?\s*W)\b")
-_MEMORY = re.compile(r"(\d+\s*Mi?B)\s*/\s*(\d+\s*Mi?B)")
+_MEMORY = re.compile(r"(\d+\s*Mi?[Bb])\s*/\s*(\d+\s*Mi?[Bb])")  # hl-smi once wrote Mib
 _PERCENT = re.compile(r"(\d{1,3})\s*%")
 _MIG_ROW = re.compile(r"\|\s*(\d{1,4})\s+(\d{1,4})\s+(\d{1,4})\s+(\d{1,4})\s+\|")
 _ENDS = ("| Processes", "| Compute Processes", "| MIG devices", "| Active Processes")
@@ -105,6 +105,8 @@ def _device(lines: Lines, row: int, devices: list[Device], bare: list[int]) -> N
         }
         if len(cells) > 2:
             said["ecc"] = lines.said(row, *cells[2])
+            if said["ecc"].text == "On":  # stands for the errors of a device that MIG divides
+                said["mig"] = Said("Enabled", said["ecc"].at)
         devices.append(Device(at=lines.at(row), said=said))
         bare[:] = [row]
         return

@@ -1,0 +1,1 @@
+"""Containers that Docker or Podman run, as ``inspect`` shows them."""

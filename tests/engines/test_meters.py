@@ -1,0 +1,432 @@
+"""The tables of engines' metrics: each name was a metric of some release, each meter has its fact, units are right."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from askew.app.heard import heard
+from askew.engines import exporters, versions
+from askew.engines._live import METERS
+from askew.engines.live import Meters
+from askew.evidence.told import Told
+from askew.facts.catalogue import FACTS
+from askew.facts.types import Value
+from askew.resolve.observation import Observation, Unknown
+
+RECORDINGS = next(
+    (
+        folder / "shared" / "recordings"
+        for folder in Path(__file__).resolve().parents
+        if (folder / "shared" / "recordings").is_dir()
+    ),
+    None,
+)
+needs_recordings = pytest.mark.skipif(
+    RECORDINGS is None, reason="needs ../shared/recordings, transcripts of real engines beside the checkout"
+)
+TABLES: dict[str, Meters] = {name: import_module(module).METERS for name, module in METERS.items()}
+
+# Metrics that no extractor reads: the engine's releases hold no list of them in one place. Each is in the source that
+# the docstring of the table names.
+NOT_EXTRACTED = {
+    "infinity": "those of prometheus-fastapi-instrumentator",
+    "litellm": "litellm/integrations/prometheus.py",
+    "llama.cpp": "tools/server/server-context.cpp",
+    "nim": "a closed image, documented",
+    "production-stack-router": "src/vllm_router/services/metrics_service/__init__.py",
+    "tensorrt-llm": "tensorrt_llm/metrics/collector.py",
+}
+OTHER_NAMES = {"triton": {"nv_trt_llm_request_metrics", "nv_trt_llm_kv_cache_block_metrics"}}  # of its TensorRT backend
+
+
+def names_in(table: Meters) -> set[str]:
+    meters = {name for meter in table.meters for name in (*meter.names, *meter.of)}
+    return meters | {name for one in table.stated for name in one.names}
+
+
+@pytest.mark.parametrize("engine", sorted(TABLES))
+def test_every_name_was_a_metric_of_some_release(engine: str):
+    past = versions.history(engine)
+    if engine in NOT_EXTRACTED:
+        assert past is None or not past.metrics, "its metrics are extracted now: hold the table to them"
+        return
+    assert past is not None and past.metrics
+    known = {
+        name.removesuffix(suffix) for name in past.metrics for suffix in ("", "_sum", "_count", "_bucket", "_total")
+    }
+    unknown = {
+        name
+        for name in names_in(TABLES[engine]) - OTHER_NAMES.get(engine, set())
+        if not {name, name.removesuffix("_sum"), name.removesuffix("_count")} & known
+    }
+    assert not unknown
+
+
+@pytest.mark.parametrize("engine", sorted(TABLES))
+def test_a_metric_that_was_renamed_is_read_under_both_names(engine: str):
+    past = versions.history(engine)
+    if past is None:
+        return
+    heirs = {
+        (name, state.heir)
+        for name, steps in past.metrics.items()
+        for _, state in steps
+        if state is not None and state.heir
+    }
+    for name, heir in heirs:
+        for meter in TABLES[engine].meters:
+            for names in (meter.names, meter.of):
+                if heir in names and meter.how not in ("share",):
+                    assert name in names, f"{name} became {heir}"
+
+
+def test_releases_that_emit_metrics_have_something_to_read():
+    """In each release of vLLM and SGLang that has the latency of requests, a table reads it."""
+    for engine, noun in (("vllm", "e2e_request_latency"), ("sglang", "e2e_request_latency")):
+        past = versions.history(engine)
+        assert past is not None
+        for index in range(len(past.releases)):
+            emitted = {name for name, one in past.at(index).metrics.items()}
+            if any(noun in name for name in emitted):
+                read = names_in(TABLES[engine])
+                assert len(emitted & read) >= 6, past.releases[index]
+
+
+@pytest.mark.parametrize("table", [*TABLES.values(), *exporters.TABLES])
+def test_every_meter_states_a_fact(table: Meters):
+    for meter in table.meters:
+        if meter.how == "quantiles":
+            assert any(f"{meter.fact}.{rank}" in FACTS for rank in ("p50", "p95", "p99")), meter.fact
+        else:
+            assert meter.fact in FACTS, meter.fact
+        assert (
+            FACTS.get(meter.fact, FACTS["performance.load"]).type.keyed == bool(meter.key) or meter.how == "quantiles"
+        )
+        assert meter.names
+    for one in table.stated:
+        assert one.fact in FACTS and one.names and one.labels
+    assert not (set(table.prefixes) & set(table.marks))
+
+
+def told(text: str, at: float = 0.0, replica: str = "", name: str = "metrics.txt") -> Told:
+    return Told(kind="metrics", name=name, source=name, text=text, at=at, replica=replica)
+
+
+def said(*dumps: Told, engine: str = "") -> dict[str, Observation]:
+    found = heard(dumps, engine)
+    assert found is not None
+    return {one.fact + (f"[{one.key}]" if one.key else ""): one for one in found.observations}
+
+
+def value(observations: dict[str, Observation], fact: str) -> Value:
+    found = observations[fact].value
+    assert not isinstance(found, Unknown), found
+    return found
+
+
+def recorded(path: str) -> Told:
+    assert RECORDINGS is not None
+    with open(os.path.join(RECORDINGS, path), encoding="utf-8") as file:
+        return told(file.read(), name=path)
+
+
+RECORDED: tuple[tuple[str, str, dict[str, Value]], ...] = (
+    # Folder, engine, facts of two dumps: requests, their mean tokens, what its metrics say of its configuration.
+    ("vllm-0.32.0/a-defaults", "vllm", {"runtime.kv_cache.tokens": 1048576, "runtime.kv_cache.block_size": 128}),
+    ("vllm-0.30.0/a-defaults", "vllm", {"runtime.kv_cache.tokens": 1048576, "runtime.prefix_caching": True}),
+    ("vllm-0.32.0/c-prod-no-shim-apikey-configfile", "vllm", {"runtime.prefix_caching": True}),
+    ("sglang-0.5.23/cpu-torch_native", "sglang", {"runtime.max_model_len": 512, "runtime.kv_cache.tokens": 4096}),
+    ("llama.cpp-xllamacpp-2026.10.11549", "llama.cpp", {}),
+    ("mlserver-1.7.1", "mlserver", {}),
+    ("pytriton-0.7.0", "triton", {}),
+    ("tritonserver-2.51.0-from-pytriton", "triton", {}),
+)
+
+
+@needs_recordings
+@pytest.mark.parametrize(("folder", "engine", "states"), RECORDED, ids=[one[0] for one in RECORDED])
+def test_recorded_engines_are_known_by_their_metrics(folder: str, engine: str, states: dict[str, Value]):
+    before, after = recorded(f"{folder}/metrics-before.http"), recorded(f"{folder}/metrics-after.http")
+    found = heard((before, after))
+    assert found is not None
+    assert found.engine == engine
+    facts = {one.fact: one.value for one in found.observations}
+    assert facts.items() >= states.items()
+    assert not any(one.fact.startswith("hardware.") for one in found.observations)  # they ran on a CPU
+
+
+@needs_recordings
+def test_two_recorded_dumps_give_what_happened_in_between():
+    folder = "vllm-0.32.0/a-defaults"
+    facts = said(recorded(f"{folder}/metrics-before.http"), recorded(f"{folder}/metrics-after.http"))
+    # 21 requests in the 18 seconds between the dates of the answers; 285 tokens came out.
+    assert value(facts, "performance.requests_per_second") == pytest.approx(21 / 18, rel=1e-5)
+    assert value(facts, "performance.output_tokens_per_second") == pytest.approx(285 / 18, rel=1e-5)
+    assert value(facts, "performance.load[output_tokens]") == pytest.approx(285 / 21, rel=1e-5)
+    assert value(facts, "performance.finish_length_ratio") == pytest.approx(20 / 21, rel=1e-5)
+    assert facts["performance.requests_per_second"].because == ("21 counted in 18 s",)
+    place = facts["performance.ttft.p95"].locations[0]
+    assert (place.source, place.path) == (f"{folder}/metrics-after.http", "vllm:time_to_first_token_seconds_bucket")
+
+
+@needs_recordings
+@pytest.mark.parametrize(
+    ("path", "engine"),
+    [
+        ("ray-2.60.0/metrics.http", "ray-serve"),
+        ("torchserve-0.12.0/metrics.http", "torchserve"),
+        ("kserve-0.21.0/metrics.http", "kserve"),
+        ("bentoml-1.4.39/metrics.http", "bentoml"),
+    ],
+)
+def test_one_recorded_dump_never_states_a_rate(path: str, engine: str):
+    found = heard((recorded(path),))
+    assert found is not None
+    assert found.engine == engine
+    if engine == "ray-serve":
+        assert found.release == "2.60.0"
+    rates = [one for one in found.observations if one.fact.endswith("per_second")]
+    assert rates
+    for one in rates:
+        assert isinstance(one.value, Unknown)
+        assert "no current rate" in one.value.reason and "metrics:before.txt,after.txt" in one.value.observe_with
+    for one in found.observations:
+        assert one.confidence != "certain" or one.origin == "reported" or isinstance(one.value, Unknown)
+
+
+VLLM = """\
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{{engine="0",model_name="m"}} {running}
+vllm:kv_cache_usage_perc{{engine="0",model_name="m"}} 0.5
+vllm:generation_tokens_total{{engine="0",model_name="m"}} {tokens}
+vllm:request_success_total{{engine="0",finished_reason="stop",model_name="m"}} {stopped}
+vllm:request_success_total{{engine="0",finished_reason="length",model_name="m"}} {cut}
+vllm:request_success_total{{engine="0",finished_reason="error",model_name="m"}} 0
+vllm:time_to_first_token_seconds_bucket{{engine="0",le="0.1",model_name="m"}} {fast}
+vllm:time_to_first_token_seconds_bucket{{engine="0",le="0.5",model_name="m"}} {all}
+vllm:time_to_first_token_seconds_bucket{{engine="0",le="+Inf",model_name="m"}} {all}
+vllm:time_to_first_token_seconds_sum{{engine="0",model_name="m"}} {sum}
+vllm:time_to_first_token_seconds_count{{engine="0",model_name="m"}} {all}
+"""
+
+
+def vllm(requests: int, fast: int, running: int = 4) -> str:
+    return VLLM.format(
+        running=running, tokens=requests * 100, stopped=requests - requests // 10, cut=requests // 10, fast=fast,
+        all=requests, sum=requests * 0.2,
+    )  # fmt: skip
+
+
+def test_a_window_of_two_dumps():
+    facts = said(told(vllm(1000, 500), at=100.0), told(vllm(3000, 1500), at=400.0))
+    assert value(facts, "performance.requests_per_second") == pytest.approx(2000 / 300, rel=1e-5)
+    assert value(facts, "performance.output_tokens_per_second") == pytest.approx(200_000 / 300, rel=1e-5)
+    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1)
+    assert value(facts, "performance.ttft.p95") == pytest.approx(0.46)
+    assert value(facts, "performance.ttft.mean") == pytest.approx(0.2)
+    assert value(facts, "performance.error_rate") == 0
+    assert value(facts, "performance.finish_length_ratio") == pytest.approx(0.1)
+    assert facts["performance.ttft.p95"].confidence == "certain"
+    assert facts["performance.ttft.p95"].because[0] == "2,000 counted in 5 min"
+
+
+def test_dumps_without_times_give_quantiles_and_no_rates():
+    facts = said(told(vllm(1000, 500)), told(vllm(3000, 1500)))
+    assert value(facts, "performance.ttft.p95") == pytest.approx(0.46)
+    rate = facts["performance.requests_per_second"].value
+    assert isinstance(rate, Unknown) and "how much time" in rate.reason
+
+
+def test_an_engine_that_restarted_in_between_counts_from_zero():
+    facts = said(told(vllm(1000, 500), at=100.0), told(vllm(400, 200), at=200.0))
+    assert value(facts, "performance.requests_per_second") == pytest.approx(4)
+    assert "the counters began anew 1 times in between" in facts["performance.requests_per_second"].because
+
+
+def test_a_single_dump_says_that_its_figures_are_since_the_start():
+    facts = said(told(vllm(2000, 1000)))
+    ttft = facts["performance.ttft.p95"]
+    assert ttft.value == pytest.approx(0.46)
+    assert ttft.confidence == "likely"
+    assert "since the engine started" in ttft.because[0]
+    cache = facts["performance.kv_cache_usage"]
+    assert (cache.value, cache.confidence) == (0.5, "possible")
+    assert "at one moment" in cache.because[0]
+
+
+def test_few_values_say_too_little():
+    facts = said(told(vllm(0, 0), at=1.0), told(vllm(20, 10), at=61.0))
+    assert facts["performance.ttft.p50"].confidence == "possible"
+    assert facts["performance.requests_per_second"].confidence == "possible"
+
+
+def test_no_request_at_all_is_unknown_and_not_zero():
+    facts = said(told(vllm(10, 5), at=1.0), told(vllm(10, 5), at=61.0))
+    ttft = facts["performance.ttft.p95"].value
+    assert isinstance(ttft, Unknown) and ttft.reason == "nothing was counted in this window"
+    assert value(facts, "performance.requests_per_second") == 0
+
+
+def test_replicas_are_one_histogram_and_a_mean_of_rates():
+    facts = said(
+        told(vllm(0, 0), at=1.0, replica="a"), told(vllm(1000, 1000, running=2), at=101.0, replica="a"),
+        told(vllm(0, 0), at=1.0, replica="b"), told(vllm(3000, 0, running=6), at=101.0, replica="b"),
+    )  # fmt: skip
+    assert value(facts, "performance.requests_per_second") == pytest.approx(20)
+    assert value(facts, "performance.load[concurrency]") == pytest.approx((3 + 5) / 2)
+    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
+    assert "over 2 replicas" in facts["performance.ttft.p50"].because
+
+
+def test_a_figure_over_two_models_says_so():
+    text = vllm(1000, 500) + vllm(1000, 900).replace('model_name="m"', 'model_name="other"')
+    assert "over 2 models: m, other" in said(told(text))["performance.ttft.p50"].because
+
+
+def test_names_that_were_renamed_are_one_figure():
+    old, new = 'vllm:gpu_cache_usage_perc{model_name="m"} 0.4', 'vllm:kv_cache_usage_perc{model_name="m"} 0.6'
+    assert value(said(told(old)), "performance.kv_cache_usage") == 0.4
+    assert value(said(told(new)), "performance.kv_cache_usage") == 0.6
+    assert value(said(told(f"{old}\n{new}")), "performance.kv_cache_usage") == 0.6
+
+
+@pytest.mark.parametrize("prefix", ["ray_vllm:", "ray_vllm_", "vllm_"])
+def test_metrics_that_others_pass_on(prefix: str):
+    found = heard((told(vllm(1000, 500).replace("vllm:", prefix)),))
+    assert found is not None
+    assert found.engine == "vllm"
+    assert any(one.fact == "performance.ttft.p95" for one in found.observations)
+
+
+def test_units_are_those_of_the_facts():
+    triton = """\
+nv_inference_request_success{model="m",version="1"} 100
+nv_inference_request_failure{model="m",version="1"} 2
+nv_inference_request_duration_us{model="m",version="1"} 5000000
+nv_inference_request_summary_us{model="m",version="1",quantile="0.95"} 80000
+nv_gpu_utilization{gpu_uuid="GPU-1"} 0.5
+nv_gpu_memory_used_bytes{gpu_uuid="GPU-1"} 1073741824
+"""
+    facts = said(told(triton))
+    assert value(facts, "performance.e2e.mean") == pytest.approx(0.05)
+    assert value(facts, "performance.e2e.p95") == pytest.approx(0.08)
+    assert value(facts, "performance.error_rate") == pytest.approx(2 / 102, rel=1e-4)
+    assert value(facts, "performance.gpu_memory.bytes") == 2**30
+    ray = "\n".join(
+        f'ray_serve_http_request_latency_ms_bucket{{route="{route}",le="{le}"}} {count}'
+        for route, counts in (("/a", (0, 50, 100)), ("/-/healthz", (900, 900, 900)))
+        for le, count in zip(("1", "200", "+Inf"), counts, strict=True)
+    )
+    assert value(said(told(ray)), "performance.e2e.p50") == pytest.approx(0.2)
+    tensorflow = "\n".join(
+        f':tensorflow:serving:request_latency_bucket{{model_name="m",API="Predict",entrypoint="REST",le="{le}"}} {n}'
+        for le, n in (("1000", 0), ("3000", 100), ("+Inf", 100))
+    )
+    assert value(said(told(tensorflow)), "performance.e2e.p50") == pytest.approx(0.002)
+
+
+def test_a_dump_of_dcgm_is_of_gpus_and_of_no_engine():
+    dcgm = """\
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",modelName="NVIDIA H100 80GB HBM3",DCGM_FI_DRIVER_VERSION="550.90.07"} 90
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-b",modelName="NVIDIA H100 80GB HBM3",DCGM_FI_DRIVER_VERSION="550.90.07"} 70
+DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-a",modelName="NVIDIA H100 80GB HBM3"} 71680
+DCGM_FI_DEV_FB_USED{gpu="1",UUID="GPU-b",modelName="NVIDIA H100 80GB HBM3"} 9223372036854775794
+DCGM_FI_DEV_CLOCKS_EVENT_REASONS{gpu="0",UUID="GPU-a"} 36
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-a"} 0
+DCGM_FI_DEV_XID_ERRORS{gpu="1",UUID="GPU-b"} 79
+"""
+    found = heard((told(dcgm),))
+    assert found is not None
+    assert found.engine == ""
+    facts = {one.fact: one.value for one in found.observations}
+    assert facts == {
+        "performance.gpu_utilization": 0.8,
+        "performance.gpu_memory.bytes": 71680 * 2**20,
+        "hardware.driver.version": "550.90.07",
+        "hardware.gpu.model": ["h100-80gb-sxm"],
+        "hardware.gpu.throttle_reasons": ["sw_power_cap", "sw_thermal_slowdown"],
+        "hardware.gpu.xid_events": [79],
+    }
+
+
+def test_what_kube_state_metrics_says_of_a_workload():
+    text = """\
+kube_horizontalpodautoscaler_spec_min_replicas{namespace="prod",horizontalpodautoscaler="llm"} 2
+kube_horizontalpodautoscaler_spec_max_replicas{namespace="prod",horizontalpodautoscaler="llm"} 8
+kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container="vllm"} 3
+kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container="vllm"} 0
+"""
+    facts = {one.fact: one.value for one in (heard((told(text),)) or pytest.fail("nothing heard")).observations}
+    assert facts == {
+        "orchestration.replicas.min": 2, "orchestration.replicas.max": 8, "orchestration.restarts": 3,
+    }  # fmt: skip
+
+
+def test_a_router_is_not_taken_for_the_engine_behind_it():
+    text = """\
+vllm:num_requests_running{server="http://a:8000"} 3
+vllm:num_requests_waiting{server="http://a:8000"} 1
+vllm:current_qps{server="http://a:8000"} 2
+vllm:healthy_pods_total{server="http://a:8000"} 1
+vllm:num_incoming_requests_total{model="m"} 100
+vllm:request_latency_seconds_count{server="http://a:8000",model="m",status="ok"} 100
+vllm:request_latency_seconds_sum{server="http://a:8000",model="m",status="ok"} 50
+"""
+    found = heard((told(text),))
+    assert found is not None
+    assert found.engine == "production-stack-router"
+
+
+def test_generic_metrics_of_a_web_framework_are_nobodys_until_the_engine_is_known():
+    text = "\n".join(
+        f'http_request_duration_seconds_bucket{{handler="{handler}",method="POST",le="{le}"}} {count}'
+        for handler in ("/embeddings", "/health")
+        for le, count in (("0.1", 0), ("0.5", 100), ("+Inf", 100))
+    )
+    assert heard((told(text),)) is None
+    facts = said(told(text), engine="infinity")
+    assert value(facts, "performance.e2e.p50") == pytest.approx(0.3)
+    assert "100 counted" in facts["performance.e2e.p50"].because[0]
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment", "<html>", '{"a": 1}', "python_info 1", "a" * 200_000])
+def test_what_is_of_no_engine_is_of_no_engine(text: str):
+    assert heard((told(text),)) is None
+
+
+Lines: TypeAlias = list[tuple[str, dict[str, str], str]]
+NAMES = sorted(
+    {name for table in (*TABLES.values(), *exporters.TABLES) for name in names_in(table)}
+    | {f"{name}{suffix}" for name in names_in(TABLES["vllm"]) for suffix in ("_bucket", "_sum", "_count")}
+)
+NUMBERS = ("0", "1", "-5", "1e308", "-1e308", "NaN", "+Inf", "-Inf", "9223372036854775794", "0.5", "42")
+LABELS = st.dictionaries(
+    st.sampled_from(["le", "quantile", "pod", "finished_reason", "status", "block_size", "num_gpu_blocks", "tp_rank"]),
+    st.sampled_from(["0.5", "+Inf", "nan", "", "error", "1e400", "16", "auto", "x", "-1"]),
+    max_size=3,
+)
+LINES = st.lists(st.tuples(st.sampled_from(NAMES), LABELS, st.sampled_from(NUMBERS)), min_size=1, max_size=30)
+
+
+@given(LINES, LINES, st.sampled_from([0.0, 100.0, 1e300]))
+def test_no_numbers_make_the_reader_fail(first: Lines, second: Lines, at: float):
+    def text(lines: Lines) -> str:
+        return "\n".join(
+            f"{name}{{{','.join(f'{key}={json.dumps(one)}' for key, one in labels.items())}}} {number}"
+            for name, labels, number in lines
+        )
+
+    for dumps in ((told(text(first)),), (told(text(first), at=1.0 if at else 0.0), told(text(second), at=at))):
+        for observation in heard(dumps, "").observations if heard(dumps, "") else ():  # type: ignore[union-attr]
+            fact = FACTS[observation.fact]
+            if observation.key or isinstance(observation.value, Unknown):
+                continue
+            assert fact.type.parse(observation.value) == observation.value
