@@ -8,7 +8,7 @@ from fnmatch import translate
 
 from askew.collectors.interface import Evidence, Request, SourceError, Status, Text
 from askew.engines._index import ENGINES
-from askew.evidence.document import Document
+from askew.evidence.document import Document, mask_unread
 from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES, Dialect, read
 
@@ -150,7 +150,10 @@ class Reader:
 
     def _documents(self, source: str, data: bytes, dialect: Dialect) -> list[Document]:
         stream = read(data, source, dialect=dialect)
-        found = [document for document in stream if document.root.value is not None]
+        everything = stream.documents
+        if stream.errors:
+            mask_unread(everything)
+        found = [document for document in everything if document.root.value is not None]
         for error in stream.errors:
             self.fail(source, error.message, error.hint or "correct the file at this place", error.line, error.column)
         return found
