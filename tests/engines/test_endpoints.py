@@ -135,6 +135,14 @@ def test_models_of_several_owners_are_nobodys() -> None:
     assert talk({"/v1/models": {"data": cards}}).engine == ""
 
 
+def test_a_value_that_cannot_be_is_unknown() -> None:
+    card = models("vllm", "m", root="m", parent=None, max_model_len=-5)
+    found = facts(talk({"/v1/models": card, "/version": {"version": ["0"]}}))
+    assert found["runtime.max_model_len"].state == "unknown"
+    assert "'-5'" in found["runtime.max_model_len"].reason
+    assert found["runtime.engine.version"].state == "unknown"
+
+
 def test_a_version_alone_is_no_engine() -> None:
     for version in ({"version": "0.9.1"}, "3.17.0", {"version": "4"}):
         assert talk({"/version": version}).engine == ""

@@ -17,6 +17,7 @@ from askew.engines.live import Answers
 from askew.engines.observe import observe
 from askew.evidence.document import Context, Node
 from askew.evidence.location import Location
+from askew.evidence.redaction import is_redacted
 from askew.facts.types import Value
 from askew.resolve.observation import Confidence, Observation, Unknown
 
@@ -54,7 +55,10 @@ def reported(
         confidence=confidence, because=because,
     )  # fmt: skip
     for one in noted.observations:
-        yield msgspec.structs.replace(one, basis="seen")
+        if isinstance(one.value, Unknown) and not is_redacted(one.value.text):
+            yield unknown(fact, node, f"the answer says {str(value)[:80]!r}, which it cannot be", key=key)
+        else:
+            yield msgspec.structs.replace(one, basis="seen")
 
 
 def unknown(fact: str, node: Node, reason: str, observe_with: str = "", *, key: str = "") -> Observation:
