@@ -21,7 +21,7 @@ from askew.evidence.redaction import is_redacted
 from askew.facts.types import Value
 from askew.resolve.observation import Confidence, Observation, Unknown
 
-MOST_MODELS = 8  # models of one endpoint of which more is asked
+MOST_MODELS = 500  # models of one endpoint of which more is asked; how many questions are asked in all is bounded too
 _LAST = 10_000  # below every default: it counts only where nothing else tells the fact
 _LONGEST_NAME = 200
 _OTHER = "runtime.arguments.unmapped"
