@@ -14,6 +14,7 @@ from typing import TypeAlias, cast
 
 import msgspec
 
+from askew.collectors.metrics import redact
 from askew.engines._live import ENDPOINTS
 from askew.engines.live import Ask, Endpoints
 from askew.evidence.document import Context, Document, Node
@@ -226,9 +227,10 @@ class _Asking:
         metrics = question.path.endswith(METRICS)
         if metrics and not _SAMPLE.search(text[:100_000]):
             return "no metrics in Prometheus' text format"
+        clean = redact.dump(text, self._redactor) if metrics else self._redactor.text(text)
         return Told(
-            kind="metrics" if metrics else "answer", name=question.name, source=source,
-            text=self._redactor.text(text), replica=self._replica, container=self._container,
+            kind="metrics" if metrics else "answer", name=question.name, source=source, text=clean,
+            replica=self._replica, container=self._container,
         )  # fmt: skip
 
 
