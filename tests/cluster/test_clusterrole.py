@@ -22,15 +22,16 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 @pytest.fixture
 def reader(cluster: Cluster) -> Iterator[str]:
-    """A user who has what the ClusterRole allows: the user ``limited``, in all namespaces."""
+    """A user who has what the ClusterRole allows: the user ``reader``, in all namespaces."""
     cluster.admin.post(f"{RBAC}/clusterroles", yaml.safe_load(clusterrole.render()))
     binding = {
         "metadata": {"name": "askew"},
-        "subjects": [{"kind": "Group", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}],
+        "subjects": [{"kind": "Group", "name": "readers", "apiGroup": "rbac.authorization.k8s.io"}],
         "roleRef": {"kind": "ClusterRole", "name": "askew", "apiGroup": "rbac.authorization.k8s.io"},
     }
     cluster.admin.post(f"{RBAC}/clusterrolebindings", binding)
-    yield "limited"
+    cluster.await_right("reader", "list", "pods")
+    yield "reader"
     cluster.admin.delete(f"{RBAC}/clusterrolebindings/askew")
     cluster.admin.delete(f"{RBAC}/clusterroles/askew")
 
