@@ -213,34 +213,3 @@ def test_the_order_of_the_objects_decides_nothing(folder: Path, order: list[live
     assert seen(order) == seen(OBJECTS)
     (folder / "other.yaml").write_text(live.dump(*OBJECTS))
     assert diff("live.yaml", "other.yaml", Options()).workloads[0].findings == ()
-
-
-# What only the system inside shows
-
-
-def test_an_engine_behind_a_script_of_the_image_is_the_one_that_was_seen_to_run() -> None:
-    import msgspec
-
-    from askew.app.snapshots import snapshots
-    from askew.evidence.launch import Launch, Token
-    from tests.platforms.kubernetes.manifests import one
-
-    script: live.Object = {"image": "registry.example/team/server:1", "command": ["/start.sh"], "args": []}
-    hidden = one(live.dump(live.deployment(**script), *(live.pod(f"llm-aaa-{n}", **script) for n in range(2))))
-    assert snapshots(hidden)[0].engine is None
-    words = ("python3", "-m", "vllm.entrypoints.openai.api_server", "--model=org/model", "--max-model-len=4096")
-
-    def seen(workload: Any, *lengths: str) -> Any:
-        replicas = []
-        for replica, length in zip(workload.replicas, lengths, strict=True):
-            argv = tuple(Token(word, replica.location) for word in (*words[:-1], f"--max-model-len={length}"))
-            bash = Launch(argv=(Token("/start.sh", replica.location),), location=replica.location)
-            real = Launch(argv=argv, location=replica.location)
-            replicas.append(msgspec.structs.replace(replica, processes={"engine": (bash, real)}))
-        return msgspec.structs.replace(workload, replicas=tuple(replicas))
-
-    (found,) = snapshots(seen(hidden, "4096", "4096"))
-    assert found.engine is not None and found.engine.name == "vllm"
-    assert found.facts["runtime.max_model_len"].value == 4096
-    (several,) = snapshots(seen(hidden, "4096", "8192"))
-    assert several.engine is None, "which of the two is not known"

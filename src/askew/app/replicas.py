@@ -53,7 +53,7 @@ def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolve
     named = _Named()
     containers: list[Container] = []
     changed: dict[str, tuple[Resolved, ...]] = {}
-    for container in (_with_processes(one, main) for one in workload.containers):
+    for container in workload.containers:
         variants = [named.of(replica, container) for replica in main]
         others = [one for one in variants if one is not None]
         if not others or len(others) != len(variants):
@@ -78,21 +78,6 @@ def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolve
             )
         )
     return msgspec.structs.replace(workload, containers=tuple(containers)), changed
-
-
-def _with_processes(container: Container, replicas: Sequence[Replica]) -> Container:
-    """A container whose manifest starts nothing that is known (a script of the image), with the engine that was seen
-    to run in it, where all pods run the same."""
-    if any(registry.recognise(one) is not None for one in container.processes or (container.launch,)):
-        return container
-    found: list[Launch] = []
-    for replica in replicas:
-        engines = (one for one in replica.processes.get(container.name, ()) if registry.recognise(one) is not None)
-        found.extend(list(engines)[:1])
-    words = {tuple(token.text for token in one.argv) for one in found}
-    if len(words) != 1 or len(found) != len(replicas):
-        return container
-    return msgspec.structs.replace(container, launch=found[0], processes=(found[0],))
 
 
 def apart(workload: Workload, container: Container | None) -> tuple[Resolved, ...]:

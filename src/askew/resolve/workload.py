@@ -83,8 +83,7 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     ``part`` is empty for the pods that the workload's own template describes, else the role of the member it is one of
     (``worker``). ``revision`` tells pods of different templates apart. ``containers`` are those that run otherwise than
     the workload's template says: one of another revision, or changed by admission. ``seen`` is what is observed of the
-    pod, by container name; the empty name stands for the pod as a whole. ``processes`` are those that run in each
-    container, as the system there shows them.
+    pod, by container name; the empty name stands for the pod as a whole.
     """
 
     name: str
@@ -93,7 +92,6 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     containers: tuple[Container, ...] = ()
     seen: Mapping[str, tuple[Observation, ...]] = {}
-    processes: Mapping[str, tuple[Launch, ...]] = {}
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):

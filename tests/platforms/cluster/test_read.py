@@ -75,39 +75,3 @@ def test_lines_of_refusals_become_reasons() -> None:
     value = found["orchestration.disruption"]
     assert isinstance(value, Unknown)
     assert value.reason == "poddisruptionbudgets could not be read: needs `list poddisruptionbudgets.policy` in prod"
-
-
-def probed(**outputs: str) -> tuple[Text, ...]:
-    """Outputs by pod (the last part of its name) and probe: ``n0_shm``."""
-    found = []
-    for name, text in outputs.items():
-        pod, _, probe = name.partition("_")
-        source = f"{SOURCE}/prod/pods/llm-aaa-{pod[1:]}/engine/exec/{probe}"
-        found.append(Text(source=source, text=text))
-    return tuple(found)
-
-
-SHM = "Filesystem 1024-blocks Used Available Capacity Mounted on\nshm {size} 0 1 0% /dev/shm\n"
-
-
-def test_what_was_seen_inside_is_each_pod_s_and_known_where_they_agree() -> None:
-    same = one(probed(n0_shm=SHM.format(size=65536), n1_shm=SHM.format(size=65536)))
-    seen = [o for o in same.containers[0].observations if o.fact == "orchestration.shm.bytes" and o.basis == "seen"]
-    assert [o.value for o in seen] == [65536 * 1024]
-    assert [at.source for at in seen[0].locations] == [
-        f"{SOURCE}/prod/pods/llm-aaa-{n}/engine/exec/shm" for n in range(2)
-    ]
-    apart = one(probed(n0_shm=SHM.format(size=65536), n1_shm=SHM.format(size=8388608)))
-    (value,) = (
-        o.value for o in apart.containers[0].observations
-        if o.fact == "orchestration.shm.bytes" and o.basis == "seen"
-    )  # fmt: skip
-    assert isinstance(value, Unknown)
-    assert [replica.seen["engine"][-1].value for replica in apart.replicas] == [65536 * 1024, 8388608 * 1024]
-
-
-def test_the_processes_of_a_container_come_with_its_pod() -> None:
-    line = '7\t["python3", "-m", "vllm.entrypoints.openai.api_server", "--max-model-len=4096"]\n'
-    found = one(probed(n0_processes=line, n1_processes=line))
-    (process,) = found.replicas[0].processes["engine"]
-    assert process.argv[-1].text == "--max-model-len=4096"

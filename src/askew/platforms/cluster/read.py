@@ -25,7 +25,7 @@ _METRICS = "/metrics"
 _LOG = re.compile(
     r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/log(?P<query>\?[^\n]*)?"
 )
-_EXEC = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/exec/[^/\n]+")
+_EXEC = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/exec/[\w-]+")
 _PROXY = re.compile(
     r"k8s://[^\n]*?/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)(?::(?P<port>\d+))?/proxy(?P<path>/[^\n]*)"
 )
@@ -38,15 +38,16 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
     said: dict[tuple[str, str], list[Told]] = {}
     for key, one in (*_answers(documents), *_texts(texts)):
         said.setdefault(key, []).append(one)
-    outputs: dict[tuple[str, str, str], list[SourceText]] = {}
+    workloads = tuple(_told(workload, said) for workload in found.workloads)
+    ran: dict[tuple[str, str], dict[str, list[SourceText]]] = {}
     for text in texts:
         if (match := _EXEC.fullmatch(text.source)) is not None:
-            outputs.setdefault((match["namespace"], match["pod"], match["container"]), []).append(text)
-    workloads = tuple(_told(workload, said) for workload in found.workloads)
-    if outputs:
-        from askew.platforms.cluster.inside import with_outputs
+            pod = ran.setdefault((match["namespace"], match["pod"]), {})
+            pod.setdefault(match["container"], []).append(text)
+    if ran:
+        from askew.platforms.cluster import inside
 
-        workloads = tuple(with_outputs(workload, outputs) for workload in workloads)
+        workloads = tuple(inside.of_workload(workload, ran) for workload in workloads)
     unread = (Unread(at, problem.message) for problem in found.problems for at in problem.locations[:1])
     return PlatformReading(workloads=workloads, unread=tuple(unread))
 
