@@ -243,7 +243,27 @@ def test_too_many_points_are_asked_for_as_increases():
     assert "too many samples" in evidence.reason and "increases and some moments" in evidence.reason
     found = side.snapshots[0].facts
     assert number(found["performance.output_tokens_per_second"]) == 20
+    assert "worked out by the server's increase()" in found["performance.output_tokens_per_second"].because
     assert number(found["performance.load"].entries["concurrency"]) == 4
+
+
+def test_native_histograms_are_asked_for_as_increases():
+    name = "vllm:e2e_request_latency_seconds"
+    buckets = {"count": "100", "sum": "20", "buckets": [[0, "1", "4", "100"]]}
+
+    def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/values"):
+            return 200, names(name)
+        worked_out = asked["query"][0].startswith("increase(")
+        metric = {"pod": "a"} if worked_out else {"__name__": name, "pod": "a"}
+        one = {"histogram": [20, buckets]} if worked_out else {"histograms": [[5, buckets], [20, buckets]]}
+        data = {"resultType": "vector" if worked_out else "matrix", "result": [{"metric": metric, **one}]}
+        return 200, json.dumps({"status": "success", "data": data}, separators=(",", ":")).encode()
+
+    with Served(answering(answer, [])) as url:
+        side = load(f"prometheus:{url}?job=llm&at=20", "target", Redactor())
+    assert side.statuses[0].status == "complete"
+    assert number(side.snapshots[0].facts["performance.e2e.p50"]) == pytest.approx(2.0)
 
 
 def test_warnings_of_the_server_lower_the_status():

@@ -88,6 +88,20 @@ def test_a_metric_that_was_renamed_is_read_under_both_names(engine: str):
                     assert name in names, f"{name} became {heir}"
 
 
+@pytest.mark.parametrize("engine", sorted(TABLES))
+def test_nothing_is_taken_for_zero_that_a_release_does_not_count(engine: str):
+    """Where a series comes with its first event, every release that counts the whole counts the event too."""
+    past = versions.history(engine)
+    if past is None or not past.metrics:
+        return
+    for meter in TABLES[engine].meters:
+        whole = set(meter.of) - set(meter.names)
+        for index in range(len(past.releases)) if meter.lazy and whole else ():
+            emitted = past.at(index).metrics.keys()
+            if whole & emitted:
+                assert set(meter.names) & emitted, (meter.fact, past.releases[index])
+
+
 def test_releases_that_emit_metrics_have_something_to_read():
     """In each release of vLLM and SGLang that has the latency of requests, a table reads it."""
     for engine, noun in (("vllm", "e2e_request_latency"), ("sglang", "e2e_request_latency")):
@@ -248,7 +262,35 @@ def test_dumps_without_times_give_quantiles_and_no_rates():
 def test_an_engine_that_restarted_in_between_counts_from_zero():
     facts = said(told(vllm(1000, 500), at=100.0), told(vllm(400, 200), at=200.0))
     assert value(facts, "performance.requests_per_second") == pytest.approx(4)
-    assert "the counters began anew 1 times in between" in facts["performance.requests_per_second"].because
+    assert "the counters began anew once in between" in facts["performance.requests_per_second"].because
+
+
+def process(began: float) -> str:
+    return f"process_start_time_seconds {began}\n"
+
+
+def test_dumps_of_two_processes_that_ran_at_once_are_two_replicas_and_no_window():
+    """Somebody names the dumps of two pods, and not two dumps of one."""
+    for at in (0.0, 500.0):
+        facts = said(
+            told(process(100.0) + vllm(1000, 1000), at=at and at + 1, name="a"),
+            told(process(200.0) + vllm(3000, 0), at=at and at + 2, name="b"),
+        )
+        assert isinstance(facts["performance.requests_per_second"].value, Unknown)
+        ttft = facts["performance.ttft.p50"]
+        assert ttft.value == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
+        assert "over 2 replicas" in ttft.because and "since the engine started" in ttft.because[0]
+
+
+def test_a_process_that_began_after_the_first_dump_is_the_same_engine_anew():
+    facts = said(told(process(100.0) + vllm(1000, 500), at=500.0), told(process(550.0) + vllm(400, 200), at=600.0))
+    assert value(facts, "performance.requests_per_second") == pytest.approx(4)
+
+
+def test_dumps_of_an_engine_and_of_an_exporter_are_no_window():
+    facts = said(told(vllm(1000, 500)), told('DCGM_FI_DEV_GPU_UTIL{gpu="0",pod="a"} 50\n'))
+    assert value(facts, "performance.gpu_utilization") == 0.5
+    assert "since the engine started" in facts["performance.ttft.p50"].because[0]
 
 
 def test_a_single_dump_says_that_its_figures_are_since_the_start():
@@ -365,9 +407,119 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container=
 kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container="vllm"} 0
 """
     facts = {one.fact: one.value for one in (heard((told(text),)) or pytest.fail("nothing heard")).observations}
+    sidecar = text + 'kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container="proxy"} 9\n'
+    told_of = heard((told(sidecar),))
+    assert told_of is not None
+    assert "orchestration.restarts" not in {one.fact for one in told_of.observations}
     assert facts == {
         "orchestration.replicas.min": 2, "orchestration.replicas.max": 8, "orchestration.restarts": 3,
     }  # fmt: skip
+
+
+def test_figures_of_one_of_several_engines_say_so():
+    text = vllm(1000, 500) + OTHERS["tgi"][0]
+    facts = said(told(text), engine="vllm")
+    assert "of vllm alone: there are metrics of tgi too" in facts["performance.ttft.p50"].because
+    alone = said(told(vllm(1000, 500)))
+    assert not any("alone" in reason for reason in alone["performance.ttft.p50"].because)
+
+
+def test_what_a_router_says_of_an_engine_is_not_what_the_engine_says():
+    router = 'vllm:num_requests_running{server="http://a:8000",instance="router"} 90\n'
+    facts = said(told(vllm(1000, 500, running=4) + router))
+    assert value(facts, "performance.load[concurrency]") == 4
+
+
+def histogram(name: str, labels: str = "") -> str:
+    """A hundred values: half up to 0.5, half between 0.5 and 1.0."""
+    return (
+        "\n".join(
+            f'{name}_bucket{{{labels}le="{le}"}} {count}' for le, count in (("0.5", 50), ("1.0", 100), ("+Inf", 100))
+        )
+        + f"\n{name}_sum{{{labels}}} 50\n{name}_count{{{labels}}} 100\n"
+    )
+
+
+OTHERS: dict[str, tuple[str, dict[str, Value]]] = {
+    # The names that NIM's documentation has: vLLM's without a prefix.
+    "nim": (
+        histogram("time_to_first_token_seconds") + histogram("time_per_output_token_seconds")
+        + "num_request_max 64\nnum_requests_running 3\ngpu_cache_usage_perc 0.25\n"
+        'request_finish_total{finished_reason="length"} 40\nrequest_finish_total{finished_reason="stop"} 60\n'
+        "request_success_total 98\nrequest_failure_total 2\n",
+        {
+            "performance.ttft.p50": 0.5, "performance.itl.mean": 0.5, "runtime.max_num_seqs": 64,
+            "performance.finish_length_ratio": 0.4, "performance.error_rate": 0.02, "performance.kv_cache_usage": 0.25,
+        },
+    ),
+    "tensorrt-llm": (
+        histogram("trtllm_e2e_request_latency_seconds") + histogram("trtllm_time_per_output_token_seconds")
+        + 'trtllm_request_success_total{finished_reason="stop"} 75\n'
+        'trtllm_request_success_total{finished_reason="length"} 25\n'
+        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\n",
+        {
+            "performance.e2e.p95": 0.95, "performance.tpot.p50": 0.5, "performance.kv_cache_usage": 0.7,
+            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "performance.error_rate": 0.0,
+        },
+    ),
+    "lmdeploy": (
+        histogram("lmdeploy:time_to_first_token_seconds") + histogram("lmdeploy:iter_token_latency")
+        + "lmdeploy:num_requests_succeeded 95\nlmdeploy:num_requests_failed 5\nlmdeploy:gpu_cache_usage_perc 0.5\n"
+        "lmdeploy:cached_tokens_total 300\nlmdeploy:prompt_tokens_total 1000\n",
+        {
+            "performance.ttft.p50": 0.5, "performance.itl.p50": 0.5, "performance.error_rate": 0.05,
+            "performance.kv_cache_usage": 0.5, "performance.prefix_hit_rate": 0.3,
+        },
+    ),
+    "tgi": (
+        histogram("tgi_request_duration") + histogram("tgi_request_mean_time_per_token_duration")
+        + "tgi_request_success 100\ntgi_queue_size 7\ntgi_batch_max_total_tokens 65536\n",
+        {
+            "performance.e2e.p50": 0.5, "performance.tpot.p95": 0.95, "performance.queue_depth": 7,
+            "performance.error_rate": 0.0, "runtime.max_batch_total_tokens": 65536,
+        },
+    ),
+    "tei": (
+        histogram("te_request_duration", 'method="single",') + histogram("te_batch_next_size")
+        + 'te_request_success{method="single"} 90\nte_request_failure{err="overloaded"} 10\nte_queue_size 1\n',
+        {
+            "performance.e2e.p50": 0.5, "performance.error_rate": 0.1, "performance.batch_size.p95": 0.95,
+            "performance.queue_depth": 1,
+        },
+    ),
+    "litellm": (
+        histogram("litellm_request_total_latency_metric") + histogram("litellm_llm_api_time_to_first_token_metric")
+        + "litellm_proxy_total_requests_metric_total 100\nlitellm_proxy_failed_requests_metric_total 5\n"
+        "litellm_output_tokens_metric_total 20000\n",
+        {
+            "performance.e2e.p50": 0.5, "performance.ttft.p50": 0.5, "performance.error_rate": 0.05,
+            "performance.load[output_tokens]": 200,
+        },
+    ),
+    "llama.cpp": (
+        "llamacpp:tokens_predicted_total 1000\nllamacpp:tokens_predicted_seconds_total 20\n"
+        "llamacpp:prompt_tokens_total 600\nllamacpp:prompt_tokens_cached_total 400\n",
+        {"performance.tpot.mean": 0.02, "performance.prefix_hit_rate": 0.4},
+    ),
+    "bentoml": (
+        histogram("bentoml_service_request_duration_seconds", 'endpoint="/predict",http_response_code="200",')
+        + 'bentoml_service_request_duration_seconds_bucket{endpoint="/readyz",le="+Inf"} 5000\n'
+        'bentoml_service_request_total{endpoint="/predict",http_response_code="200"} 90\n'
+        'bentoml_service_request_total{endpoint="/predict",http_response_code="503"} 10\n'
+        'bentoml_service_request_total{endpoint="/readyz",http_response_code="200"} 9000\n',
+        {"performance.e2e.p50": 0.5, "performance.error_rate": 0.1},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", sorted(OTHERS))
+def test_what_each_engine_counts(engine: str):
+    text, expected = OTHERS[engine]
+    found = heard((told(text),))
+    assert found is not None
+    assert found.engine == engine
+    facts = said(told(text))
+    assert {key: value(facts, key) for key in expected} == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_router_is_not_taken_for_the_engine_behind_it():

@@ -66,7 +66,13 @@ def load(
     workloads = passed_on(_joined(reading.workloads) if len(evidence) > 1 else reading.workloads)
     resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
     errors = [
-        InputError(source=e.source, message=e.message, hint=e.hint, line=e.line, column=e.column)
+        InputError(
+            source=redactor.text(e.source),
+            message=redactor.text(e.message),
+            hint=redactor.text(e.hint),
+            line=e.line,
+            column=e.column,
+        )
         for part in evidence
         for e in part.errors
     ]
@@ -75,7 +81,7 @@ def load(
     unreadable = tuple(_unreadable(resolved))
     errors.extend(unreadable)
     statuses = [
-        SourceStatus(role=role, uri=redactor.text(part.uri), status=part.status, reason=part.reason)
+        SourceStatus(role=role, uri=redactor.text(part.uri), status=part.status, reason=redactor.text(part.reason))
         for part in evidence
     ]
     named = {error.source for error in refused}

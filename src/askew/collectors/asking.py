@@ -14,6 +14,7 @@ from typing import TypeAlias, cast
 
 import msgspec
 
+from askew.collectors.metrics import redact
 from askew.engines._live import ENDPOINTS
 from askew.engines.live import Ask, Endpoints
 from askew.evidence.document import Context, Document, Node
@@ -21,8 +22,8 @@ from askew.evidence.redaction import Redactor
 from askew.evidence.told import Told
 from askew.evidence.yaml import read
 
-MAX_BYTES = 8 * 2**20  # of one answer
-MAX_TOTAL = 32 * 2**20  # of all answers of one endpoint
+MAX_BYTES = 4 * 2**20  # of one answer
+MAX_TOTAL = 16 * 2**20  # of all answers of one endpoint
 METRICS = "/metrics"
 _ROUNDS = 6
 _MOST = 40  # questions to one endpoint
@@ -218,9 +219,10 @@ class _Asking:
         metrics = question.path.endswith(METRICS)
         if metrics and not _SAMPLE.search(text[:100_000]):
             return "no metrics in Prometheus' text format"
+        clean = redact.dump(text, self._redactor) if metrics else self._redactor.text(text)
         return Told(
-            kind="metrics" if metrics else "answer", name=question.name, source=source,
-            text=self._redactor.text(text), replica=self._replica, container=self._container,
+            kind="metrics" if metrics else "answer", name=question.name, source=source, text=clean,
+            replica=self._replica, container=self._container,
         )  # fmt: skip
 
 
