@@ -456,10 +456,10 @@ OTHERS: dict[str, tuple[str, dict[str, Value]]] = {
         histogram("trtllm_e2e_request_latency_seconds") + histogram("trtllm_time_per_output_token_seconds")
         + 'trtllm_request_success_total{finished_reason="stop"} 75\n'
         'trtllm_request_success_total{finished_reason="length"} 25\n'
-        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\n",
+        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\ntrtllm_max_batch_size_static 256\n",
         {
             "performance.e2e.p95": 0.95, "performance.tpot.p50": 0.5, "performance.kv_cache_usage": 0.7,
-            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "performance.error_rate": 0.0,
+            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "runtime.max_num_seqs": 256,
         },
     ),
     "lmdeploy": (
