@@ -291,15 +291,16 @@ def test_a_partial_answer_lowers_the_status():
     assert (evidence.status, "partial" in evidence.reason) == ("partial", True)
 
 
-def test_two_servers_that_scrape_the_same_are_one():
-    """A highly available pair without deduplication gives each series twice."""
+@pytest.mark.parametrize("label", ["prometheus_replica", "job"])
+def test_two_that_scrape_the_same_are_one(label: str):
+    """A highly available pair without deduplication gives each series twice, and so do two monitors of one pod."""
     name = "vllm:generation_tokens_total"
 
     def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
         if path.endswith("/values"):
             return 200, names(name)
         twice = [
-            json.loads(matrix(name, points, pod="a", prometheus_replica=replica))["data"]["result"][0]
+            json.loads(matrix(name, points, pod="a", **{label: replica}))["data"]["result"][0]
             for replica, points in (("p-0", [(0.0, 0.0), (100.0, 5000.0)]), ("p-1", [(50.0, 2500.0)]))
         ]
         return 200, json.dumps({"status": "success", "data": {"resultType": "matrix", "result": twice}}).encode()

@@ -18,8 +18,8 @@ _STARTED = "process_start_time_seconds"
 _SKEW = 60.0  # seconds by which two clocks may differ
 # The names that exporters and scrapers give to the one who is measured, the most exact first.
 _REPLICA = ("exported_pod", "pod", "pod_name", "kubernetes_pod_name", "instance")
-# Two servers of a pair that scrape the same, told apart by these labels of their own: one of them counts.
-_PAIR = ("prometheus_replica", "__replica__")
+# What tells apart two servers of a pair, or two jobs that scrape one target: of the same series one counts.
+_SCRAPER = ("prometheus_replica", "__replica__", "prometheus", "job", "service")
 # increase(name{…}[1800s]): what a server worked out, and over how many seconds.
 _WORKED_OUT = re.compile(r"increase\(([A-Za-z_:][A-Za-z0-9_:]*)\{[^\n]*\[(\d{1,9})s\]")
 
@@ -72,7 +72,7 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
         if one.text.lstrip()[:1] == "{" and '"data"' in one.text[:400]:
             with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):  # its collector said it
                 for each in _of_answer(one, wanted):
-                    key = each.name, frozenset(pair for pair in each.labels.items() if pair[0] not in _PAIR)
+                    key = each.name, frozenset(pair for pair in each.labels.items() if pair[0] not in _SCRAPER)
                     held = answered.get(key)
                     if held is None or len(each.points) > len(held.points):
                         answered[key] = each
