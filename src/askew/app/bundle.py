@@ -14,7 +14,7 @@ from askew.app.timeline import Timeline
 from askew.collectors.interface import Evidence, Request, Status
 from askew.evidence.bundle import FORMAT, Fault, Manifest, Part, Sealing, Source, Tool
 from askew.evidence.packing import Clean
-from askew.evidence.redaction import Recalling
+from askew.evidence.redaction import Recalling, Redactor
 
 _INTERRUPTED = "interrupted before everything was read"
 
@@ -87,7 +87,7 @@ def _bundled(
         interrupted = stop.asked or any(part.interrupted for part in found)
         done.append((redactor.text("+".join(names) if len(names) == len(parsed) else uri), found))
         if not how.anonymise:
-            kept.append(_written(sealing, number, *done.pop(), redactor.without, timeline))
+            kept.append(_written(sealing, number, *done.pop(), redactor, redactor.without, timeline))
     if how.anonymise:
         from askew.app.anonymise import renaming
 
@@ -96,7 +96,10 @@ def _bundled(
         def clean(text: str) -> str:
             return rename(redactor.without(text))
 
-        kept = [_written(sealing, number, uri, found, clean, timeline) for number, (uri, found) in enumerate(done, 1)]
+        kept = [
+            _written(sealing, number, uri, found, redactor, clean, timeline)
+            for number, (uri, found) in enumerate(done, 1)
+        ]
         missing = [clean(uri) for uri in missing]
     sealing.add("timeline.json", timeline.json())
     sealing.add("timeline.txt", timeline.text())
@@ -152,9 +155,13 @@ def _written(
     number: int,
     uri: str,
     found: Sequence[Evidence],
+    redactor: Redactor,
     clean: Clean,
     timeline: Timeline,
 ) -> Source:
+    def told(text: str) -> str:
+        return clean(redactor.text(text))
+
     parts: list[Part] = []
     for position, part in enumerate(found, 1):
         folder = f"{number}/{position}"
@@ -164,10 +171,10 @@ def _written(
         status, reason = _status(part)
         parts.append(
             Part(
-                uri=clean(part.uri),
+                uri=told(part.uri),
                 folder=folder,
                 status=status,
-                reason=clean(reason),
+                reason=told(reason),
                 platform=part.platform,
                 files=part.files,
                 documents=len(part.documents),
@@ -175,9 +182,9 @@ def _written(
                 interrupted=part.interrupted,
                 errors=[
                     Fault(
-                        source=clean(error.source),
-                        message=clean(error.message),
-                        hint=clean(error.hint),
+                        source=told(error.source),
+                        message=told(error.message),
+                        hint=told(error.hint),
                         line=error.line,
                         column=error.column,
                     )
@@ -185,7 +192,7 @@ def _written(
                 ],
             )
         )
-    return Source(number=number, uri=clean(uri), parts=parts)
+    return Source(number=number, uri=told(uri), parts=parts)
 
 
 def _status(part: Evidence) -> tuple[Status, str]:

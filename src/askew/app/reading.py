@@ -33,6 +33,7 @@ class _Shares(msgspec.Struct, kw_only=True):
     records: list[Document] = []
     packages: list[Document] = []
     answers: list[Document] = []
+    golden: list[Document] = []
     containers: list[Document] = []
     of_models: list[Text] = []
     beside: list[Text] = []
@@ -88,6 +89,8 @@ def _shares(documents: Sequence[Document], texts: Sequence[Text], is_contract: C
                 shares.records.append(document)
         elif is_contract(document):
             continue
+        elif kindless and _is_golden(document):
+            shares.golden.append(document)
         elif kindless and _records_training(document):
             shares.records.append(document)
         elif kindless and _lists_packages(document):
@@ -144,6 +147,10 @@ def _read(shares: _Shares) -> PlatformReading:
         from askew.platforms.metadata import read as read_metadata
 
         workloads.extend(read_metadata(shares.answers).workloads)
+    if shares.golden:
+        from askew.platforms.golden import read as read_golden
+
+        workloads.extend(read_golden(shares.golden).workloads)
     if shares.containers:
         from askew.platforms.docker.read import read as read_containers
 
@@ -218,6 +225,10 @@ def _records_training(document: Document) -> bool:
     from askew.platforms.training.shape import is_record
 
     return is_record(document)
+
+
+def _is_golden(document: Document) -> bool:
+    return str(document.root["schema"].value).startswith("askew/golden")
 
 
 def _lists_packages(document: Document) -> bool:

@@ -207,6 +207,45 @@ The exit status is 0, 2 when something could not be read (the rest is in the bun
     _collecting(command)
 
 
+def _golden(command: argparse.ArgumentParser, name: str) -> None:
+    command.epilog = f"""\
+examples:
+  {name} golden record http://127.0.0.1:8000 --inputs prompts.jsonl -o golden.json
+  {name} golden verify golden.json http://127.0.0.1:8000
+  {name} golden record http://triton:8000 --inputs rows.jsonl --model churn -o golden.json
+  {name} golden verify golden.json -o verified.json
+  {name} lock deploy.yaml+golden.json          the lock states model.golden_outputs
+  {name} check deploy.yaml+verified.json       later: does it still give them?
+
+Both send inference requests: each input once, and twice to record, to see whether the server agrees with itself. One
+JSON value a line: a text; {{"messages": […]}}; {{"input": "…"}}; a request of v2, TensorFlow Serving or MLflow.
+Language models are asked at temperature 0 with a seed; where they tell log probabilities, those count, and texts that
+part where two tokens were as likely agree. The file holds the inputs and outputs as they are. Credentials as for
+http: (ASKEW_API_KEY, user:password@, ~/.netrc) are not kept.
+
+The exit status of verify is 0 when all agree, 1 when one differs, 2 for bad usage, 3 when a request failed."""
+    command.add_argument("action", choices=("record", "verify"))
+    command.add_argument("subject", metavar="URL|FILE", help="the server to record, or the file to verify")
+    command.add_argument("url", metavar="URL", nargs="?", default="", help="verify: the server, if it is another one")
+    command.add_argument("--inputs", metavar="FILE", help="record: one JSON value a line, or a list")
+    command.add_argument("--kind", default="", help="chat, completions, embeddings, tei, v2, tensorflow or mlflow")
+    command.add_argument("--model", metavar="NAME", default="", help="which model of the server")
+    command.add_argument("--max-tokens", type=int, default=64, metavar="N", help="record: of each answer (default: 64)")
+    for tolerance, default, what in (
+        ("relative", 1e-4, "numbers: a share of the recorded one"),
+        ("absolute", 1e-6, "numbers"),
+        ("cosine", 1e-3, "embeddings: 1 - cosine"),
+        ("logprob", 0.25, "language models: nats"),
+    ):
+        command.add_argument(
+            f"--{tolerance}", type=float, default=default, metavar="X", help=f"record: {what} (default: {default:g})"
+        )
+    command.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds for all (default: 600)")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="verify: default: text")
+    command.add_argument("-o", "--output", metavar="FILE", help="write the file there; record: '-' for stdout")
+    command.add_argument("--force", action="store_true", help="overwrite the file")
+
+
 def _defaults(command: argparse.ArgumentParser, name: str) -> None:
     command.epilog = f"""\
 examples:
@@ -330,6 +369,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser, str], None]
     "init": ("write a ModelSpec contract from a known-good deployment", _init),
     "lock": ("write askew.lock: every resolved fact of a known-good deployment", _lock),
     "bundle": ("write the evidence of sources, without secrets, to one archive that can be read anywhere", _bundle),
+    "golden": ("record what a served model gives for fixed inputs, and verify that it still does", _golden),
     "defaults": ("tell what changes if only the version of an engine changes", _defaults),
     "fit": ("tell whether a model fits into memory, how many requests at once, and how fast it can be", _fit),
     "explain": ("explain a fact, a check or a category", _explain),

@@ -14,6 +14,7 @@ from askew.cli.arguments import COMMANDS, parser
 
 if TYPE_CHECKING:
     from askew.app.pipeline import Options
+    from askew.probe.golden import Golden
     from askew.report.model import InputError, Report
 
 INTERNAL_ERROR = 4
@@ -218,6 +219,58 @@ def _bundle(arguments: argparse.Namespace) -> int:
     return INTERRUPTED if manifest.interrupted else 2 if done.errors else 0
 
 
+def _golden(arguments: argparse.Namespace) -> int:
+    from askew.probe.golden import MAX_TOKENS, written
+
+    if not 0 < arguments.max_tokens <= MAX_TOKENS or not 0 < arguments.timeout <= 86_400:
+        raise UsageError(
+            "--max-tokens or --timeout is out of bounds",
+            f"up to {MAX_TOKENS} tokens of an answer, and a day in seconds",
+        )
+    if arguments.action == "record":
+        return _create(written(_recorded(arguments)), arguments)
+    from askew.app.golden import verified
+    from askew.report.golden import render_golden
+
+    found = verified(
+        arguments.subject,
+        arguments.url,
+        model=arguments.model,
+        now=_now(),
+        timeout=arguments.timeout,
+        progress=_progress(),
+    )
+    if arguments.output and (code := _create(written(found), arguments)):
+        return code
+    told = render_golden(found.verdict, found.results, color=_color(arguments), width=_width())
+    _write(written(found) if arguments.format == "json" else told, None)
+    return {"different": 1, "incomplete": 3}.get(found.verdict, 0)
+
+
+def _recorded(arguments: argparse.Namespace) -> Golden:
+    from askew.app.golden import recorded
+    from askew.probe.agree import Tolerance
+
+    if not arguments.inputs or arguments.url:
+        raise UsageError("golden record needs a URL and --inputs FILE", "askew golden record URL --inputs FILE -o FILE")
+    if not arguments.output:
+        raise UsageError("golden record needs a file to write", "add -o golden.json, or -o - for stdout")
+    bounds = {name: getattr(arguments, name) for name in ("relative", "absolute", "cosine", "logprob")}
+    if any(not 0 <= bound < 1e6 for bound in bounds.values()):
+        raise UsageError("a tolerance is out of bounds", "give a number from 0 on")
+    return recorded(
+        arguments.subject,
+        arguments.inputs,
+        kind=arguments.kind,
+        model=arguments.model,
+        max_tokens=arguments.max_tokens,
+        tolerance=Tolerance(**bounds),
+        now=_now(),
+        timeout=arguments.timeout,
+        progress=_progress(),
+    )
+
+
 def _key(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
@@ -373,6 +426,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "init": _init,
     "lock": _lock,
     "bundle": _bundle,
+    "golden": _golden,
     "defaults": _defaults,
     "fit": _fit,
     "explain": _explain,

@@ -22,8 +22,8 @@ from askew.evidence.redaction import Redactor
 from askew.evidence.told import Told
 from askew.evidence.yaml import read
 
-MAX_BYTES = 8 * 2**20  # of one answer
-MAX_TOTAL = 32 * 2**20  # of all answers of one endpoint
+MAX_BYTES = 4 * 2**20  # of one answer
+MAX_TOTAL = 16 * 2**20  # of all answers of one endpoint
 METRICS = "/metrics"
 _ROUNDS = 6
 _MOST = 40  # questions to one endpoint

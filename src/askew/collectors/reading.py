@@ -8,7 +8,7 @@ from fnmatch import translate
 
 from askew.collectors.interface import Evidence, Request, SourceError, Status, Text
 from askew.engines._index import ENGINES
-from askew.evidence.document import Document
+from askew.evidence.document import Document, mask_unread
 from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES, Dialect, read
 
@@ -150,7 +150,10 @@ class Reader:
 
     def _documents(self, source: str, data: bytes, dialect: Dialect) -> list[Document]:
         stream = read(data, source, dialect=dialect)
-        found = [document for document in stream if document.root.value is not None]
+        everything = stream.documents
+        if stream.errors:
+            mask_unread(everything)
+        found = [document for document in everything if document.root.value is not None]
         for error in stream.errors:
             self.fail(source, error.message, error.hint or "correct the file at this place", error.line, error.column)
         return found
@@ -166,7 +169,7 @@ class Reader:
         status: Status = "complete"
         if self.errors or self.notes:
             status = "partial" if found else "failed"
-        reasons = self.notes[:_MAX_NOTES]
+        reasons = [self._redactor.text(note) for note in self.notes[:_MAX_NOTES]]  # servers repeat what they were told
         if len(self.notes) > _MAX_NOTES:
             reasons.append(f"and {len(self.notes) - _MAX_NOTES} more of this kind")
         if self.errors:

@@ -680,6 +680,23 @@ class Document:
             parent.value[node._key] = new_value  # type: ignore[index]
 
 
+def mask_unread(documents: Sequence[Document]) -> None:
+    """Overwrite what stands between the documents of one stream, but for comments: a document that could not be read
+    may hold secrets, which nobody could find there."""
+    text = documents[0]._context.text if documents else None
+    if text is None:
+        return
+    at = 0
+    ends = [(document._start, document._end) for document in documents]
+    for start, end in (*ends, (text.start(len(text.lines) - 1) + len(text.lines[-1]), 0)):
+        if at < start:
+            for row in range(text.row(at), text.row(start) + 1):
+                line, begin = text.lines[row], text.start(row)
+                if not line.lstrip().startswith("#"):
+                    text.mask(max(at, begin), min(start, begin + len(line)))
+        at = max(at, end)
+
+
 def _changed(old: str, new: str, secrets: Collection[str]) -> list[tuple[int, int]]:
     """The ranges of ``old`` to mask: each occurrence of a secret, or else each run of words that ``new`` lacks."""
     ranges: list[tuple[int, int]] = []

@@ -73,7 +73,7 @@ _FLAG = (
 _FLAG_ALONE = _Pattern(rf"^{_FLAG}$", re.IGNORECASE)
 _FLAG_EQUALS = _Pattern(rf"({_FLAG}=)(.+)\Z", re.IGNORECASE | re.DOTALL)
 _VALUE = r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\"]+)"
-_FLAG_VALUE = _Pattern(rf"((?:^|[\s'\"`(]){_FLAG}(?:=|[\s\\]+|'\s*,\s*'|\"\s*,\s*\"))(?!-){_VALUE}", re.IGNORECASE)
+_FLAG_VALUE = _Pattern(rf"((?:^|[\s'\"`(=]){_FLAG}(?:=|[\s\\]+|'\s*,\s*'|\"\s*,\s*\"))(?!-){_VALUE}", re.IGNORECASE)
 # Engines take several keys behind --api-key; a word with a slash is more likely the model.
 _MORE_KEYS = _Pattern(
     r"(--api[-_]keys?(?:=|\s+)redacted:[0-9a-f]{16}['\"]?)"
@@ -81,7 +81,7 @@ _MORE_KEYS = _Pattern(
     re.IGNORECASE,
 )
 _ASSIGNMENT = _Pattern(
-    rf"((?<![A-Za-z0-9_-])[A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)"
+    rf"((?<![A-Za-z0-9_-])[A-Za-z0-9_]*(?:{_SECRET_WORD}|_PASS|_PWD)(?:_?[0-9]{{1,3}})?=)(?!\[\s{{0,9}}\\?['\"])"
     r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|\$\([^()\n]*\)|[^\s'\";&|]+)",
     re.IGNORECASE,
 )
@@ -93,6 +93,19 @@ _SHELL_BEFORE = _Pattern(r"-[a-z]*c\s*\Z")
 _COMMAND_INSIDE = _Pattern(r"\s--?[A-Za-z]|[;&|]")
 _JSON_ENV = _Pattern(r'(\\?"name\\?"\s*:\s*\\?"([^"\\]+)\\?"\s*,\s*\\?"value\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
 _JSON_KEY = _Pattern(r'(\\?["\']([A-Za-z0-9_.-]{1,256})\\?["\']\s*:\s*\\?(["\']))((?:(?!\3)[^\\\n]|\\(?!\3).)+)')
+# Several values: api_key=['a', 'b'] of a namespace that was printed, "api_keys": ["a"] of JSON and YAML in a text.
+_LISTED = _Pattern(
+    r"((?:(?<![A-Za-z0-9_-])([A-Za-z0-9_]{1,256})=|\\?[\"']([A-Za-z0-9_.-]{1,256})\\?[\"']\s{0,9}:\s{0,9}"
+    r"|(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{1,256}):[ \t]{1,9})\[)(\s{0,9}[^\[\]\s][^\[\]]{0,65536})"
+)
+# What stands in the lines below a key of YAML in a text: a list, a block.
+_BELOW = _Pattern(
+    r"(?m)^(([ \t]{0,200})(?:-[ \t]{1,9})?([A-Za-z0-9_.-]{1,256}):)"
+    r"([ \t]*\n(?:\2[ \t]*-[ \t]+(?!\S+:\s)[^\s{\[][^\n]*(?:\n|\Z))+"
+    r"|[ \t]+[|>][-+0-9]{0,2}[ \t]*\n(?:\2[ \t]+\S[^\n]*(?:\n|\Z))+)"
+)
+_LINE = _Pattern(r"(?m)^([ \t]*(?:-[ \t]+)?['\"]?)([^\s'\"][^\n]*?)(['\"]?[ \t]*)$")
+_ITEM = _Pattern(r"(\\?[\"'])((?:(?!\1)[^\n])+)(\1)|()([^\s,\"'\\][^\s,]*)()")
 # An entry of a map in the text form of protocol buffers: key: "NAME" value { string_value: "…" }
 _PROTO_ENTRY = _Pattern(
     r"(\bkey\s{0,9}:\s{0,9}[\"']([A-Za-z0-9_.-]{1,256})[\"']\s{0,99},?\s{0,99}value\s{0,9}:?\s{0,9}[{<]?\s{0,99}"
@@ -102,7 +115,7 @@ _YAML_KEY = _Pattern(
     r"(?m)^(\s*(?:-\s+)?([A-Za-z0-9_.-]{1,256})(?::[ \t]+|[ \t]+=[ \t]+))"
     r"('[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"#{\[|>&*!=][^\n]*)"
 )
-_HEADER = _Pattern(r"(\b([A-Za-z][A-Za-z0-9-]{0,60}):[ \t]+)([^\s'\"\\]+)")
+_HEADER = _Pattern(r"(\b([A-Za-z][A-Za-z0-9-]{0,60}):[ \t]+)(?![|>][-+0-9]{0,2}[ \t]*(?:\n|\Z)|\[)([^\s'\"\\]+)")
 _TOKENS = _Pattern(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,4096}|\bnvapi-[A-Za-z0-9_-]{16,4096}|\bgh[pousr]_[A-Za-z0-9]{20,}"
     r"|\bgithub_pat_[A-Za-z0-9_]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,4096}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
@@ -183,6 +196,8 @@ class Redactor:
             out = _FLAG_VALUE.sub(lambda m: m[1] + self._quoted(m[2]), out)
         if "redacted:" in out:
             out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
+        if "[" in out:
+            out = _LISTED.sub(lambda m: m[1] + (self._items(m[5]) if _names_secrets(m[2], m[3], m[4]) else m[5]), out)
         if "=" in out:
             out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
             out = _ASSIGNMENT.sub(lambda m: m[1] + self._assigned(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
@@ -191,6 +206,8 @@ class Redactor:
             out = _JSON_KEY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
             if "value" in out:
                 out = _PROTO_ENTRY.sub(lambda m: m[1] + self._once(m[4]) if is_secret_name(m[2]) else m[0], out)
+        if "\n" in out and ":" in out:
+            out = _BELOW.sub(self._below, out)
         if ": " in out:
             out = _HEADER.sub(lambda m: m[1] + self._header(m[3]) if is_secret_name(m[2]) else m[0], out)
         if "\n" in out or ": " in out or " = " in out:
@@ -284,6 +301,8 @@ class Redactor:
             elif isinstance(part, str):
                 if in_secret:
                     redacted = self._secret_data(part)
+                elif isinstance(node.key, str) and is_secret_name(node.key):  # api_keys: [a, b]
+                    redacted = self._field(node.key, part)
                 else:
                     redacted = self.assignment(part) if environment else self._word(part, flag, before)
                 self._replace(document, child, redacted)
@@ -318,6 +337,18 @@ class Redactor:
         if default is not None:
             return default[1] + self._once(default[2]) + default[3]
         return self.marker(secret)
+
+    def _items(self, listed: str) -> str:
+        return _ITEM.sub(
+            lambda m: m[1] + self._once(m[2]) + m[3] if m[1] else m[0] if m[5] in _NO_VALUE else self._once(m[5]),
+            listed,
+        )
+
+    def _below(self, match: re.Match[str]) -> str:
+        if not is_secret_name(match[3]):
+            return match[0]
+        head, end, lines = match[4].partition("\n")
+        return match[1] + head + end + _LINE.sub(lambda m: m[1] + self._once(m[2]) + m[3], lines)
 
     def _quoted(self, value: str) -> str:
         """A value that may stand in quotes, which stay. A comma or bracket of the text around it stays too."""
@@ -393,6 +424,10 @@ def _flag_of(word: str, flag: str) -> str:
     return flag if flag and "key" in flag.lower() else ""
 
 
+def _names_secrets(*names: str | None) -> bool:
+    return any(name is not None and is_secret_name(name) for name in names)
+
+
 def _is_variable(name: str) -> bool:
     """Whether a name is written as environment variables are."""
     return name.upper() == name or "password" in name.lower()
@@ -405,6 +440,7 @@ def is_secret_name(name: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)  # the names of fields are few, and asked for at every value
 def _is_secret_name(name: str) -> bool:
+    name = name.rpartition("/")[2]  # an annotation: example.com/password
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)

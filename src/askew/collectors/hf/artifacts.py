@@ -81,7 +81,7 @@ def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], s
     kind = format_of(name)
     if kind == "safetensors":
         text, tensors = read_safetensors(file, size)
-        return Artifact((("tensors", text),), tensors)
+        return Artifact((("tensors", clean(text)),), tensors)
     if kind == "gguf":
         from askew.collectors.hf.gguf import read_gguf
 
@@ -89,7 +89,7 @@ def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], s
         return Artifact((("gguf", text),), tensors)
     whole = (Tensor("", "bytes", (), 0, size),)
     if kind == "pickle":
-        return _of_pickle(name, file, size, whole)
+        return _of_pickle(name, file, size, whole, clean)
     graph = _graph(kind, name, file, size, clean)
     return Artifact((), whole) if graph is None else Artifact((("graph", msgspec.json.encode(graph).decode()),), whole)
 
@@ -106,7 +106,9 @@ def _graph(kind: str, name: str, file: BinaryIO, size: int, clean: Callable[[str
     return read_trees(file, size, clean) if kind == "trees" else None
 
 
-def _of_pickle(name: str, file: BinaryIO, size: int, whole: tuple[Tensor, ...]) -> Artifact:
+def _of_pickle(
+    name: str, file: BinaryIO, size: int, whole: tuple[Tensor, ...], clean: Callable[[str], str]
+) -> Artifact:
     from askew.collectors.hf.pickles import NoPickleError, read_pickle
 
     try:
@@ -115,9 +117,9 @@ def _of_pickle(name: str, file: BinaryIO, size: int, whole: tuple[Tensor, ...]) 
         if _PICKLED.fullmatch(name):
             raise
         return Artifact((), whole)
-    texts = [("pickle", msgspec.json.encode(scan).decode())]
+    texts = [("pickle", clean(msgspec.json.encode(scan).decode()))]
     if tensors:
-        texts.append(("tensors", as_header(tensors)))
+        texts.append(("tensors", clean(as_header(tensors))))
     warning = hint = ""
     if scan.dangerous:
         warning = f"whoever loads this pickle lets it call {', '.join(scan.dangerous[:3])}"

@@ -58,7 +58,8 @@ class HuggingFaceCollector:
         options = dict(request.options)
         for key, value in options.items():
             if value not in _OPTIONS.get(key, ()) and not (key == "executor" and value.startswith("dask://")):
-                message = f"{key}={value} is no option of a model's directory"
+                said = f"{key}={value}" if key in _OPTIONS else f"'{key}'"  # what stands there may be a secret
+                message = f"{said} is no option of a model's directory"
                 choices = ", ".join(f"{name}={'|'.join(values)}" for name, values in _OPTIONS.items())
                 choices += ", executor=dask://host:port"
                 reader.fail(request.uri, message, f"write hf:DIR?digest=full; these are: {choices}")

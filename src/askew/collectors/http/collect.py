@@ -11,6 +11,10 @@ from askew.engines.live import Ask
 from askew.evidence.redaction import Redactor
 
 _MOST_REASONS = 6
+_UNRECOGNISED = (
+    "no engine that this build knows was recognised by its answers (TorchServe tells of itself on its management port, "
+    "Ray Serve on that of the dashboard)"
+)
 
 
 class HttpCollector:
@@ -60,14 +64,17 @@ def _ended(shown: str, asked: Asked) -> tuple[Status, str, tuple[SourceError, ..
     faults = [one for one in asked.refused if one.status == 0]
     if asked.silent:
         worst = next(iter([*faults, *(one for one in asked.refused if one.hint), *asked.refused]), None)
-        message = f"{worst.name}: {worst.why}" if worst is not None else "nothing was answered"
+        message = "nothing was answered"
+        if worst is not None:
+            message = worst.why if worst.status == 0 else f"{worst.name}: {worst.why}"
         hint = (worst.hint if worst is not None else "") or "point at the port on which an engine answers"
         return "failed", message, (SourceError(source=shown, message=message, hint=hint),)
     reasons = list(asked.missed)
     if not asked.engine:
-        reasons.insert(0, "no engine that this build knows was recognised by its answers")
+        reasons.insert(0, _UNRECOGNISED)
     reasons.extend(f"{one.name}: {one.why}" for one in faults if not one.lacking)
-    reasons.extend(f"{one.name}: {one.why}" for one in asked.refused if one.status in (401, 403) and not one.lacking)
+    denied = [one for one in asked.refused if one.status in (401, 403) and not one.lacking]
+    reasons.extend(f"{one.name}: {one.why}; {one.hint}" for one in denied[:1])
     if len(reasons) > _MOST_REASONS:
         reasons[_MOST_REASONS:] = [f"and {len(reasons) - _MOST_REASONS} more"]
     return ("partial" if reasons else "complete"), "; ".join(reasons), ()

@@ -33,8 +33,11 @@ class ClusterCollector:
         except TargetError as error:
             reader.fail(uri, error.message, error.hint)
             return reader.evidence(uri, "", "", PLATFORM)
-        for context in target.contexts or ("",):
-            self._context(context, target, reader, redactor, request)
+        try:
+            for context in target.contexts or ("",):
+                self._context(context, target, reader, redactor, request)
+        except KeyboardInterrupt:
+            reader.stopped(request)
         evidence = reader.evidence(
             uri,
             "the cluster shows no workload there",

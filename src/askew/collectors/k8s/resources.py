@@ -207,6 +207,7 @@ RESOURCES: tuple[Resource, ...] = (
         "Middleware/middlewares",
         "ServersTransport/serverstransports",
     ),
+    *_rows("around", _ROUTE, "traefik.containo.us", "v1alpha1", "IngressRoute/ingressroutes", "Middleware/middlewares"),
     *_rows(
         "around",
         "the devices that pods claim",

@@ -400,6 +400,8 @@ class Scan:
         line = f"{verb} {resource.title}" + (f" {namespace}" if namespace else "")
         if line not in self.denied:
             self.denied.append(line)
+            if (resource.group, resource.kind) == ("", "Secret"):
+                return  # few may read them, and without them all else is complete: what depends on one says so
             self._rights.setdefault((verb, namespace), []).append(resource.title)
 
     def missing_rights(self) -> list[str]:

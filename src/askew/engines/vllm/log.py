@@ -15,6 +15,7 @@ import msgspec
 from askew.engines import versions
 from askew.engines.live import Log
 from askew.engines.logged import (
+    DEVICE_NAME,
     EFFECTIVE,
     STATED,
     Line,
@@ -23,10 +24,12 @@ from askew.engines.logged import (
     arguments,
     decimal,
     gibibytes,
+    gpu_models,
     last_start,
     lines,
     named,
     reported,
+    startup,
     stated,
     strong,
     whole,
@@ -199,6 +202,8 @@ def _read(told: Told) -> tuple[Observation, ...]:
     for line in lines(told, _ENGINE, since):
         found.extend(_engine(line, version, served=not names))
     found.extend(_sampling(told, since))
+    found.extend(gpu_models(told, since, "device_name=", DEVICE_NAME))
+    found.extend(startup(told, since, ("Starting vLLM API server", "Starting vLLM server on ")))
     return named(NAME, found)
 
 

@@ -2,7 +2,8 @@
 
 Everything that a saved dump holds too is read by ``platforms.kubernetes``, so that both say the same. Names of texts
 and answers are those of the collector: ``k8s://CONTEXT/NAMESPACE/pods/POD/CONTAINER/log``,
-``k8s://CONTEXT/NAMESPACE/pods/POD:PORT/proxy/PATH``, ``k8s://CONTEXT#denied``.
+``k8s://CONTEXT/NAMESPACE/pods/POD:PORT/proxy/PATH``, ``k8s://CONTEXT/NAMESPACE/pods/POD/CONTAINER/exec/PROBE``,
+``k8s://CONTEXT#denied``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from askew.resolve.workload import Workload
 _DENIED = "#denied"
 _METRICS = "/metrics"
 _LOG = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/log")
+_EXEC = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/exec/[\w-]+")
 _PROXY = re.compile(
     r"k8s://[^\n]*?/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)(?::(?P<port>\d+))?/proxy(?P<path>/[^\n]*)"
 )
@@ -35,6 +37,15 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
     for key, one in (*_answers(documents), *_texts(texts)):
         said.setdefault(key, []).append(one)
     workloads = tuple(_told(workload, said) for workload in found.workloads)
+    ran: dict[tuple[str, str], dict[str, list[SourceText]]] = {}
+    for text in texts:
+        if (match := _EXEC.fullmatch(text.source)) is not None:
+            pod = ran.setdefault((match["namespace"], match["pod"]), {})
+            pod.setdefault(match["container"], []).append(text)
+    if ran:
+        from askew.platforms.cluster import inside
+
+        workloads = tuple(inside.of_workload(workload, ran) for workload in workloads)
     unread = (Unread(at, problem.message) for problem in found.problems for at in problem.locations[:1])
     return PlatformReading(workloads=workloads, unread=tuple(unread))
 

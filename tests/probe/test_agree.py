@@ -1,0 +1,111 @@
+"""When two results of one input agree."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from askew.probe.agree import Tolerance, agree
+
+T = Tolerance()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "said"),
+    [
+        ([0.1, 0.2], [0.1 + 1e-9, 0.2], ""),
+        ([0.1, 0.2], [0.1, 0.21], "[1]: 0.2, now 0.21"),
+        ([1, 0], [1, 1], "[1]: 0, now 1"),
+        ([100000, 0], [100001, 0], "[0]: 100000, now 100001"),
+        ([1.0], [1], ""),
+        ([[1.5, None], ["a"]], [[1.5, None], ["a"]], ""),
+        (["cat"], ["dog"], "'cat', now 'dog'"),
+        ([1.0, 2.0], [1.0], "2 values, now 1"),
+        ({"a": [1.0]}, {"b": [1.0]}, "only one of the two has a, b"),
+        ({"p": {"a": 1.0}}, {"p": {"a": 2.0}}, "p.a: 1.0, now 2.0"),
+        ([float("nan")], [float("nan")], ""),
+        ([float("nan")], [1.0], "nan, now 1.0"),
+        ([float("inf")], [float("inf")], ""),
+        ([True], [1], "'True', now '1'"),
+        (["1"], [1], "'1', now '1'"),
+    ],
+)
+def test_values(recorded: object, now: object, said: str) -> None:
+    found = agree("v2", recorded, now, T)
+    assert found.agrees == (not said)
+    assert said in found.why
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "said"),
+    [
+        ([1.0, 0.0], [1.0, 0.001], ""),
+        ([1.0, 0.0], [0.9, 0.4], "1 - cosine is 0.0862"),
+        ([1.0, 0.0], [1.0, 0.0, 0.0], "2 dimensions, now 3"),
+        ([1.0, 0.0], [2.0, 0.0], "the length of the vector is 1, now 2"),
+        ([0.0, 0.0], [1.0, 0.0], "zero"),
+        ([0.0], [0.0], ""),
+        ([1.0], "x", "no vector"),
+        ([1.0, 2.0], None, "2 dimensions, now 0"),
+    ],
+)
+def test_vectors(recorded: object, now: object, said: str) -> None:
+    found = agree("embeddings", recorded, now, T)
+    assert found.agrees == (not said)
+    assert said in found.why
+
+
+def text(words: str, *chances: float, others: dict[int, list] | None = None, finish: str = "stop") -> dict:
+    tokens = [
+        {"text": word, "logprob": chance, "others": (others or {}).get(place, [])}
+        for place, (word, chance) in enumerate(zip(words.split(), chances, strict=False))
+    ]
+    return {"text": words, "finish": finish, "tokens": tokens}
+
+
+TIE = {1: [["b", -0.70], ["c", -0.72]]}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "agrees", "said"),
+    [
+        (text("a b"), text("a b"), True, ""),
+        (text("a b c"), text("a x c"), False, "the texts part at character 3: 'a b c', now 'a x c'"),
+        (text("a"), text("a b"), False, "character 2"),
+        (text("a b", -0.1, -0.2), text("a b", -0.1, -0.25), True, ""),
+        (text("a b", -0.1, -0.2), text("a b", -0.1, -0.9), False, "token 2, 'b': log probability -0.200, now -0.900"),
+        (
+            text("a b", -0.1, -0.70, others=TIE),
+            text("a c", -0.1, -0.69),
+            True,
+            "after 1 tokens: 'b', now 'c', as likely",
+        ),
+        (text("a b", -0.1, -0.70, others=TIE), text("a d", -0.1, -0.69), False, "part after 1 tokens: 'b', now 'd'"),
+        (text("a b", -0.1, -0.1, others={1: [["c", -3.0]]}), text("a c", -0.1, -0.5), False, "part after 1 tokens"),
+        (text("a b", -0.1, -0.1), text("a b", -0.1, -0.1, finish="length"), False, "it ended by stop, now by length"),
+        (text("a"), [1.0], False, "no text"),
+        (text("a b", -math.inf, -0.1), text("a b", -math.inf, -0.1), True, ""),
+    ],
+)
+def test_texts(recorded: object, now: object, agrees: bool, said: str) -> None:
+    found = agree("chat", recorded, now, T)
+    assert found.agrees == agrees, found
+    assert said in found.why
+    assert found.near_tie == ("as likely" in found.why)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON, st.sampled_from(["chat", "completions", "embeddings", "tei", "v2", "tensorflow", "mlflow"]))
+def test_anything_can_be_compared(a: object, b: object, kind: str) -> None:
+    agree(kind, a, b, T)  # type: ignore[arg-type]
+    if kind not in ("chat", "completions", "embeddings", "tei"):
+        assert agree(kind, a, a, T).agrees  # type: ignore[arg-type]
