@@ -201,6 +201,29 @@ def test_one_recorded_dump_never_states_a_rate(path: str, engine: str):
         assert one.confidence != "certain" or one.origin == "reported" or isinstance(one.value, Unknown)
 
 
+def test_what_labels_say_of_the_configuration():
+    text = (
+        'vllm:cache_config_info{block_size="16",cache_dtype="fp8",enable_prefix_caching="True",'
+        'gpu_memory_utilization="0.85",num_gpu_blocks="1000",sliding_window="None",swap_space_bytes="4294967296"} 1'
+    )
+    facts = said(told(text))
+    assert {key: value(facts, key) for key in facts} == {
+        "runtime.kv_cache.block_size": 16, "runtime.kv_cache.tokens": 16000, "runtime.kv_cache.dtype": "float8_e4m3",
+        "runtime.prefix_caching": True, "runtime.gpu_memory_utilization": 0.85, "runtime.swap.bytes": 4 * 2**30,
+    }  # fmt: skip
+    tokens = facts["runtime.kv_cache.tokens"]
+    assert (tokens.confidence, tokens.because, tokens.origin) == (
+        "likely", ("num_gpu_blocks × block_size",), "reported",
+    )  # fmt: skip
+    newer = said(told(text.replace("}", ',kv_cache_size_tokens="15800"}')))
+    assert (newer["runtime.kv_cache.tokens"].value, newer["runtime.kv_cache.tokens"].confidence) == (15800, "certain")
+    differing = said(told(text, replica="a"), told(text.replace("1000", "990"), replica="b"))
+    tokens = differing["runtime.kv_cache.tokens"]
+    assert isinstance(tokens.value, Unknown) and "990×16, 1000×16" in tokens.value.reason.replace(
+        "1000×16, 990×16", "990×16, 1000×16"
+    )
+
+
 def test_units_are_those_of_the_facts():
     triton = """\
 nv_inference_request_success{model="m",version="1"} 100
