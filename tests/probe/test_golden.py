@@ -80,6 +80,12 @@ CASES: Mapping[str, tuple[object, dict[str, Answer], dict[str, Answer], str]] = 
         {"input": "Hello"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding([1.0, 0.0])},
         {"POST /v1/embeddings": embedding([0.0, 1.0])}, "1 - cosine is 1",
     ),
+    "several embeddings": (
+        {"input": ["Hello", "Bye"]},
+        {"/v1/models": MODELS, "POST /v1/embeddings": as_json({"data": [{"embedding": [1.0]}, {"embedding": [1.0]}]})},
+        {"POST /v1/embeddings": as_json({"data": [{"embedding": [1.0]}, {"embedding": [-1.0]}]})},
+        "vector 2: 1 - cosine is 2",
+    ),
     "embeddings in base64": (
         {"input": "Hello"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(VECTOR)},
         {"POST /v1/embeddings": embedding([0.1, 0.2])}, "3 dimensions, now 2",
@@ -272,6 +278,8 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "no json": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("<html>")}, "no JSON"),
     "deep": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("[" * 99999)}, "no JSON"),
     "no choices": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json({"choices": []})}, "not the form"),
+    "two choices": ({"prompt": ["a", "b"]}, {"/v1/models": MODELS, "POST /v1/completions": as_json(
+        {"choices": [{"text": "a"}, {"text": "b"}]})}, "2 answers"),
     "other form": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json([1])}, "not the form"),
     "no models": ("Hi", {}, "--api"),
     "two models": (ROW, {"POST /v2/repository/index": as_json([{"name": "a"}, {"name": "b"}])}, "--model: a, b"),
@@ -279,6 +287,7 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "no vector": ({"input": "a"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(["x"])},
                   "not the form"),
     "unknown": (3, {}, "--api"),
+    "a page": ("Hi", {"/v1/models": as_text("<html>login</html>", media="text/html")}, "--api"),
 }  # fmt: skip
 
 
@@ -314,6 +323,13 @@ def test_a_request_that_makes_no_sense_is_refused(words: tuple[str, ...], capsys
     assert run(["golden", *words]) == 2
     assert "hint: " in capsys.readouterr().err
     assert not Path("g").exists()
+
+
+def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving({}) as served:
+        url = served.url
+    assert run(["golden", "record", url, "--inputs", write("Hi"), "-o", "g"]) == 2
+    assert "Connection refused" in capsys.readouterr().err
 
 
 def test_inputs_that_are_no_json_are_told_by_line(capsys: pytest.CaptureFixture[str]) -> None:

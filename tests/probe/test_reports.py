@@ -21,8 +21,8 @@ def chat(words: str) -> Answer:
 
 def asking(text: str) -> str:
     body = {
-        "model": "acme/chat", "temperature": 0, "seed": 0, "n": 1, "max_tokens": 64, "stream": False, "logprobs": True,
-        "top_logprobs": 5, "messages": [{"role": "user", "content": text}],
+        "model": "acme/chat", "temperature": 0, "seed": 0, "n": 1, "max_tokens": 64, "logprobs": True,
+        "top_logprobs": 5, "messages": [{"role": "user", "content": text}], "stream": False,
     }  # fmt: skip
     return f"POST /v1/chat/completions {json.dumps(body)}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from askew.app.load import load
+from askew.cli.run import run
 from askew.compare.compare import compare
 from askew.evidence.redaction import Redactor
 from askew.resolve.workload import Snapshot
@@ -71,6 +72,33 @@ def test_llama_cpp(installed: Installed, tmp_path: Path) -> None:
         asked = f"cmd:llama-server -m {model} -c 512 -np 2 -a tiny --no-warmup --metrics"
         assert differing(asked, url) == set()
         assert differing(asked.replace("-c 512", "-c 1024"), url) == {"runtime.max_model_len"}
+
+
+def test_golden_outputs_of_llama_cpp(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new process with the same weights agrees; other weights under the same name do not."""
+    monkeypatch.chdir(tmp_path)
+    python = installed("llama-cpp", "xllamacpp", "gguf", "numpy")
+    inputs: list[object] = ["Hello", "Once upon a time", {"messages": [{"role": "user", "content": "12 + 30 ="}]}]
+    Path("inputs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in inputs), encoding="utf-8")
+    Path("prompts.jsonl").write_text('{"prompt": "The quick brown"}\n', encoding="utf-8")
+    found: dict[str, int] = {}
+    for turn, weights in (("first", "0"), ("again", "0"), ("other", "1")):
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [str(python), str(HERE / "llama_cpp_server.txt"), str(tmp_path / "tiny.gguf"), str(port), weights]
+        with running(command, f"{url}/health", tmp_path / "log"):
+            if turn == "first":
+                for given, file in (("inputs.jsonl", "chat.json"), ("prompts.jsonl", "completions.json")):
+                    words = ["golden", "record", url, "--inputs", given, "-o", file, "--max-tokens", "12"]
+                    assert run(words) == 0, capsys.readouterr().err
+            for file in ("chat.json", "completions.json"):
+                found[f"{turn} {file}"] = run(["golden", "verify", file, url])
+    golden = json.loads(Path("chat.json").read_text(encoding="utf-8"))
+    assert golden["api"] == "chat" and golden["served"]["runtime.engine.name"] == "llama.cpp"
+    assert all(case["stable"] and len(case["output"]["tokens"]) > 1 for case in golden["cases"])
+    assert list(found.values()) == [0, 0, 0, 0, 1, 1], capsys.readouterr().out
 
 
 def test_triton(installed: Installed, tmp_path: Path) -> None:

@@ -302,11 +302,12 @@ def read(data: bytes) -> Golden:
     """What ``record`` wrote. Raises ProbeError."""
     try:
         golden = msgspec.convert(json.loads(data), Golden)
+        digest = _digest(golden.api, golden.cases)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise ProbeError(f"this holds no golden outputs: {str(error)[:200]}", _HINT) from None
     if golden.schema != FORMAT:
         raise ProbeError(f"expected {FORMAT}, found {golden.schema[:60]!r}", _HINT)
-    if golden.digest != _digest(golden.api, golden.cases):
+    if golden.digest != digest:
         raise ProbeError("the outputs are not those that the digest tells: the file was changed", "record it again")
     if not 0 < len(golden.cases) <= MAX_INPUTS or not 0 < golden.max_tokens <= MAX_TOKENS:
         raise ProbeError("the file asks for more than this build sends", _HINT)
