@@ -38,6 +38,16 @@ def test_a_log_is_told_by_its_pod() -> None:
     assert (told.kind, told.replica, told.container, told.source) == ("log", "llm-aaa-1", "engine", source)
 
 
+def test_the_log_of_a_run_before_speaks_where_there_is_none_since() -> None:
+    base = f"{SOURCE}/prod/pods/llm-aaa-1/engine/log"
+    before = Text(source=f"{base}?previous=true", text="INFO before")
+    tail = Text(source=f"{base}?tail=200", text="INFO last")
+    assert [told.text for told in one((before,)).told] == ["INFO before"]
+    assert [told.text for told in one((Text(source=base, text="INFO now"), before, tail)).told] == [
+        "INFO now", "INFO last",
+    ]  # fmt: skip
+
+
 def test_answers_through_the_proxy_are_told_by_their_pod() -> None:
     address = f"{SOURCE}/prod/pods/llm-aaa-0:8000/proxy"
     (answer,) = yaml.read('{"version": "0.10.0"}', f"{address}/version").documents

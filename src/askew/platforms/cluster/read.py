@@ -22,7 +22,9 @@ from askew.resolve.workload import Workload
 
 _DENIED = "#denied"
 _METRICS = "/metrics"
-_LOG = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/log")
+_LOG = re.compile(
+    r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/log(?P<query>\?[^\n]*)?"
+)
 _EXEC = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/exec/[\w-]+")
 _PROXY = re.compile(
     r"k8s://[^\n]*?/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)(?::(?P<port>\d+))?/proxy(?P<path>/[^\n]*)"
@@ -69,8 +71,13 @@ def _answers(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, str], T
 
 
 def _texts(texts: Sequence[SourceText]) -> Iterator[tuple[tuple[str, str], Told]]:
+    """Logs and answers. The log of a run before speaks only for a container that has written none since."""
+    logs = [match for one in texts if (match := _LOG.fullmatch(one.source)) is not None]
+    current = {(match["namespace"], match["pod"], match["container"]) for match in logs if not _before(match)}
     for one in texts:
         if (match := _LOG.fullmatch(one.source)) is not None:
+            if _before(match) and (match["namespace"], match["pod"], match["container"]) in current:
+                continue
             pod, container = match["pod"], match["container"]
             told = Told(kind="log", name="log", source=one.source, text=one.text, replica=pod, container=container)
         elif (match := _PROXY.fullmatch(one.source)) is not None:
@@ -80,6 +87,10 @@ def _texts(texts: Sequence[SourceText]) -> Iterator[tuple[tuple[str, str], Told]
         else:
             continue
         yield (match["namespace"], pod), told
+
+
+def _before(match: re.Match[str]) -> bool:
+    return "previous=true" in (match["query"] or "")
 
 
 def _told(workload: Workload, said: dict[tuple[str, str], list[Told]]) -> Workload:
