@@ -327,3 +327,21 @@ def test_a_service_and_what_runs_of_it_do_not_differ(tmp_path: Path) -> None:
     for left, right in (("a.yaml", "b.yaml"), ("b.yaml", "a.yaml")):
         report = diff(str(tmp_path / left), str(tmp_path / right), Options())
         assert [f.summary for w in report.workloads for f in w.findings] == []
+
+
+def test_what_a_service_leaves_to_a_runtime_that_nobody_may_read_is_as_its_pods_run() -> None:
+    (service,) = chain(("serving.kserve.io/v1beta1", "InferenceService", "llm"))
+    service["spec"] = {"predictor": {"model": {"modelFormat": {"name": "huggingface"}, "args": ["--dtype=half"]}}}
+    own = live.owner("serving.kserve.io/v1beta1", "InferenceService", "llm")
+    image = "kserve/huggingfaceserver:v0.15.0-gpu"
+    args = ["--model_name=llm", "--dtype=half", "--max_model_len=4096"]
+    pods = [
+        live.pod(name, owned=own, labels={"component": "predictor"}, name="kserve-container", image=image, args=args)
+        for name in ("a", "b")
+    ]
+    found = workload(service, *pods)
+    assert [token.text for token in found.containers[0].launch.argv] == args
+    known = facts(found)
+    assert known["runtime.image.tag"] == "v0.15.0-gpu" and known["hardware.gpu.count"] == 1
+    assert known["runtime.image.digest"] == f"sha256:{'ab' * 32}"
+    assert facts(workload(service)).get("runtime.image.tag") != "v0.15.0-gpu"
