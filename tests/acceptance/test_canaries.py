@@ -86,10 +86,13 @@ class Place:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         self.monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
-    def answers(self, answers: Mapping[str, Answer]) -> str:
-        """The URL of a server."""
+    def answers(self, answers: Mapping[str, Answer], other: str = "", status: int = 200) -> str:
+        """The URL of a server. ``other`` is what it answers to everything else."""
         spoiled = {name: Answer(a.status, self.spoiled(a.body), a.headers) for name, a in answers.items()}
-        return self.stack.enter_context(serving(spoiled)).url
+        missing = (
+            Answer(status, self.spoiled(other.encode()), (("Content-Type", "application/json"),)) if other else None
+        )
+        return self.stack.enter_context(serving(spoiled, missing)).url
 
 
 def _b64(text: str) -> str:
@@ -604,6 +607,97 @@ def _metrics(p: Place) -> list[str]:
     return ["metrics:a.txt", "metrics:a.txt,b.txt?window=90s", f"metrics:{p.token()}", f"metrics:a.txt?at={p.token()}"]
 
 
+def _docker(p: Place) -> list[str]:
+    from tests.platforms.docker import inspected
+
+    container = inspected.container()
+    config = container["Config"]
+    config["Env"] = [f"HF_TOKEN={p.password()}", f"X=https://u:{p.password()}@h", f"NOTE={p.token()}"]
+    config["Cmd"] = ["--model", "m", "--api-key", p.password(), f"--hf-token={p.password()}"]
+    config["Labels"] = {"acme.api-token": p.password(), "note": p.token()}
+    container["Args"] = ["--api-key", p.password()]
+    container["State"]["Error"] = f"login failed: password={p.password()} {p.token()}"
+    p.program("docker", as_lines([container]))
+    p.write("inspect.json", as_lines([container]))
+    p.monkeypatch.delenv("DOCKER_HOST", raising=False)
+    p.monkeypatch.setattr("askew.collectors.docker.collect._DEFAULT_SOCKET", str(p.folder / "none.sock"))
+    return ["docker:llm", "inspect.json", f"docker:{p.token()}", "docker:"]
+
+
+def _process(p: Place) -> list[str]:
+    from askew.collectors.process import collect
+
+    proc = p.folder / "proc"
+    (proc / "self").mkdir(parents=True)
+    (p.folder / "work").mkdir()
+    words = ("vllm", "serve", "m", "--api-key", p.password(), f"--hf-token={p.password()}", "--config", "settings.yaml")
+    environ = (f"HF_TOKEN={p.password()}", f"VLLM_X=https://u:{p.password()}@h", f"VLLM_API_KEY={p.password()}")
+    p.write("work/settings.yaml", f"api-key: {p.password()}\nmax-model-len: 4096\n# {p.token()}\n")
+    path = proc / "77"
+    path.mkdir()
+    (path / "cmdline").write_bytes(p.spoiled("".join(f"{word}\0" for word in words).encode()))
+    (path / "stat").write_text("77 (a) b) S 1 1 1 0 -1")
+    (path / "environ").write_bytes(p.spoiled("".join(f"{one}\0" for one in environ).encode()))
+    (path / "cgroup").write_text(f"0::/{p.token()}\n")
+    (path / "cwd").symlink_to(p.folder / "work")
+    (path / "root").symlink_to("/")
+    p.monkeypatch.setattr(collect, "PROC", str(proc))
+    return ["pid:77", f"pid:{p.token()}", "pid:78"]
+
+
+def _prometheus(p: Place) -> list[str]:
+    labels = {
+        "__name__": "vllm:num_requests_running",
+        "pod": "a",
+        "api_key": p.password(),
+        "url": f"http://u:{p.password()}@h",
+    }
+    told = {"status": "success", "warnings": [f"token {p.token()}"], "data": {"resultType": "matrix", "result": [
+        {"metric": labels, "values": [[1795000000, "1"], [1795000060, "2"]]}]}}  # fmt: skip
+    wrong = {"status": "error", "errorType": "bad_data", "error": f"password={p.password()} is wrong for {p.token()}"}
+    p.monkeypatch.setenv("ASKEW_PROMETHEUS_TOKEN", p.password())
+    right = p.answers({}, as_lines(told))
+    refusing = p.answers({}, as_lines(wrong), 422)
+    with_user = right.replace("http://", f"http://user:{p.password()}@")
+    return [
+        f"prometheus:{right}?namespace=prod", f"prometheus:{refusing}?namespace=prod", f"prometheus:{with_user}?job=a",
+        f"prometheus:{right}?token={p.password()}", f"prometheus:{p.token()}", "prometheus:http://127.0.0.1:9",
+    ]  # fmt: skip
+
+
+def _helm_release(p: Place) -> list[str]:
+    made = {
+        "name": "llm", "version": 3, "namespace": "prod", "manifest": _manifest(p), "config": {"apiKey": p.password()},
+        "info": {"status": "deployed", "notes": f"log in with {p.token()}"},
+    }  # fmt: skip
+    packed = _b64(base64.b64encode(gzip.compress(p.spoiled(json.dumps(made).encode()))).decode())
+    labels = {"owner": "helm", "name": "llm", "version": "3", "status": "deployed"}
+    metadata = {"name": "sh.helm.release.v1.llm.v3", "namespace": "prod", "labels": labels}
+    cluster = p.stack.enter_context(scripted.Cluster())
+    cluster.token = p.password()
+    told = p.token()
+
+    def answer(path: str, query: dict[str, str]) -> scripted.Answer | None:
+        if path.endswith("/secrets"):
+            return 200, {"Content-Type": "application/json"}, json.dumps({"items": [{"metadata": metadata}]}).encode()
+        if path.endswith("/sh.helm.release.v1.llm.v3"):
+            whole = {"metadata": metadata, "data": {"release": packed}}
+            return 200, {"Content-Type": "application/json"}, json.dumps(whole).encode()
+        if "broken" in path:
+            return scripted.status(500, "InternalError", f"token={p.planted[0]} {told} is wrong")
+        return None
+
+    cluster.answer = answer
+    scripted.kubeconfig(p.folder / "config", cluster.url, user={"token": cluster.token})
+    p.monkeypatch.setenv("KUBECONFIG", str(p.folder / "config"))
+    return [
+        "helm-release:prod/llm",
+        "helm-release:prod/llm@3",
+        "helm-release:broken/llm@1",
+        f"helm-release:{p.token()}",
+    ]
+
+
 SMI_TOOLS = ("nvidia-smi", "amd-smi", "hl-smi", "neuron-ls", "npu-smi", "nvml", "rocm-smi", "tpu-info", "xpu-smi")
 CASES: Mapping[str, Callable[[Place], list[str]]] = {
     "": _files,
@@ -625,6 +719,10 @@ CASES: Mapping[str, Callable[[Place], list[str]]] = {
     "k8s": _k8s,
     "log": _log,
     "metrics": _metrics,
+    "docker": _docker,
+    "pid": _process,
+    "prometheus": _prometheus,
+    "helm-release": _helm_release,
 }
 
 

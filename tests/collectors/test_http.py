@@ -212,6 +212,14 @@ def test_a_url_that_names_no_endpoint_fails_with_a_hint(url: str) -> None:
     assert evidence.errors[0].hint
 
 
+@pytest.mark.parametrize("user", [f"{SECRET}", f"ops:{SECRET}", f"ops:{SECRET}@x"])
+def test_what_stands_before_the_host_is_never_shown(user: str) -> None:
+    for url in (f"http://{user}@127.0.0.1:1", f"http://{user}@127.0.0.1:1/?x=1", f"http://{user}@[::1"):
+        evidence = collected(url)
+        assert evidence.status == "failed"
+        assert SECRET not in shown(evidence)
+
+
 def test_a_key_that_no_header_can_hold_is_not_echoed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASKEW_API_KEY", f"{SECRET}\r\nX: 1")
     evidence = collected("http://127.0.0.1:1")

@@ -279,6 +279,37 @@ def test_warnings_of_the_server_lower_the_status():
     assert "a store did not answer" in evidence.reason
 
 
+def test_a_partial_answer_lowers_the_status():
+    def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/values"):
+            return 200, names(RUNNING)
+        body = json.loads(matrix(RUNNING, [(1.0, 3.0)], pod="a"))
+        return 200, json.dumps({**body, "isPartial": True}).encode()
+
+    with Served(answering(answer, [])) as url:
+        evidence = collect(f"prometheus:{url}?job=llm&at=20")
+    assert (evidence.status, "partial" in evidence.reason) == ("partial", True)
+
+
+@pytest.mark.parametrize("label", ["prometheus_replica", "job"])
+def test_two_that_scrape_the_same_are_one(label: str):
+    """A highly available pair without deduplication gives each series twice, and so do two monitors of one pod."""
+    name = "vllm:generation_tokens_total"
+
+    def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/values"):
+            return 200, names(name)
+        twice = [
+            json.loads(matrix(name, points, pod="a", **{label: replica}))["data"]["result"][0]
+            for replica, points in (("p-0", [(0.0, 0.0), (100.0, 5000.0)]), ("p-1", [(50.0, 2500.0)]))
+        ]
+        return 200, json.dumps({"status": "success", "data": {"resultType": "matrix", "result": twice}}).encode()
+
+    with Served(answering(answer, [])) as url:
+        side = load(f"prometheus:{url}?job=llm&at=100", "target", Redactor())
+    assert number(side.snapshots[0].facts["performance.output_tokens_per_second"]) == 50
+
+
 def test_a_server_that_hangs_and_one_that_never_ends(monkeypatch: pytest.MonkeyPatch):
     from askew.collectors.prometheus import collect as module
 

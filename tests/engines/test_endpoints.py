@@ -135,6 +135,24 @@ def test_models_of_several_owners_are_nobodys() -> None:
     assert talk({"/v1/models": {"data": cards}}).engine == ""
 
 
+def test_of_very_many_models_some_are_asked_for_and_it_is_said_how_many_are_not() -> None:
+    index = [{"name": f"m{number}", "state": "READY"} for number in range(100)]
+    server = {"name": "triton", "version": "2.58.0", "extensions": []}
+    config = {f"/v2/models/m{number}/config": {"name": f"m{number}", "backend": "python"} for number in range(100)}
+    asked = talk({"/v2": server, "/v2/repository/index {}": index, **config})
+    assert asked.requests <= 42
+    assert len(asked.missed) == 1 and "not asked" in asked.missed[0]
+    assert len(facts(asked)["model.served_names"].value) == 100  # type: ignore[arg-type]
+
+
+def test_a_value_that_cannot_be_is_unknown() -> None:
+    card = models("vllm", "m", root="m", parent=None, max_model_len=-5)
+    found = facts(talk({"/v1/models": card, "/version": {"version": ["0"]}}))
+    assert found["runtime.max_model_len"].state == "unknown"
+    assert "'-5'" in found["runtime.max_model_len"].reason
+    assert found["runtime.engine.version"].state == "unknown"
+
+
 def test_a_version_alone_is_no_engine() -> None:
     for version in ({"version": "0.9.1"}, "3.17.0", {"version": "4"}):
         assert talk({"/version": version}).engine == ""

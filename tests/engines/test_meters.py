@@ -19,7 +19,8 @@ from askew.engines.live import Meters
 from askew.evidence.told import Told
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Unknown
+from tests.engines.metrics import histogram, said, told, value
 
 RECORDINGS = next(
     (
@@ -130,22 +131,6 @@ def test_every_meter_states_a_fact(table: Meters):
     assert not (set(table.prefixes) & set(table.marks))
 
 
-def told(text: str, at: float = 0.0, replica: str = "", name: str = "metrics.txt") -> Told:
-    return Told(kind="metrics", name=name, source=name, text=text, at=at, replica=replica)
-
-
-def said(*dumps: Told, engine: str = "") -> dict[str, Observation]:
-    found = heard(dumps, engine)
-    assert found is not None
-    return {one.fact + (f"[{one.key}]" if one.key else ""): one for one in found.observations}
-
-
-def value(observations: dict[str, Observation], fact: str) -> Value:
-    found = observations[fact].value
-    assert not isinstance(found, Unknown), found
-    return found
-
-
 def recorded(path: str) -> Told:
     assert RECORDINGS is not None
     with open(os.path.join(RECORDINGS, path), encoding="utf-8") as file:
@@ -216,136 +201,27 @@ def test_one_recorded_dump_never_states_a_rate(path: str, engine: str):
         assert one.confidence != "certain" or one.origin == "reported" or isinstance(one.value, Unknown)
 
 
-VLLM = """\
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{{engine="0",model_name="m"}} {running}
-vllm:kv_cache_usage_perc{{engine="0",model_name="m"}} 0.5
-vllm:generation_tokens_total{{engine="0",model_name="m"}} {tokens}
-vllm:request_success_total{{engine="0",finished_reason="stop",model_name="m"}} {stopped}
-vllm:request_success_total{{engine="0",finished_reason="length",model_name="m"}} {cut}
-vllm:request_success_total{{engine="0",finished_reason="error",model_name="m"}} 0
-vllm:time_to_first_token_seconds_bucket{{engine="0",le="0.1",model_name="m"}} {fast}
-vllm:time_to_first_token_seconds_bucket{{engine="0",le="0.5",model_name="m"}} {all}
-vllm:time_to_first_token_seconds_bucket{{engine="0",le="+Inf",model_name="m"}} {all}
-vllm:time_to_first_token_seconds_sum{{engine="0",model_name="m"}} {sum}
-vllm:time_to_first_token_seconds_count{{engine="0",model_name="m"}} {all}
-"""
-
-
-def vllm(requests: int, fast: int, running: int = 4) -> str:
-    return VLLM.format(
-        running=running, tokens=requests * 100, stopped=requests - requests // 10, cut=requests // 10, fast=fast,
-        all=requests, sum=requests * 0.2,
+def test_what_labels_say_of_the_configuration():
+    text = (
+        'vllm:cache_config_info{block_size="16",cache_dtype="fp8",enable_prefix_caching="True",'
+        'gpu_memory_utilization="0.85",num_gpu_blocks="1000",sliding_window="None",swap_space_bytes="4294967296"} 1'
+    )
+    facts = said(told(text))
+    assert {key: value(facts, key) for key in facts} == {
+        "runtime.kv_cache.block_size": 16, "runtime.kv_cache.tokens": 16000, "runtime.kv_cache.dtype": "float8_e4m3",
+        "runtime.prefix_caching": True, "runtime.gpu_memory_utilization": 0.85, "runtime.swap.bytes": 4 * 2**30,
+    }  # fmt: skip
+    tokens = facts["runtime.kv_cache.tokens"]
+    assert (tokens.confidence, tokens.because, tokens.origin) == (
+        "likely", ("num_gpu_blocks × block_size",), "reported",
     )  # fmt: skip
-
-
-def test_a_window_of_two_dumps():
-    facts = said(told(vllm(1000, 500), at=100.0), told(vllm(3000, 1500), at=400.0))
-    assert value(facts, "performance.requests_per_second") == pytest.approx(2000 / 300, rel=1e-5)
-    assert value(facts, "performance.output_tokens_per_second") == pytest.approx(200_000 / 300, rel=1e-5)
-    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1)
-    assert value(facts, "performance.ttft.p95") == pytest.approx(0.46)
-    assert value(facts, "performance.ttft.mean") == pytest.approx(0.2)
-    assert value(facts, "performance.error_rate") == 0
-    assert value(facts, "performance.finish_length_ratio") == pytest.approx(0.1)
-    assert facts["performance.ttft.p95"].confidence == "certain"
-    assert facts["performance.ttft.p95"].because[0] == "2,000 counted in 5 min"
-
-
-def test_dumps_without_times_give_quantiles_and_no_rates():
-    facts = said(told(vllm(1000, 500)), told(vllm(3000, 1500)))
-    assert value(facts, "performance.ttft.p95") == pytest.approx(0.46)
-    rate = facts["performance.requests_per_second"].value
-    assert isinstance(rate, Unknown) and "how much time" in rate.reason
-
-
-def test_an_engine_that_restarted_in_between_counts_from_zero():
-    facts = said(told(vllm(1000, 500), at=100.0), told(vllm(400, 200), at=200.0))
-    assert value(facts, "performance.requests_per_second") == pytest.approx(4)
-    assert "the counters began anew once in between" in facts["performance.requests_per_second"].because
-
-
-def process(began: float) -> str:
-    return f"process_start_time_seconds {began}\n"
-
-
-def test_dumps_of_two_processes_that_ran_at_once_are_two_replicas_and_no_window():
-    """Somebody names the dumps of two pods, and not two dumps of one."""
-    for at in (0.0, 500.0):
-        facts = said(
-            told(process(100.0) + vllm(1000, 1000), at=at and at + 1, name="a"),
-            told(process(200.0) + vllm(3000, 0), at=at and at + 2, name="b"),
-        )
-        assert isinstance(facts["performance.requests_per_second"].value, Unknown)
-        ttft = facts["performance.ttft.p50"]
-        assert ttft.value == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
-        assert "over 2 replicas" in ttft.because and "since the engine started" in ttft.because[0]
-
-
-def test_a_process_that_began_after_the_first_dump_is_the_same_engine_anew():
-    facts = said(told(process(100.0) + vllm(1000, 500), at=500.0), told(process(550.0) + vllm(400, 200), at=600.0))
-    assert value(facts, "performance.requests_per_second") == pytest.approx(4)
-
-
-def test_dumps_of_an_engine_and_of_an_exporter_are_no_window():
-    facts = said(told(vllm(1000, 500)), told('DCGM_FI_DEV_GPU_UTIL{gpu="0",pod="a"} 50\n'))
-    assert value(facts, "performance.gpu_utilization") == 0.5
-    assert "since the engine started" in facts["performance.ttft.p50"].because[0]
-
-
-def test_a_single_dump_says_that_its_figures_are_since_the_start():
-    facts = said(told(vllm(2000, 1000)))
-    ttft = facts["performance.ttft.p95"]
-    assert ttft.value == pytest.approx(0.46)
-    assert ttft.confidence == "likely"
-    assert "since the engine started" in ttft.because[0]
-    cache = facts["performance.kv_cache_usage"]
-    assert (cache.value, cache.confidence) == (0.5, "possible")
-    assert "at one moment" in cache.because[0]
-
-
-def test_few_values_say_too_little():
-    facts = said(told(vllm(0, 0), at=1.0), told(vllm(20, 10), at=61.0))
-    assert facts["performance.ttft.p50"].confidence == "possible"
-    assert facts["performance.requests_per_second"].confidence == "possible"
-
-
-def test_no_request_at_all_is_unknown_and_not_zero():
-    facts = said(told(vllm(10, 5), at=1.0), told(vllm(10, 5), at=61.0))
-    ttft = facts["performance.ttft.p95"].value
-    assert isinstance(ttft, Unknown) and ttft.reason == "nothing was counted in this window"
-    assert value(facts, "performance.requests_per_second") == 0
-
-
-def test_replicas_are_one_histogram_and_a_mean_of_rates():
-    facts = said(
-        told(vllm(0, 0), at=1.0, replica="a"), told(vllm(1000, 1000, running=2), at=101.0, replica="a"),
-        told(vllm(0, 0), at=1.0, replica="b"), told(vllm(3000, 0, running=6), at=101.0, replica="b"),
-    )  # fmt: skip
-    assert value(facts, "performance.requests_per_second") == pytest.approx(20)
-    assert value(facts, "performance.load[concurrency]") == pytest.approx((3 + 5) / 2)
-    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
-    assert "over 2 replicas" in facts["performance.ttft.p50"].because
-
-
-def test_a_figure_over_two_models_says_so():
-    text = vllm(1000, 500) + vllm(1000, 900).replace('model_name="m"', 'model_name="other"')
-    assert "over 2 models: m, other" in said(told(text))["performance.ttft.p50"].because
-
-
-def test_names_that_were_renamed_are_one_figure():
-    old, new = 'vllm:gpu_cache_usage_perc{model_name="m"} 0.4', 'vllm:kv_cache_usage_perc{model_name="m"} 0.6'
-    assert value(said(told(old)), "performance.kv_cache_usage") == 0.4
-    assert value(said(told(new)), "performance.kv_cache_usage") == 0.6
-    assert value(said(told(f"{old}\n{new}")), "performance.kv_cache_usage") == 0.6
-
-
-@pytest.mark.parametrize("prefix", ["ray_vllm:", "ray_vllm_", "vllm_"])
-def test_metrics_that_others_pass_on(prefix: str):
-    found = heard((told(vllm(1000, 500).replace("vllm:", prefix)),))
-    assert found is not None
-    assert found.engine == "vllm"
-    assert any(one.fact == "performance.ttft.p95" for one in found.observations)
+    newer = said(told(text.replace("}", ',kv_cache_size_tokens="15800"}')))
+    assert (newer["runtime.kv_cache.tokens"].value, newer["runtime.kv_cache.tokens"].confidence) == (15800, "certain")
+    differing = said(told(text, replica="a"), told(text.replace("1000", "990"), replica="b"))
+    tokens = differing["runtime.kv_cache.tokens"]
+    assert isinstance(tokens.value, Unknown) and "990×16, 1000×16" in tokens.value.reason.replace(
+        "1000×16, 990×16", "990×16, 1000×16"
+    )
 
 
 def test_units_are_those_of_the_facts():
@@ -416,30 +292,6 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container=
     }  # fmt: skip
 
 
-def test_figures_of_one_of_several_engines_say_so():
-    text = vllm(1000, 500) + OTHERS["tgi"][0]
-    facts = said(told(text), engine="vllm")
-    assert "of vllm alone: there are metrics of tgi too" in facts["performance.ttft.p50"].because
-    alone = said(told(vllm(1000, 500)))
-    assert not any("alone" in reason for reason in alone["performance.ttft.p50"].because)
-
-
-def test_what_a_router_says_of_an_engine_is_not_what_the_engine_says():
-    router = 'vllm:num_requests_running{server="http://a:8000",instance="router"} 90\n'
-    facts = said(told(vllm(1000, 500, running=4) + router))
-    assert value(facts, "performance.load[concurrency]") == 4
-
-
-def histogram(name: str, labels: str = "") -> str:
-    """A hundred values: half up to 0.5, half between 0.5 and 1.0."""
-    return (
-        "\n".join(
-            f'{name}_bucket{{{labels}le="{le}"}} {count}' for le, count in (("0.5", 50), ("1.0", 100), ("+Inf", 100))
-        )
-        + f"\n{name}_sum{{{labels}}} 50\n{name}_count{{{labels}}} 100\n"
-    )
-
-
 OTHERS: dict[str, tuple[str, dict[str, Value]]] = {
     # The names that NIM's documentation has: vLLM's without a prefix.
     "nim": (
@@ -456,10 +308,11 @@ OTHERS: dict[str, tuple[str, dict[str, Value]]] = {
         histogram("trtllm_e2e_request_latency_seconds") + histogram("trtllm_time_per_output_token_seconds")
         + 'trtllm_request_success_total{finished_reason="stop"} 75\n'
         'trtllm_request_success_total{finished_reason="length"} 25\n'
-        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\n",
+        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\n"
+        "trtllm_max_batch_size_static 256\n",
         {
             "performance.e2e.p95": 0.95, "performance.tpot.p50": 0.5, "performance.kv_cache_usage": 0.7,
-            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "performance.error_rate": 0.0,
+            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "runtime.max_num_seqs": 256,
         },
     ),
     "lmdeploy": (
@@ -520,33 +373,6 @@ def test_what_each_engine_counts(engine: str):
     assert found.engine == engine
     facts = said(told(text))
     assert {key: value(facts, key) for key in expected} == pytest.approx(expected, rel=1e-4)
-
-
-def test_a_router_is_not_taken_for_the_engine_behind_it():
-    text = """\
-vllm:num_requests_running{server="http://a:8000"} 3
-vllm:num_requests_waiting{server="http://a:8000"} 1
-vllm:current_qps{server="http://a:8000"} 2
-vllm:healthy_pods_total{server="http://a:8000"} 1
-vllm:num_incoming_requests_total{model="m"} 100
-vllm:request_latency_seconds_count{server="http://a:8000",model="m",status="ok"} 100
-vllm:request_latency_seconds_sum{server="http://a:8000",model="m",status="ok"} 50
-"""
-    found = heard((told(text),))
-    assert found is not None
-    assert found.engine == "production-stack-router"
-
-
-def test_generic_metrics_of_a_web_framework_are_nobodys_until_the_engine_is_known():
-    text = "\n".join(
-        f'http_request_duration_seconds_bucket{{handler="{handler}",method="POST",le="{le}"}} {count}'
-        for handler in ("/embeddings", "/health")
-        for le, count in (("0.1", 0), ("0.5", 100), ("+Inf", 100))
-    )
-    assert heard((told(text),)) is None
-    facts = said(told(text), engine="infinity")
-    assert value(facts, "performance.e2e.p50") == pytest.approx(0.3)
-    assert "100 counted" in facts["performance.e2e.p50"].because[0]
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment", "<html>", '{"a": 1}', "python_info 1", "a" * 200_000])

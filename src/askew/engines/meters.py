@@ -119,7 +119,16 @@ def _stated(stated: Stated, index: Index) -> Iterator[Observation]:
         return
     value = _label_value(stated, values.pop())
     if value is not None:
-        yield Observation(fact=stated.fact, value=value, origin="reported", basis="seen", locations=places)
+        product = len(stated.labels) > 1  # not every block of every model holds as many tokens
+        yield Observation(
+            fact=stated.fact,
+            value=value,
+            origin="reported",
+            basis="seen",
+            locations=places,
+            confidence="likely" if product else "certain",
+            because=(" × ".join(stated.labels),) if product else (),
+        )
 
 
 def _label_value(stated: Stated, words: tuple[str, ...]) -> Value:

@@ -11,6 +11,7 @@ from askew.engines.interface import Reading
 from askew.engines.observe import environment
 from askew.evidence.document import Node
 from askew.evidence.launch import Content, Launch
+from askew.evidence.redaction import shown
 from askew.resolve.observation import Observation, Unknown
 
 _FACT = "runtime.arguments.unmapped"
@@ -79,7 +80,7 @@ def _settings(launch: Launch, name: str, words: Sequence[str]) -> Iterator[Obser
         if not nodes:
             from hashlib import sha256
 
-            digest = f"sha256:{sha256(content.text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+            digest = f"sha256:{sha256(shown(content.text).encode('utf-8', 'surrogatepass')).hexdigest()}"
             yield _setting(content, name, "", digest, 0)
         for node in nodes:
             yield _setting(content, name, node.path, _plain(str(node.text() or "")), node.location.line)

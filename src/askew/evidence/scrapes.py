@@ -18,6 +18,8 @@ _STARTED = "process_start_time_seconds"
 _SKEW = 60.0  # seconds by which two clocks may differ
 # The names that exporters and scrapers give to the one who is measured, the most exact first.
 _REPLICA = ("exported_pod", "pod", "pod_name", "kubernetes_pod_name", "instance")
+# What tells apart two servers of a pair, or two jobs that scrape one target: of the same series one counts.
+_SCRAPER = ("prometheus_replica", "__replica__", "prometheus", "job", "service")
 # increase(name{…}[1800s]): what a server worked out, and over how many seconds.
 _WORKED_OUT = re.compile(r"increase\(([A-Za-z_:][A-Za-z0-9_:]*)\{[^\n]*\[(\d{1,9})s\]")
 
@@ -64,11 +66,16 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
         return name == _STARTED or wanted(name)
 
     series: list[Series] = []
+    answered: dict[tuple[str, frozenset[tuple[str, str]]], Series] = {}
     dumps: dict[tuple[str, str], list[tuple[Told, Dump]]] = {}
     for one in told:
         if one.text.lstrip()[:1] == "{" and '"data"' in one.text[:400]:
             with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):  # its collector said it
-                series.extend(_of_answer(one, wanted))
+                for each in _of_answer(one, wanted):
+                    key = each.name, frozenset(pair for pair in each.labels.items() if pair[0] not in _SCRAPER)
+                    held = answered.get(key)
+                    if held is None or len(each.points) > len(held.points):
+                        answered[key] = each
             continue
         dump = parse(one.text, is_wanted)
         dumps.setdefault((one.replica, one.container), []).append((one, dump))
@@ -84,6 +91,7 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
         for process in processes:
             who = process[0][0].replica or (process[0][0].source if len(processes) > 1 else "")
             series.extend(_of_dumps(process, stamped, who))
+    series.extend(answered.values())
     windowed = any(len(one.points) > 1 or not one.total for one in series)
     return Scrapes(series=tuple(series), windowed=windowed, timed=timed and windowed)
 

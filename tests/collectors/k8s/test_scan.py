@@ -229,6 +229,66 @@ def test_what_was_read_before_somebody_stopped_it(ask: Ask, monkeypatch: pytest.
     assert names(found, "Deployment") == ["llm"]
 
 
+# -- where the intended state is kept -----------------------------------------------------------------------
+
+
+def test_where_the_intended_state_is_kept(ask: Ask) -> None:
+    objects = rollout()
+    metadata = objects[0]["metadata"]
+    metadata["annotations"] |= {
+        "argocd.argoproj.io/tracking-id": "llm-app:apps/Deployment:prod/llm",
+        "meta.helm.sh/release-name": "llm",
+        "meta.helm.sh/release-namespace": "prod",
+    }
+    metadata["labels"] = {
+        "kustomize.toolkit.fluxcd.io/name": "apps",
+        "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+    }
+    application = made(
+        "Application", "llm-app", version="argoproj.io/v1alpha1", namespace="argocd", spec={"source": {"path": "x"}}
+    )
+    other = made("Application", "other", version="argoproj.io/v1alpha1", namespace="argocd")
+    flux = made("Kustomization", "apps", version="kustomize.toolkit.fluxcd.io/v1", namespace="flux-system")
+    installed = ("apps", "argoproj.io", "kustomize.toolkit.fluxcd.io")
+    with Cluster(*objects, application, other, flux, installed=installed) as cluster:
+        found = ask(cluster, "k8s:prod/deployment/llm")
+    (text,) = (one for one in found.texts if one.source == "k8s://test#intended")
+    assert text.text.splitlines() == [
+        "Deployment prod/llm: Application llm-app",
+        "Deployment prod/llm: Kustomization flux-system/apps",
+        "Deployment prod/llm: helm-release prod/llm",
+    ]
+    assert names(found, "Application") == ["llm-app"]
+    assert names(found, "Kustomization") == ["apps"]
+    assert found.status == "complete"
+
+
+def test_the_runtime_that_a_service_names(ask: Ask) -> None:
+    version = "serving.kserve.io/v1alpha1"
+    service = made("InferenceService", "llm", version="serving.kserve.io/v1beta1", spec={"predictor": {"model": {}}})
+    runtimes = made("ServingRuntime", "r", version=version), made("ClusterServingRuntime", "c", version=version)
+    with Cluster(service, *runtimes, installed=("serving.kserve.io",)) as cluster:
+        for uri in ("k8s:prod/isvc/llm", "k8s:prod"):
+            found = ask(cluster, uri)
+            assert names(found, "ServingRuntime") == ["r"], uri
+            assert names(found, "ClusterServingRuntime") == ["c"], uri
+
+
+def test_jobs_of_a_cron_job_and_a_pod_alone(ask: Ask) -> None:
+    cron = made("CronJob", "c", version="batch/v1", spec={"jobTemplate": {}})
+    job = made("Job", "c-1", version="batch/v1", spec={"template": template(container()), "selector": {}})
+    job["metadata"]["ownerReferences"] = [owned_by("batch/v1", "CronJob", "c", "prod")]
+    owner = {"kind": "Job", "metadata": job["metadata"], "spec": {"template": template(container())}}
+    pod = pod_of(owner, 1)
+    with Cluster(cron, job, pod, node()) as cluster:
+        found = ask(cluster, "k8s:prod/cj/c")
+        assert (names(found, "Job"), names(found, "Pod"), names(found, "Node")) == (["c-1"], ["c-1-00001"], ["gpu-0"])
+        cluster.asked.clear()
+        alone = ask(cluster, "k8s:prod/pod/c-1-00001")
+        assert not any("/pods?" in one for one in cluster.asked)
+    assert (names(alone, "Pod"), names(alone, "Node")) == (["c-1-00001"], ["gpu-0"])
+
+
 # -- what may not be read ----------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from askew.collectors.asking import Asked, ask
-from askew.collectors.http.address import AddressError, address
+from askew.collectors.http.address import AddressError, address, without_user
 from askew.collectors.interface import Capability, Evidence, Request, SourceError, Status, Text
 from askew.engines.live import Ask
 from askew.evidence.redaction import Redactor
@@ -31,9 +31,9 @@ class HttpCollector:
         try:
             where = address(request.uri, os.environ)
         except AddressError as error:
-            said = redactor.text(request.uri)
+            said = redactor.text(without_user(request.uri))
             wrong = SourceError(source=said, message=error.message, hint=error.hint)
-            return Evidence(uri=request.uri, status="failed", reason=error.message, errors=(wrong,))
+            return Evidence(uri=said, status="failed", reason=error.message, errors=(wrong,))
         first = (Ask(where.model),) if where.model else ()
         asked = ask(Transport(where).get, redactor, where.shown, first=first)
         return _evidence(where.shown, asked)

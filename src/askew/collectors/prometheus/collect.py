@@ -50,6 +50,7 @@ class _Answer(msgspec.Struct):
     status: str = ""
     error: str = ""
     warnings: list[str] = []
+    partial: bool = msgspec.field(name="isPartial", default=False)  # VictoriaMetrics' word for it
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -204,6 +205,8 @@ class _Server:
         if answer.status != "success":
             return Reply(status=0, fault=answer.error or "an answer without success", hint=_EXAMPLE), None
         self._notes.extend(f"the server warns: {self._redactor.text(text)}" for text in answer.warnings[:3])
+        if answer.partial:
+            self._notes.append("the server says that its answer is partial")
         return reply, answer
 
     def _keep(self, one: str, reply: Reply) -> None:
