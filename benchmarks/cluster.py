@@ -125,6 +125,7 @@ def measured(cluster: Cluster, command: Sequence[str], config: Path, folder: Pat
             command, cwd=folder, env={**os.environ, "KUBECONFIG": str(config)},
             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
         )  # fmt: skip
+        # The kernel counts what this process held when it made the other one: it holds little (`fill` streams).
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -58,7 +58,7 @@ def fill(cluster: Cluster, size: Size) -> dict[str, int]:
             folder = _STORED.get(kind, f"/registry/{kind}")
             yield "/".join(filter(None, (folder, meta.get("namespace", ""), meta["name"]))), item
 
-    cluster.store(dict(written()))
+    cluster.store(written())
     return counts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,8 +51,13 @@ def transcript(path: Path) -> Answer:
 
 
 @contextmanager
-def serving(answers: Mapping[str, Answer], missing: Answer | None = None) -> Iterator[Served]:
-    """A server that gives ``answers`` by path and query; for a POST by ``POST path``, or ``POST path body``."""
+def serving(
+    answers: Mapping[str, Answer], missing: Answer | None = None, context: ssl.SSLContext | None = None
+) -> Iterator[Served]:
+    """A server that gives ``answers`` by path and query; for a POST by ``POST path``, or ``POST path body``.
+
+    ``context`` is that of TLS, where it is spoken.
+    """
     served = Served("")
     nothing = missing or as_json({"detail": "Not Found"}, 404)
 
@@ -81,9 +87,12 @@ def serving(answers: Mapping[str, Answer], missing: Answer | None = None) -> Ite
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up is what is tested
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    served.url = f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     try:
         yield served
     finally:

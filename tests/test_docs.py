@@ -62,12 +62,12 @@ SHOWN = {
     if page.name not in ("coverage.md", "cli.md")
     for words in commands(page.read_text(encoding="utf-8"))
 }
-# A name in capitals stands for the reader's own; a chart and a remote are not at hand.
-RUNNABLE = {
-    name: words
-    for name, words in SHOWN.items()
-    if not any(re.fullmatch(r"[A-Z]+(=[A-Z]+)?|(helm|kustomize|git:origin).*|\$.*", word) for word in words)
-}
+# A name in capitals stands for the reader's own; a chart, a remote, a cluster and what was captured are not at hand.
+AWAY = re.compile(
+    r"[A-Z]+(=[A-Z]+)?…?|(helm|kustomize|git:origin|k8s:|https?:|s3:|bundle:|golden|deploy.yaml\+golden).*"
+    r"|.*\+(https?|log|nvidia-smi):.*|\$.*"
+)
+RUNNABLE = {name: words for name, words in SHOWN.items() if not any(AWAY.fullmatch(word) for word in words)}
 
 
 LLAMA = {

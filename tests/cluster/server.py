@@ -17,7 +17,7 @@ import socket
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,13 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             "current-context": "test",
         }
 
+    def await_right(self, user: str, verb: str, resource: str, *, group: str = "", namespace: str = "") -> None:
+        """Until the server acts on a binding that was just made: it hears of it as everybody does, a little later."""
+        attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        review = {"spec": {"user": user, "groups": [USERS[user]], "resourceAttributes": attributes}}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        wait(lambda: bool(self.admin.post(path, review)["status"]["allowed"]))
+
     def compact(self) -> None:
         """Forget old revisions, so that a continue token from before is answered with 410 Gone."""
         status = self._etcd("maintenance/status", {})
@@ -121,12 +128,12 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
                 if event["user"]["username"] == user
             )
 
-    def store(self, objects: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write objects past the API server, under their keys in etcd: thousands a second. They are taken as they are,
-        so that they must be what the server itself would have stored (it reads JSON as well as protobuf)."""
+    def store(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write objects past the API server, each under its key in etcd: thousands a second. They are taken as they
+        are, so that they must be what the server itself would have stored (it reads JSON as well as protobuf)."""
         batch: list[dict] = []
         size = 0
-        for key, value in objects.items():
+        for key, value in objects:
             text = json.dumps(value, separators=(",", ":")).encode()
             if batch and (size + len(text) > 1_000_000 or len(batch) == 128):  # etcd's limits of a transaction
                 self._etcd("kv/txn", {"success": batch})

@@ -464,3 +464,31 @@ spec:
       paths:
       - {path: /, pathType: Prefix, backend: {service: {name: llm, port: {number: 8000}}}}
 """
+
+# Devices that are claimed, and not counted (resource.k8s.io is stable since Kubernetes 1.34).
+SHAPES["claims"] = """\
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: gpus}
+spec:
+  spec:
+    devices:
+      requests:
+      - name: gpu
+        exactly: {deviceClassName: gpu.nvidia.com, count: 2}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: vllm}
+spec:
+  selector: {matchLabels: {app: vllm}}
+  template:
+    metadata: {labels: {app: vllm}}
+    spec:
+      resourceClaims: [{name: gpus, resourceClaimTemplateName: gpus}]
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.9.1
+        args: [--model, Qwen/Qwen2.5-14B-Instruct, --tensor-parallel-size, "2"]
+        resources: {claims: [{name: gpus}]}
+"""

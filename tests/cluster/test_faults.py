@@ -69,7 +69,7 @@ def test_what_passes_is_asked_again(cluster: Cluster, llm: str, askew: Ask, code
 def test_one_kind_fails(cluster: Cluster, llm: str, askew: Ask, fault: Fault, said: str) -> None:
     began = time.monotonic()
     with front(cluster, fault) as before:
-        got = askew("facts", f"k8s:{llm}?timeout=4", config=cluster.kubeconfig(url=before.url))
+        got = askew("facts", f"k8s:{llm}?timeout=8", config=cluster.kubeconfig(url=before.url))
     assert time.monotonic() - began < 20
     how, reason = status(got)
     assert how == "partial"
@@ -148,7 +148,7 @@ def test_pages_that_are_gone(cluster: Cluster, llm: str, askew: Ask) -> None:
         meta = {**service["metadata"], "name": f"s{number:04}", "uid": f"{number:08}-0000-4000-8000-000000000000"}
         del meta["resourceVersion"]
         many[f"/registry/services/specs/{llm}/{meta['name']}"] = {**service, "metadata": meta}
-    cluster.store(many)
+    cluster.store(many.items())
 
     def forget() -> None:
         cluster.admin.post(f"/api/v1/namespaces/{llm}/configmaps", {"metadata": {"generateName": "later-"}})

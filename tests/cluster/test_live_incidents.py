@@ -236,6 +236,10 @@ def test_what_may_not_be_read_is_unknown_with_the_right_that_is_missing(
         assert known.state == "unknown" and f"{right}`" in known.reason, (fact, known)
     length = one.facts["runtime.max_model_len"]
     assert length.state == "unknown" and "configmaps" in length.reason
+    report = check(f"k8s:{deployed}", None, Options())
+    asked = {entry.fact: entry.reason for w in report.workloads for entry in w.unknown}
+    assert "needs `list pods`" in asked["orchestration.rollout"]
+    assert report.sources[0].status == "partial"
 
 
 def test_a_contract_is_held_against_what_runs(cluster: Cluster, deployed: str, tmp_path: Path) -> None:

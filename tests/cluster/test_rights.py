@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,11 @@ def allow(cluster: Cluster, namespace: str, group: str, rules: list[dict[str, An
         "roleRef": {"kind": "Role", "name": group, "apiGroup": "rbac.authorization.k8s.io"},
     }
     cluster.admin.post(f"{path}/rolebindings", binding)
+    first = rules[-1]
+    api, resource = ("" if first["apiGroups"] == ["*"] else first["apiGroups"][0]), first["resources"][0]
+    cluster.await_right(
+        group, first["verbs"][-1], "pods" if resource == "*" else resource, group=api, namespace=namespace
+    )
 
 
 @pytest.fixture
@@ -67,3 +74,42 @@ def test_rights_in_the_namespace_only(cluster: Cluster, llm: str, askew: Ask) ->
     assert (source["status"], source["reason"]) == ("partial", "not everything may be read: it needs get on nodes")
     facts = got.report["workloads"][0]["facts"]
     assert facts["runtime.attention_backend"]["value"] == "flash_attn"
+
+
+def test_as_another_user(cluster: Cluster, llm: str, askew: Ask) -> None:
+    """An administrator sees what others would see."""
+    got = askew("facts", f"k8s:{llm}/deployment/llm?as=nobody")
+    assert got.code == 2
+    assert "get on deployments.apps" in got.report["errors"][0]["message"]
+    allow(cluster, llm, "limited", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}])
+    with cluster.requests("admin") as calls:
+        got = askew("facts", f"k8s:{llm}/deployment/llm?as=somebody&as-group=limited")
+    assert got.code == 0, got.err
+    assert calls, "the audit log names who really asks"
+
+
+def test_labels_select(cluster: Cluster, llm: str, fleet: Fleet, askew: Ask) -> None:
+    apply(
+        cluster.admin,
+        LLM.replace("name: llm}", "name: other, labels: {tier: test}}").replace("app: llm", "app: other"),
+        llm,
+    )
+    fleet.settle(llm)
+    assert {one["id"] for one in askew("facts", f"k8s:{llm}").report["workloads"]} == {
+        f"{llm}/Deployment/llm",
+        f"{llm}/Deployment/other",
+    }
+    got = askew("facts", f"k8s:{llm}?selector=tier%3Dtest")
+    assert [one["id"] for one in got.report["workloads"]] == [f"{llm}/Deployment/other"]
+
+
+def test_two_clusters_at_once(cluster: Cluster, llm: str, askew: Ask, tmp_path: Path) -> None:
+    """One of them may not be reachable: the other is read."""
+    config = cluster.config(namespace=llm)
+    config["clusters"].append({"name": "gone", "cluster": {"server": "https://127.0.0.1:1"}})
+    config["contexts"].append({"name": "gone", "context": {"cluster": "gone", "user": "admin"}})
+    (tmp_path / "config").write_text(json.dumps(config))
+    got = askew("facts", f"k8s://test,gone/{llm}?timeout=3", config=tmp_path / "config")
+    assert [one["id"] for one in got.report["workloads"]] == [f"{llm}/Deployment/llm"]
+    assert (got.code, got.report["sources"][0]["status"]) == (2, "partial")
+    assert got.report["errors"][0]["source"] == "k8s://gone"

@@ -14,7 +14,7 @@ import pytest
 
 from askew.app.load import load
 from askew.collectors import tools
-from askew.collectors.docker import collect
+from askew.collectors.docker import collect, engine
 from askew.collectors.interface import Evidence, Request
 from askew.evidence.redaction import Redactor
 from tests.platforms.docker import inspected
@@ -26,6 +26,10 @@ Answer = Callable[[str], tuple[int, bytes]]
 class _Daemon(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     asked: list[str]
+    posted: list[dict[str, object]]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever asked hung up: that is what some of these tests are about."""
 
 
 @pytest.fixture
@@ -42,6 +46,10 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_POST(self) -> None:
+                server.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.do_GET()
+
             def address_string(self) -> str:
                 return "socket"
 
@@ -50,7 +58,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
         path = tmp_path / "d.sock"
         server = _Daemon(str(path), Handler)
-        server.asked = []
+        server.asked, server.posted = [], []
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(server)
         monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
@@ -92,6 +100,48 @@ def test_a_container_is_asked_for_with_get_alone(daemon: Callable[[Answer], _Dae
                                  f"/images/{inspected.IMAGE_ID.replace(':', '%3A')}/json"}  # fmt: skip
 
 
+def framed(*parts: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes([stream, 0, 0, 0]) + len(part).to_bytes(4, "big") + part for stream, part in parts)
+
+
+def test_its_log_and_what_commands_print_in_it_where_that_is_allowed(daemon: Callable[[Answer], _Daemon]):
+    log = b"INFO 03-02 09:00:00 [api_server.py:1] vLLM API server version 0.8.5\n"
+    made = inspected.container()
+
+    def answer(path: str) -> tuple[int, bytes]:
+        if path.endswith("/logs?stdout=1&stderr=1"):
+            return 200, framed((2, log), (1, f"HF_TOKEN={CANARY}\n".encode()))
+        if path.endswith("/exec"):
+            ran.append(server.posted[-1]["Cmd"])
+            return 201, b'{"Id": "e1"}'
+        if path == "/exec/e1/start":
+            shm = b"tmpfs 33554432 0 33554432 0% /dev/shm\n"
+            return 200, framed((1, shm)) if ran[-1] == ["df", "-kP", "/dev/shm"] else b""
+        return (200, json.dumps(made).encode()) if "containers" in path else (404, b"{}")
+
+    ran: list[object] = []
+    server = daemon(answer)
+    request = Request(uri="docker:x", scheme="docker", target="x", options=(("logs", "on"), ("exec", "on")))
+    found = collect.COLLECTOR.collect(request, Redactor(b"key"))
+    texts = {text.source: text.text for text in found.texts}
+    assert texts["docker:stack-llm-1/log"].startswith("INFO 03-02") and CANARY not in repr(found)
+    assert ["nvidia-smi", "-q", "-x"] in ran and not any("rocm-smi" in str(one) for one in ran)
+    side = load("docker:x?logs=on&exec=on", "target", Redactor(b"key"))
+    facts = side.snapshots[0].facts
+    assert facts["orchestration.shm.bytes"].value == 32 * 2**30 and facts["orchestration.shm.bytes"].basis == "seen"
+    assert side.snapshots[0].workload.told[0].kind == "log"
+    server.asked.clear()
+    load("docker:x", "target", Redactor(b"key"))
+    assert not any("exec" in path or "logs" in path for path in server.asked)
+
+
+def test_streams_that_are_none_are_taken_as_they_are():
+    assert engine._unframed(b"plain text of a terminal") == b"plain text of a terminal"
+    assert engine._unframed(framed((1, b"a"), (2, b"b"))) == b"ab"
+    assert engine._unframed(framed((1, b"abcdef"))[:-2]) == b"abcd"
+    assert engine._unframed(b"") == b""
+
+
 def test_a_container_that_is_not_there(daemon: Callable[[Answer], _Daemon]):
     daemon(real)
     found = evidence("other")
@@ -117,13 +167,13 @@ def test_hostile_answers(daemon: Callable[[Answer], _Daemon], answer: tuple[int,
 
 
 def test_an_answer_without_end_is_cut_off(daemon: Callable[[Answer], _Daemon], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(collect, "_LARGEST", 1000)
+    monkeypatch.setattr(engine, "LARGEST", 1000)
     daemon(lambda path: (200, b" " * 5000))
     assert "more than 1,000 bytes" in evidence("x").errors[0].message
 
 
 def test_a_daemon_that_never_answers_is_left(daemon: Callable[[Answer], _Daemon], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(collect, "_SECONDS", 0.3)
+    monkeypatch.setattr(engine, "SECONDS", 0.3)
 
     def slow(path: str) -> tuple[int, bytes]:
         time.sleep(2)
@@ -158,7 +208,7 @@ def test_the_program_is_asked_where_there_is_no_socket(tmp_path: Path, monkeypat
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    monkeypatch.setattr(collect, "_DEFAULT_SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setattr(engine, "DEFAULT_SOCKET", str(tmp_path / "none.sock"))
     monkeypatch.setattr(tools, "find", lambda *names: str(podman) if "podman" in names else None)
     assert evidence("stack-llm-1").status == "complete"
     assert "no container none" in evidence("none").errors[0].message

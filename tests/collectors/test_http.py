@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -207,6 +210,14 @@ def test_a_url_that_names_no_endpoint_fails_with_a_hint(url: str) -> None:
     evidence = collected(url)
     assert evidence.status == "failed"
     assert evidence.errors[0].hint
+
+
+@pytest.mark.parametrize("user", [f"{SECRET}", f"ops:{SECRET}", f"ops:{SECRET}@x"])
+def test_what_stands_before_the_host_is_never_shown(user: str) -> None:
+    for url in (f"http://{user}@127.0.0.1:1", f"http://{user}@127.0.0.1:1/?x=1", f"http://{user}@[::1"):
+        evidence = collected(url)
+        assert evidence.status == "failed"
+        assert SECRET not in shown(evidence)
 
 
 def test_a_key_that_no_header_can_hold_is_not_echoed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,6 +445,55 @@ def test_https_to_a_port_without_tls_says_so() -> None:
     with serving({}) as server:
         evidence = collected(server.url.replace("http:", "https:"))
     assert evidence.status == "failed" and "http://" in evidence.errors[0].hint
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody signed but itself, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl on PATH, to make a certificate")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    key = path.with_suffix(".key")
+    subprocess.run(
+        [openssl, *words, "-keyout", str(key), "-out", str(path)], check=True, capture_output=True, timeout=60
+    )
+    return path
+
+
+@contextmanager
+def over_tls(certificate: Path) -> Iterator[str]:
+    """A vLLM behind TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    with serving({"/v1/models": as_json(MODELS)}, context=context) as server:
+        yield server.url
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(certificate: Path) -> None:
+    with over_tls(certificate) as url:
+        evidence = collected(url)
+    assert evidence.status == "failed" and "not trusted" in evidence.reason
+    assert "SSL_CERT_FILE" in evidence.errors[0].hint
+
+
+def test_the_authority_of_the_environment_is_trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with over_tls(certificate) as url:
+        assert len(collected(url).documents) == 1
 
 
 def test_a_proxy_is_used_and_not_for_hosts_that_need_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,7 +243,27 @@ def test_too_many_points_are_asked_for_as_increases():
     assert "too many samples" in evidence.reason and "increases and some moments" in evidence.reason
     found = side.snapshots[0].facts
     assert number(found["performance.output_tokens_per_second"]) == 20
+    assert "worked out by the server's increase()" in found["performance.output_tokens_per_second"].because
     assert number(found["performance.load"].entries["concurrency"]) == 4
+
+
+def test_native_histograms_are_asked_for_as_increases():
+    name = "vllm:e2e_request_latency_seconds"
+    buckets = {"count": "100", "sum": "20", "buckets": [[0, "1", "4", "100"]]}
+
+    def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/values"):
+            return 200, names(name)
+        worked_out = asked["query"][0].startswith("increase(")
+        metric = {"pod": "a"} if worked_out else {"__name__": name, "pod": "a"}
+        one = {"histogram": [20, buckets]} if worked_out else {"histograms": [[5, buckets], [20, buckets]]}
+        data = {"resultType": "vector" if worked_out else "matrix", "result": [{"metric": metric, **one}]}
+        return 200, json.dumps({"status": "success", "data": data}, separators=(",", ":")).encode()
+
+    with Served(answering(answer, [])) as url:
+        side = load(f"prometheus:{url}?job=llm&at=20", "target", Redactor())
+    assert side.statuses[0].status == "complete"
+    assert number(side.snapshots[0].facts["performance.e2e.p50"]) == pytest.approx(2.0)
 
 
 def test_warnings_of_the_server_lower_the_status():
@@ -257,6 +277,37 @@ def test_warnings_of_the_server_lower_the_status():
         evidence = collect(f"prometheus:{url}?job=llm&at=20")
     assert evidence.status == "partial"
     assert "a store did not answer" in evidence.reason
+
+
+def test_a_partial_answer_lowers_the_status():
+    def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/values"):
+            return 200, names(RUNNING)
+        body = json.loads(matrix(RUNNING, [(1.0, 3.0)], pod="a"))
+        return 200, json.dumps({**body, "isPartial": True}).encode()
+
+    with Served(answering(answer, [])) as url:
+        evidence = collect(f"prometheus:{url}?job=llm&at=20")
+    assert (evidence.status, "partial" in evidence.reason) == ("partial", True)
+
+
+@pytest.mark.parametrize("label", ["prometheus_replica", "job"])
+def test_two_that_scrape_the_same_are_one(label: str):
+    """A highly available pair without deduplication gives each series twice, and so do two monitors of one pod."""
+    name = "vllm:generation_tokens_total"
+
+    def answer(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/values"):
+            return 200, names(name)
+        twice = [
+            json.loads(matrix(name, points, pod="a", **{label: replica}))["data"]["result"][0]
+            for replica, points in (("p-0", [(0.0, 0.0), (100.0, 5000.0)]), ("p-1", [(50.0, 2500.0)]))
+        ]
+        return 200, json.dumps({"status": "success", "data": {"resultType": "matrix", "result": twice}}).encode()
+
+    with Served(answering(answer, [])) as url:
+        side = load(f"prometheus:{url}?job=llm&at=100", "target", Redactor())
+    assert number(side.snapshots[0].facts["performance.output_tokens_per_second"]) == 50
 
 
 def test_a_server_that_hangs_and_one_that_never_ends(monkeypatch: pytest.MonkeyPatch):

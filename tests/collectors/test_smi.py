@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from askew.app.load import load
+from askew.app.pipeline import Options, diff
 from askew.collectors.interface import Evidence, Request
 from askew.collectors.smi import collect, nvml
 from askew.evidence.redaction import Redactor
@@ -163,6 +164,18 @@ def test_the_library_is_asked(library: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_machine_without_the_library(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(nvml.NvmlError, match="no driver"):
         list(nvml.lines("libno-such-library.so.9"))
+
+
+def test_the_memory_that_another_driver_shows_of_the_same_card_is_no_difference(tmp_path: Path):
+    for name, memory in (("old", "15109"), ("new", "15360"), ("other", "23034")):
+        rows = f"index, name, memory.total [MiB]\n0, Tesla T4, {memory} MiB\n"
+        (tmp_path / f"{name}.txt").write_text(rows)
+
+    def found(target: str) -> list[str]:
+        report = diff(f"nvidia-smi:{tmp_path}/old.txt", f"nvidia-smi:{tmp_path}/{target}.txt", Options())
+        return [finding.rule for workload in report.workloads for finding in workload.findings]
+
+    assert found("new") == [] and found("other") == ["hardware.gpu.memory.bytes"]
 
 
 @pytest.mark.parametrize("joined", [False, True])

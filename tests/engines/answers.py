@@ -79,7 +79,10 @@ CASES: tuple[Case, ...] = (
             "/version": {"version": "0.31.0"},
             "/server_info?config_format=json": {
                 "vllm_config": VLLM_CONFIG,
-                "system_env": {"nvidia_driver_version": "570.86.15", "pip_packages": "numpy==2.3.5\ntorch==2.13.0"},
+                "system_env": {
+                    "nvidia_driver_version": "570.86.15", "pip_packages": "numpy==2.3.5\ntorch==2.13.0",
+                    "nvidia_gpu_models": "GPU 0: NVIDIA H100 80GB HBM3\nGPU 1: NVIDIA H100 80GB HBM3",
+                },
             },
         },
         facts={
@@ -122,6 +125,7 @@ CASES: tuple[Case, ...] = (
             "runtime.load_format": "safetensors",
             "runtime.packages[torch]": "2.13.0",
             "hardware.driver.version": "570.86.15",
+            "hardware.gpu.model": ["h100-80gb-sxm"],
         },
     ),
     Case(

@@ -19,7 +19,8 @@ from askew.engines.live import Meters
 from askew.evidence.told import Told
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Unknown
+from tests.engines.metrics import histogram, said, told, value
 
 RECORDINGS = next(
     (
@@ -88,6 +89,20 @@ def test_a_metric_that_was_renamed_is_read_under_both_names(engine: str):
                     assert name in names, f"{name} became {heir}"
 
 
+@pytest.mark.parametrize("engine", sorted(TABLES))
+def test_nothing_is_taken_for_zero_that_a_release_does_not_count(engine: str):
+    """Where a series comes with its first event, every release that counts the whole counts the event too."""
+    past = versions.history(engine)
+    if past is None or not past.metrics:
+        return
+    for meter in TABLES[engine].meters:
+        whole = set(meter.of) - set(meter.names)
+        for index in range(len(past.releases)) if meter.lazy and whole else ():
+            emitted = past.at(index).metrics.keys()
+            if whole & emitted:
+                assert set(meter.names) & emitted, (meter.fact, past.releases[index])
+
+
 def test_releases_that_emit_metrics_have_something_to_read():
     """In each release of vLLM and SGLang that has the latency of requests, a table reads it."""
     for engine, noun in (("vllm", "e2e_request_latency"), ("sglang", "e2e_request_latency")):
@@ -114,22 +129,6 @@ def test_every_meter_states_a_fact(table: Meters):
     for one in table.stated:
         assert one.fact in FACTS and one.names and one.labels
     assert not (set(table.prefixes) & set(table.marks))
-
-
-def told(text: str, at: float = 0.0, replica: str = "", name: str = "metrics.txt") -> Told:
-    return Told(kind="metrics", name=name, source=name, text=text, at=at, replica=replica)
-
-
-def said(*dumps: Told, engine: str = "") -> dict[str, Observation]:
-    found = heard(dumps, engine)
-    assert found is not None
-    return {one.fact + (f"[{one.key}]" if one.key else ""): one for one in found.observations}
-
-
-def value(observations: dict[str, Observation], fact: str) -> Value:
-    found = observations[fact].value
-    assert not isinstance(found, Unknown), found
-    return found
 
 
 def recorded(path: str) -> Told:
@@ -202,108 +201,27 @@ def test_one_recorded_dump_never_states_a_rate(path: str, engine: str):
         assert one.confidence != "certain" or one.origin == "reported" or isinstance(one.value, Unknown)
 
 
-VLLM = """\
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{{engine="0",model_name="m"}} {running}
-vllm:kv_cache_usage_perc{{engine="0",model_name="m"}} 0.5
-vllm:generation_tokens_total{{engine="0",model_name="m"}} {tokens}
-vllm:request_success_total{{engine="0",finished_reason="stop",model_name="m"}} {stopped}
-vllm:request_success_total{{engine="0",finished_reason="length",model_name="m"}} {cut}
-vllm:request_success_total{{engine="0",finished_reason="error",model_name="m"}} 0
-vllm:time_to_first_token_seconds_bucket{{engine="0",le="0.1",model_name="m"}} {fast}
-vllm:time_to_first_token_seconds_bucket{{engine="0",le="0.5",model_name="m"}} {all}
-vllm:time_to_first_token_seconds_bucket{{engine="0",le="+Inf",model_name="m"}} {all}
-vllm:time_to_first_token_seconds_sum{{engine="0",model_name="m"}} {sum}
-vllm:time_to_first_token_seconds_count{{engine="0",model_name="m"}} {all}
-"""
-
-
-def vllm(requests: int, fast: int, running: int = 4) -> str:
-    return VLLM.format(
-        running=running, tokens=requests * 100, stopped=requests - requests // 10, cut=requests // 10, fast=fast,
-        all=requests, sum=requests * 0.2,
+def test_what_labels_say_of_the_configuration():
+    text = (
+        'vllm:cache_config_info{block_size="16",cache_dtype="fp8",enable_prefix_caching="True",'
+        'gpu_memory_utilization="0.85",num_gpu_blocks="1000",sliding_window="None",swap_space_bytes="4294967296"} 1'
+    )
+    facts = said(told(text))
+    assert {key: value(facts, key) for key in facts} == {
+        "runtime.kv_cache.block_size": 16, "runtime.kv_cache.tokens": 16000, "runtime.kv_cache.dtype": "float8_e4m3",
+        "runtime.prefix_caching": True, "runtime.gpu_memory_utilization": 0.85, "runtime.swap.bytes": 4 * 2**30,
+    }  # fmt: skip
+    tokens = facts["runtime.kv_cache.tokens"]
+    assert (tokens.confidence, tokens.because, tokens.origin) == (
+        "likely", ("num_gpu_blocks × block_size",), "reported",
     )  # fmt: skip
-
-
-def test_a_window_of_two_dumps():
-    facts = said(told(vllm(1000, 500), at=100.0), told(vllm(3000, 1500), at=400.0))
-    assert value(facts, "performance.requests_per_second") == pytest.approx(2000 / 300, rel=1e-5)
-    assert value(facts, "performance.output_tokens_per_second") == pytest.approx(200_000 / 300, rel=1e-5)
-    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1)
-    assert value(facts, "performance.ttft.p95") == pytest.approx(0.46)
-    assert value(facts, "performance.ttft.mean") == pytest.approx(0.2)
-    assert value(facts, "performance.error_rate") == 0
-    assert value(facts, "performance.finish_length_ratio") == pytest.approx(0.1)
-    assert facts["performance.ttft.p95"].confidence == "certain"
-    assert facts["performance.ttft.p95"].because[0] == "2,000 counted in 5 min"
-
-
-def test_dumps_without_times_give_quantiles_and_no_rates():
-    facts = said(told(vllm(1000, 500)), told(vllm(3000, 1500)))
-    assert value(facts, "performance.ttft.p95") == pytest.approx(0.46)
-    rate = facts["performance.requests_per_second"].value
-    assert isinstance(rate, Unknown) and "how much time" in rate.reason
-
-
-def test_an_engine_that_restarted_in_between_counts_from_zero():
-    facts = said(told(vllm(1000, 500), at=100.0), told(vllm(400, 200), at=200.0))
-    assert value(facts, "performance.requests_per_second") == pytest.approx(4)
-    assert "the counters began anew 1 times in between" in facts["performance.requests_per_second"].because
-
-
-def test_a_single_dump_says_that_its_figures_are_since_the_start():
-    facts = said(told(vllm(2000, 1000)))
-    ttft = facts["performance.ttft.p95"]
-    assert ttft.value == pytest.approx(0.46)
-    assert ttft.confidence == "likely"
-    assert "since the engine started" in ttft.because[0]
-    cache = facts["performance.kv_cache_usage"]
-    assert (cache.value, cache.confidence) == (0.5, "possible")
-    assert "at one moment" in cache.because[0]
-
-
-def test_few_values_say_too_little():
-    facts = said(told(vllm(0, 0), at=1.0), told(vllm(20, 10), at=61.0))
-    assert facts["performance.ttft.p50"].confidence == "possible"
-    assert facts["performance.requests_per_second"].confidence == "possible"
-
-
-def test_no_request_at_all_is_unknown_and_not_zero():
-    facts = said(told(vllm(10, 5), at=1.0), told(vllm(10, 5), at=61.0))
-    ttft = facts["performance.ttft.p95"].value
-    assert isinstance(ttft, Unknown) and ttft.reason == "nothing was counted in this window"
-    assert value(facts, "performance.requests_per_second") == 0
-
-
-def test_replicas_are_one_histogram_and_a_mean_of_rates():
-    facts = said(
-        told(vllm(0, 0), at=1.0, replica="a"), told(vllm(1000, 1000, running=2), at=101.0, replica="a"),
-        told(vllm(0, 0), at=1.0, replica="b"), told(vllm(3000, 0, running=6), at=101.0, replica="b"),
-    )  # fmt: skip
-    assert value(facts, "performance.requests_per_second") == pytest.approx(20)
-    assert value(facts, "performance.load[concurrency]") == pytest.approx((3 + 5) / 2)
-    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1 + 0.4 / 3, rel=1e-5)
-    assert "over 2 replicas" in facts["performance.ttft.p50"].because
-
-
-def test_a_figure_over_two_models_says_so():
-    text = vllm(1000, 500) + vllm(1000, 900).replace('model_name="m"', 'model_name="other"')
-    assert "over 2 models: m, other" in said(told(text))["performance.ttft.p50"].because
-
-
-def test_names_that_were_renamed_are_one_figure():
-    old, new = 'vllm:gpu_cache_usage_perc{model_name="m"} 0.4', 'vllm:kv_cache_usage_perc{model_name="m"} 0.6'
-    assert value(said(told(old)), "performance.kv_cache_usage") == 0.4
-    assert value(said(told(new)), "performance.kv_cache_usage") == 0.6
-    assert value(said(told(f"{old}\n{new}")), "performance.kv_cache_usage") == 0.6
-
-
-@pytest.mark.parametrize("prefix", ["ray_vllm:", "ray_vllm_", "vllm_"])
-def test_metrics_that_others_pass_on(prefix: str):
-    found = heard((told(vllm(1000, 500).replace("vllm:", prefix)),))
-    assert found is not None
-    assert found.engine == "vllm"
-    assert any(one.fact == "performance.ttft.p95" for one in found.observations)
+    newer = said(told(text.replace("}", ',kv_cache_size_tokens="15800"}')))
+    assert (newer["runtime.kv_cache.tokens"].value, newer["runtime.kv_cache.tokens"].confidence) == (15800, "certain")
+    differing = said(told(text, replica="a"), told(text.replace("1000", "990"), replica="b"))
+    tokens = differing["runtime.kv_cache.tokens"]
+    assert isinstance(tokens.value, Unknown) and "990×16, 1000×16" in tokens.value.reason.replace(
+        "1000×16, 990×16", "990×16, 1000×16"
+    )
 
 
 def test_units_are_those_of_the_facts():
@@ -365,36 +283,96 @@ kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container=
 kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container="vllm"} 0
 """
     facts = {one.fact: one.value for one in (heard((told(text),)) or pytest.fail("nothing heard")).observations}
+    sidecar = text + 'kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container="proxy"} 9\n'
+    told_of = heard((told(sidecar),))
+    assert told_of is not None
+    assert "orchestration.restarts" not in {one.fact for one in told_of.observations}
     assert facts == {
         "orchestration.replicas.min": 2, "orchestration.replicas.max": 8, "orchestration.restarts": 3,
     }  # fmt: skip
 
 
-def test_a_router_is_not_taken_for_the_engine_behind_it():
-    text = """\
-vllm:num_requests_running{server="http://a:8000"} 3
-vllm:num_requests_waiting{server="http://a:8000"} 1
-vllm:current_qps{server="http://a:8000"} 2
-vllm:healthy_pods_total{server="http://a:8000"} 1
-vllm:num_incoming_requests_total{model="m"} 100
-vllm:request_latency_seconds_count{server="http://a:8000",model="m",status="ok"} 100
-vllm:request_latency_seconds_sum{server="http://a:8000",model="m",status="ok"} 50
-"""
+OTHERS: dict[str, tuple[str, dict[str, Value]]] = {
+    # The names that NIM's documentation has: vLLM's without a prefix.
+    "nim": (
+        histogram("time_to_first_token_seconds") + histogram("time_per_output_token_seconds")
+        + "num_request_max 64\nnum_requests_running 3\ngpu_cache_usage_perc 0.25\n"
+        'request_finish_total{finished_reason="length"} 40\nrequest_finish_total{finished_reason="stop"} 60\n'
+        "request_success_total 98\nrequest_failure_total 2\n",
+        {
+            "performance.ttft.p50": 0.5, "performance.itl.mean": 0.5, "runtime.max_num_seqs": 64,
+            "performance.finish_length_ratio": 0.4, "performance.error_rate": 0.02, "performance.kv_cache_usage": 0.25,
+        },
+    ),
+    "tensorrt-llm": (
+        histogram("trtllm_e2e_request_latency_seconds") + histogram("trtllm_time_per_output_token_seconds")
+        + 'trtllm_request_success_total{finished_reason="stop"} 75\n'
+        'trtllm_request_success_total{finished_reason="length"} 25\n'
+        "trtllm_kv_cache_utilization 0.7\ntrtllm_num_active_requests 4\ntrtllm_server_queue_length 2\n"
+        "trtllm_max_batch_size_static 256\n",
+        {
+            "performance.e2e.p95": 0.95, "performance.tpot.p50": 0.5, "performance.kv_cache_usage": 0.7,
+            "performance.queue_depth": 2, "performance.finish_length_ratio": 0.25, "runtime.max_num_seqs": 256,
+        },
+    ),
+    "lmdeploy": (
+        histogram("lmdeploy:time_to_first_token_seconds") + histogram("lmdeploy:iter_token_latency")
+        + "lmdeploy:num_requests_succeeded 95\nlmdeploy:num_requests_failed 5\nlmdeploy:gpu_cache_usage_perc 0.5\n"
+        "lmdeploy:cached_tokens_total 300\nlmdeploy:prompt_tokens_total 1000\n",
+        {
+            "performance.ttft.p50": 0.5, "performance.itl.p50": 0.5, "performance.error_rate": 0.05,
+            "performance.kv_cache_usage": 0.5, "performance.prefix_hit_rate": 0.3,
+        },
+    ),
+    "tgi": (
+        histogram("tgi_request_duration") + histogram("tgi_request_mean_time_per_token_duration")
+        + "tgi_request_success 100\ntgi_queue_size 7\ntgi_batch_max_total_tokens 65536\n",
+        {
+            "performance.e2e.p50": 0.5, "performance.tpot.p95": 0.95, "performance.queue_depth": 7,
+            "performance.error_rate": 0.0, "runtime.max_batch_total_tokens": 65536,
+        },
+    ),
+    "tei": (
+        histogram("te_request_duration", 'method="single",') + histogram("te_batch_next_size")
+        + 'te_request_success{method="single"} 90\nte_request_failure{err="overloaded"} 10\nte_queue_size 1\n',
+        {
+            "performance.e2e.p50": 0.5, "performance.error_rate": 0.1, "performance.batch_size.p95": 0.95,
+            "performance.queue_depth": 1,
+        },
+    ),
+    "litellm": (
+        histogram("litellm_request_total_latency_metric") + histogram("litellm_llm_api_time_to_first_token_metric")
+        + "litellm_proxy_total_requests_metric_total 100\nlitellm_proxy_failed_requests_metric_total 5\n"
+        "litellm_output_tokens_metric_total 20000\n",
+        {
+            "performance.e2e.p50": 0.5, "performance.ttft.p50": 0.5, "performance.error_rate": 0.05,
+            "performance.load[output_tokens]": 200,
+        },
+    ),
+    "llama.cpp": (
+        "llamacpp:tokens_predicted_total 1000\nllamacpp:tokens_predicted_seconds_total 20\n"
+        "llamacpp:prompt_tokens_total 600\nllamacpp:prompt_tokens_cached_total 400\n",
+        {"performance.tpot.mean": 0.02, "performance.prefix_hit_rate": 0.4},
+    ),
+    "bentoml": (
+        histogram("bentoml_service_request_duration_seconds", 'endpoint="/predict",http_response_code="200",')
+        + 'bentoml_service_request_duration_seconds_bucket{endpoint="/readyz",le="+Inf"} 5000\n'
+        'bentoml_service_request_total{endpoint="/predict",http_response_code="200"} 90\n'
+        'bentoml_service_request_total{endpoint="/predict",http_response_code="503"} 10\n'
+        'bentoml_service_request_total{endpoint="/readyz",http_response_code="200"} 9000\n',
+        {"performance.e2e.p50": 0.5, "performance.error_rate": 0.1},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", sorted(OTHERS))
+def test_what_each_engine_counts(engine: str):
+    text, expected = OTHERS[engine]
     found = heard((told(text),))
     assert found is not None
-    assert found.engine == "production-stack-router"
-
-
-def test_generic_metrics_of_a_web_framework_are_nobodys_until_the_engine_is_known():
-    text = "\n".join(
-        f'http_request_duration_seconds_bucket{{handler="{handler}",method="POST",le="{le}"}} {count}'
-        for handler in ("/embeddings", "/health")
-        for le, count in (("0.1", 0), ("0.5", 100), ("+Inf", 100))
-    )
-    assert heard((told(text),)) is None
-    facts = said(told(text), engine="infinity")
-    assert value(facts, "performance.e2e.p50") == pytest.approx(0.3)
-    assert "100 counted" in facts["performance.e2e.p50"].because[0]
+    assert found.engine == engine
+    facts = said(told(text))
+    assert {key: value(facts, key) for key in expected} == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment", "<html>", '{"a": 1}', "python_info 1", "a" * 200_000])

@@ -128,9 +128,9 @@ def test_problems_are_counted_and_the_first_of_them_kept():
     ],
 )
 def test_a_hostile_line_costs_what_it_is_long(line: str):
-    start = time.perf_counter()
+    start = time.process_time()
     dump = parse("\n".join([line] * 20))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert dump.refused == 20
 
 

@@ -229,8 +229,10 @@ def test_what_only_looks_like_a_reference_goes(value: str) -> None:
     ("name", "secret"),
     [
         ("HF_TOKEN", True), ("apiKey", True), ("API_KEY_1", True), ("DB_PASS", True), ("MYSQL_PWD", True),
-        ("PWD", False), ("OLDPWD", False), ("EOS_TOKEN", False), ("MAX_TOKENS", False), ("tokenizer", False),
+        ("example.com/password", True), ("nvidia.com/gpu", False), ("PWD", False), ("OLDPWD", False),
+        ("EOS_TOKEN", False), ("MAX_TOKENS", False), ("tokenizer", False),
         ("secretName", False), ("TOKENIZERS_PARALLELISM", False), ("VLLM_ATTENTION_BACKEND", False),
+        ("max_prompt_adapter_token", False),
     ],
 )  # fmt: skip
 def test_names(name: str, secret: bool) -> None:

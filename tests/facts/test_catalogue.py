@@ -424,3 +424,9 @@ def test_a_list_of_numbers_has_the_order_of_numbers() -> None:
     sizes = fact("runtime.cuda_graph.sizes").type
     assert sizes.parse(["16", 2, 1, 32]) == [1, 2, 16, 32]
     assert sizes.same([1, 16, 2], [1, 2, 16]) and not sizes.same([1, 2], [1, 2, 16])
+
+
+def test_a_cache_that_start_up_measured_may_move_by_a_few_blocks() -> None:
+    kind = FACTS["runtime.kv_cache.tokens"].type
+    assert kind.same(345_678, 345_200) and kind.same(345_200, 345_678)
+    assert not kind.same(4096, 4000) and not kind.same(0, 1) and not kind.same(None, 4096)

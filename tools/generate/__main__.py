@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.generate import checks, cli, engines, facts, index, platform_defaults, readme, schemas
+from tools.generate import checks, cli, clusterrole, engines, facts, index, platform_defaults, readme, schemas
 
 OUTPUTS: Mapping[Path, Callable[[], str]] = {
     index.PATH: index.render,
@@ -17,6 +17,7 @@ OUTPUTS: Mapping[Path, Callable[[], str]] = {
     **engines.OUTPUTS,
     **platform_defaults.OUTPUTS,
     **cli.OUTPUTS,
+    clusterrole.PATH: clusterrole.render,
     **schemas.OUTPUTS,
     **readme.OUTPUTS,
 }

@@ -125,9 +125,13 @@ def _metrics(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation
     tables = {name: cast(Meters, import_module(module).METERS) for name, module in METERS.items()}
     scrapes = gathered(group, meters.wanted((*tables.values(), *exporters.TABLES)))
     names = {one.name for one in scrapes.series}
-    scores = {name: score for name, table in tables.items() if (score := meters.speaks(table, names, name == engine))}
-    speaker = engine if engine in scores else max(scores, key=lambda name: (scores[name], name), default="")
+    spoken = {name: found for name, table in tables.items() if (found := meters.speaks(table, names, name == engine))}
+    speaker = engine if engine in spoken else max(spoken, key=lambda name: (len(spoken[name]), name), default="")
     said = meters.read(scrapes, tables[speaker]) if speaker else ()
+    others = sorted(name for name, found in spoken.items() if len(found - spoken[speaker]) >= _AN_ENGINE)
+    if others:  # a selection that holds several engines: these figures are of one of them
+        left_out = f"of {speaker} alone: there are metrics of {', '.join(others)} too"
+        said = tuple(msgspec.structs.replace(one, because=(*one.because, left_out)) for one in said)
     return engine or speaker, (*said, *exporters.read(scrapes))
 
 
@@ -135,6 +139,8 @@ def _chosen(modules: Mapping[str, str], engine: str) -> Sequence[tuple[str, str]
     """The modules to ask: that of the engine that is known, or all."""
     return [(name, module) for name, module in modules.items() if not engine or name == engine]
 
+
+_AN_ENGINE = 4  # metrics of its own that show that another engine is there too
 
 _READERS: Mapping[str, Callable[[Sequence[Told], str], tuple[str, tuple[Observation, ...]]]] = {
     "answer": _answers,

@@ -25,6 +25,7 @@ from askew.resolve.observation import Observation
 from askew.resolve.workload import Snapshot, Workload
 
 Progress = Callable[[str], None]
+_LOG = "log"  # the platform of captured logs
 _ENGINE_FILE = "EngineFile"  # platforms.engine_files.KIND, which only sources with such files import
 
 
@@ -91,6 +92,9 @@ def load(
             statuses[index] = msgspec.structs.replace(
                 statuses[index], status="failed" if nothing else "partial", reason="not everything could be read"
             )
+        if part.platform == _LOG and (said := _says_nothing(part, resolved)) is not None:
+            errors.append(said)
+            statuses[index] = msgspec.structs.replace(statuses[index], status="failed", reason=said.message)
         doubts = [error for document in part.documents for error in _doubts(document)]
         errors.extend(doubts)
         if doubts and statuses[index].status == "complete":
@@ -195,6 +199,30 @@ def _unreadable(found: Sequence[Snapshot]) -> Iterator[InputError]:
                 message=problem.message,
                 hint=problem.suggestion or "correct the file at this place",
             )
+
+
+def _says_nothing(part: Evidence, found: Sequence[Snapshot]) -> InputError | None:
+    """The error of a log in which no engine was heard; the rest of the workload is compared all the same."""
+    logs = {text.source for text in part.texts}
+    if not logs or any(at.source in logs for snapshot in found for at in _places(snapshot)):
+        return None
+    engines = {one.engine.name for one in found if one.engine is not None and one.launch is not None}
+    whose = engines.pop() if len(engines) == 1 else "a known engine"
+    return InputError(
+        source=part.uri,
+        message=f"no line of it is one that {whose} writes when it starts",
+        hint="give the log from the start of the process on: kubectl logs POD (with --previous after a crash), "
+        "docker logs NAME, journalctl -u UNIT",
+    )
+
+
+def _places(snapshot: Snapshot) -> Iterator[Location]:
+    """Where all that is known of a workload was seen, also what lost to something better."""
+    for resolved in snapshot.facts.values():
+        for one in (resolved, *resolved.entries.values()):
+            yield from one.locations
+            for lost in one.shadowed:
+                yield from lost.locations
 
 
 def _sources(part: Evidence) -> Iterator[str]:

@@ -9,10 +9,11 @@ import msgspec
 
 from askew.app import registry
 from askew.compare.compare import STATED
-from askew.evidence.launch import Launch, Token
+from askew.evidence.launch import Launch
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value, ValueType
+from askew.resolve.images import read_image
 from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.workload import Container, MemberValue, Replica, Resolved, Workload
 
@@ -46,11 +47,14 @@ _WEAKER: Mapping[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolved, ...]]]:
     """The workload with what all of its pods run in place of what its template says; and by container in what those two
     differ, the value that the template states on each."""
+    if not workload.templated:
+        return workload, {}
     main = [replica for replica in workload.replicas if not replica.part]
+    named = _Named()
     containers: list[Container] = []
     changed: dict[str, tuple[Resolved, ...]] = {}
     for container in workload.containers:
-        variants = [_variant(replica, container) for replica in main]
+        variants = [named.of(replica, container) for replica in main]
         others = [one for one in variants if one is not None]
         if not others or len(others) != len(variants):
             containers.append(container)
@@ -62,14 +66,11 @@ def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolve
         first = others[0]
         changed[container.name] = tuple(_overruled(asked, run[0], main))
         better = {one.fact for one in first.observations if _of_container(one.fact)}
-        image = _image(container, asked, run[0])
-        if image is not None:
-            better -= {_IMAGE, _TAG}
         containers.append(
             msgspec.structs.replace(
                 container,
-                launch=_with_image(first.launch, image),
-                processes=tuple(_with_image(one, image) for one in first.processes),
+                launch=first.launch,
+                processes=first.processes,
                 observations=(
                     *(one for one in container.observations if one.fact not in better),
                     *(one for one in first.observations if one.fact in better),
@@ -98,14 +99,15 @@ def differing(values: Sequence[tuple[str, Observation]]) -> Resolved | None:
 
 
 def said(container: Container) -> _Said:
-    """What somebody wrote for one container: its engine's settings, its image, its resources and probes."""
+    """What somebody wrote for one container: its engine's settings; and its image, its resources and probes, which the
+    API server fills with defaults in one place and in another not."""
     found: dict[_Setting, Observation] = {}
     for process in container.processes or (container.launch,):
         for one in sorted(_read(process), key=lambda one: one.order):
             if one.origin in STATED and not _own(one):
                 found[one.fact, one.key] = one
     for one in container.observations:
-        if _of_container(one.fact) and one.origin in STATED and one.basis == "asked":
+        if _of_container(one.fact) and one.basis == "asked":
             found[one.fact, one.key] = one
     return found
 
@@ -122,7 +124,8 @@ def _read(process: Launch) -> tuple[Observation, ...]:
 def _apart(group: Sequence[Replica], container: Container | None) -> Iterator[Resolved]:
     rows: list[tuple[Replica, _Said]] = []
     template: _Said | None = None
-    variants = {replica.name: _variant(replica, container) for replica in group} if container is not None else {}
+    named = _Named()
+    variants = {replica.name: named.of(replica, container) for replica in group} if container is not None else {}
     several = len({id(one) for one in variants.values()}) > 1
     read: dict[int, _Said] = {}
     for replica in group:
@@ -158,8 +161,6 @@ def _setting(setting: _Setting, rows: Sequence[tuple[Replica, _Said]]) -> Iterat
     fact, key = setting
     if len(given) < 2 or all(_same(fact, key, _value(given[0][1]), _value(one)) for _, one in given[1:]):
         return
-    if setting == (_TAG, "") and any(_pinned(row) for _, row in rows):
-        return  # admission put the digest in the place of the tag
     yield _resolved(fact, key, [(replica.name, one, replica.location) for replica, one in given])
 
 
@@ -203,10 +204,9 @@ def _resolved(fact: str, key: str, rows: Sequence[tuple[str, Observation | None,
 
 def _overruled(asked: _Said, run: _Said, replicas: Sequence[Replica]) -> Iterator[Resolved]:
     """What the template says of each setting that its pods run otherwise; ``values`` has both."""
-    pinned = _pinned(run)
     for fact, key in sorted(asked.keys() | run.keys()):
         ours, theirs = asked.get((fact, key)), run.get((fact, key))
-        if _same(fact, key, _value(ours), _value(theirs)) or (fact == _TAG and pinned):
+        if _same(fact, key, _value(ours), _value(theirs)):
             continue
         pods = "the pod" if len(replicas) == 1 else f"all {len(replicas)} pods"
         one = _resolved(fact, key, [("the template", ours, None), (pods, theirs, replicas[0].location)])
@@ -219,22 +219,40 @@ def _overruled(asked: _Said, run: _Said, replicas: Sequence[Replica]) -> Iterato
         )
 
 
-def _image(container: Container, asked: _Said, run: _Said) -> Token | None:
-    """The image that the template names, where admission only put its digest or a mirror in its place: its tag tells
-    the release. None where another one runs."""
-    setting = (_IMAGE, "")
-    mirrored = _same(_IMAGE, "", _value(asked.get(setting)), _value(run.get(setting)))
-    setting = (_TAG, "")
-    tagged = _pinned(run) or _same(_TAG, "", _value(asked.get(setting)), _value(run.get(setting)))
-    return container.launch.image if mirrored and tagged else None
+class _Named:
+    """Containers of pods under the image's name that their template has. Pods of one template share theirs, which is
+    renamed once: what is one object stays one."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Container] = {}
+
+    def of(self, replica: Replica, template: Container) -> Container | None:
+        """The container of a pod that runs otherwise than the template says."""
+        own = next((one for one in replica.containers if one.name == template.name), None)
+        if own is None:
+            return None
+        if id(own) not in self._known:
+            self._known[id(own)] = _renamed(own, template)
+        return self._known[id(own)]
 
 
-def _with_image(launch: Launch, image: Token | None) -> Launch:
-    return launch if image is None else msgspec.structs.replace(launch, image=image)
-
-
-def _variant(replica: Replica, container: Container) -> Container | None:
-    return next((one for one in replica.containers if one.name == container.name), None)
+def _renamed(own: Container, template: Container) -> Container:
+    """A container under its template's image, where admission only put a digest or a mirror of the registry in the
+    place of the name: the tag tells the release."""
+    asked, run = read_image(template.launch.image), read_image(own.launch.image)
+    if asked is None or run is None or asked.name.rpartition("/")[2] != run.name.rpartition("/")[2]:
+        return own
+    pinned = run.tag is None and run.digest is not None
+    if not pinned and run.tag != asked.tag:
+        return own
+    image = template.launch.image
+    named = [one for one in template.observations if one.fact in (_IMAGE, _TAG) and one.basis == "asked"]
+    return msgspec.structs.replace(
+        own,
+        launch=msgspec.structs.replace(own.launch, image=image),
+        processes=tuple(msgspec.structs.replace(one, image=image) for one in own.processes),
+        observations=(*named, *(one for one in own.observations if one.fact not in (_IMAGE, _TAG))),
+    )
 
 
 def _distinct(containers: Iterable[Container]) -> list[Container]:
@@ -242,17 +260,9 @@ def _distinct(containers: Iterable[Container]) -> list[Container]:
 
 
 def _alike(one: _Said, other: _Said) -> bool:
-    pinned = _pinned(one) or _pinned(other)
     return all(
-        _same(*setting, _value(one.get(setting)), _value(other.get(setting)))
-        for setting in one.keys() | other.keys()
-        if not (pinned and setting == (_TAG, ""))
+        _same(*setting, _value(one.get(setting)), _value(other.get(setting))) for setting in one.keys() | other.keys()
     )
-
-
-def _pinned(row: _Said) -> bool:
-    tag = row.get((_TAG, ""))
-    return (_IMAGE, "") in row and (tag is None or tag.value is None)
 
 
 def _of_container(fact: str) -> bool:
@@ -276,9 +286,6 @@ def _value(one: Observation | None) -> Value | Unknown:
 def _same(fact: str, key: str, a: Value | Unknown, b: Value | Unknown) -> bool:
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return isinstance(a, Unknown) and isinstance(b, Unknown) and (a.text or a.reason) == (b.text or b.reason)
-    if fact == _IMAGE and isinstance(a, str) and isinstance(b, str):
-        # A mirror of the registry serves the same image; the digests tell where it does not.
-        return a.rpartition("/")[2] == b.rpartition("/")[2]
     if fact in _MEASURED and isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return abs(a - b) <= _NEAR * max(abs(a), abs(b))
     return a == b or _type(fact, key).same(a, b)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from askew.checks.interface import Subject
+from collections.abc import Iterator
+
+from askew.checks.interface import Needs, Subject
 from askew.facts.types import Value
 
 _ROLLOUT = "orchestration.rollout"
+
+
+def refused(subject: Subject, fact: str) -> Iterator[Needs]:
+    """What a check asks for that a source was not allowed to show; nothing where no source is one that could."""
+    known = subject.snapshot.facts.get(fact)
+    if known is not None and (known.state == "unknown" or known.reason):
+        yield Needs(fact=fact, reason=known.reason)
 
 
 def rollout(subject: Subject) -> dict[str, Value]:

@@ -14,6 +14,7 @@ from typing import TypeAlias, cast
 
 import msgspec
 
+from askew.collectors.metrics import redact
 from askew.engines._live import ENDPOINTS
 from askew.engines.live import Ask, Endpoints
 from askew.evidence.document import Context, Document, Node
@@ -21,8 +22,8 @@ from askew.evidence.redaction import Redactor
 from askew.evidence.told import Told
 from askew.evidence.yaml import read
 
-MAX_BYTES = 8 * 2**20  # of one answer
-MAX_TOTAL = 32 * 2**20  # of all answers of one endpoint
+MAX_BYTES = 4 * 2**20  # of one answer
+MAX_TOTAL = 16 * 2**20  # of all answers of one endpoint
 METRICS = "/metrics"
 _ROUNDS = 6
 _MOST = 40  # questions to one endpoint
@@ -65,12 +66,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What an endpoint told, all of it redacted, and what it did not tell.
 
     ``engine`` is the name of the engine that the answers are of; empty where no engine knows them. ``requests`` counts
-    the questions, ``log`` has a line for each: ``GET /v1/models 200``.
+    the questions, ``log`` has a line for each: ``GET /v1/models 200``; ``unasked`` counts those that were too many.
     """
 
     told: tuple[Told, ...]
     refused: tuple[Refused, ...] = ()
     engine: str = ""
+    unasked: int = 0
     requests: int = 0
     log: tuple[str, ...] = ()
 
@@ -82,7 +84,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def missed(self) -> tuple[str, ...]:
         """What is missed, a sentence for each question whose answer would have told more."""
-        said = (f"{one.name} was not answered ({one.why}): {one.lacking}" for one in self.refused if one.lacking)
+        said = [f"{one.name} was not answered ({one.why}): {one.lacking}" for one in self.refused if one.lacking]
+        if self.unasked:
+            said.append(f"{self.unasked} more questions were not asked: at most {_MOST} are")
         return tuple(dict.fromkeys(said))
 
 
@@ -118,6 +122,7 @@ class _Asking:
         self._tried: set[str] = set()
         self._bytes = 0
         self._unanswered = 0
+        self._unasked = 0
         self._over = False
 
     def asked(self) -> Asked:
@@ -126,6 +131,7 @@ class _Asking:
             told=(*self._answers.values(), *self._metrics),
             refused=tuple(self._refused),
             engine=self._engine,
+            unasked=self._unasked,
             requests=len(self._log),
             log=tuple(self._log),
         )
@@ -133,14 +139,17 @@ class _Asking:
     def run(self, first: Sequence[Ask]) -> None:
         for turn in range(_ROUNDS):
             wanted = list(first) if turn == 0 and first else list(self._wanted())
-            for question in wanted:
-                if self._over or len(self._log) >= _MOST:
+            for place, question in enumerate(wanted):
+                if self._over:
                     return
+                if len(self._log) >= _MOST:
+                    self._unasked = len(wanted) - place
+                    break
                 before = self._engine
                 self._one(question)
                 if self._engine != before:
                     break  # whoever it is wants to know other things than the rest
-            if not wanted:
+            if not wanted or self._unasked:
                 break
         metrics = self._engines[self._engine].metrics if self._engine else METRICS
         if metrics and not self._over:
@@ -218,9 +227,10 @@ class _Asking:
         metrics = question.path.endswith(METRICS)
         if metrics and not _SAMPLE.search(text[:100_000]):
             return "no metrics in Prometheus' text format"
+        clean = redact.dump(text, self._redactor) if metrics else self._redactor.text(text)
         return Told(
-            kind="metrics" if metrics else "answer", name=question.name, source=source,
-            text=self._redactor.text(text), replica=self._replica, container=self._container,
+            kind="metrics" if metrics else "answer", name=question.name, source=source, text=clean,
+            replica=self._replica, container=self._container,
         )  # fmt: skip
 
 

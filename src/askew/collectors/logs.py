@@ -50,7 +50,7 @@ _BESIDE = frozenset(
 )
 
 _SUSPICIOUS = re.compile(r"token|secret|passw|key|credential|auth|cookie|SAS|PAT\b|_PASS|_PWD", re.IGNORECASE)
-_NAME = r"['\"]?(?P<name>[A-Za-z_][\w.-]{0,200})['\"]?\s?[=:]\s?"
+_NAME = r"(?<![\w.-])['\"]?(?P<name>[A-Za-z_][\w.-]{0,200})['\"]?\s?[=:]\s?"
 _LISTED = re.compile(_NAME + r"(?P<items>(?:Some\()?(?:\[[^\]\n]*(?:\]|$)|\([^)\n]*(?:\)|$))|Some\([^)\n]*(?:\)|$))")
 _OPENED = re.compile(_NAME + r"(?:Some\(\s*[\[(]?|[\[(])\s*$")
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"\[\](),]+")
@@ -61,6 +61,8 @@ _LINES_OF_A_LIST = 20
 _NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _SHAPE = 160  # characters without digits by which lines are alike
 _FEW = 50
+_LONGEST = 32_768  # characters of a line: the settings of an engine, printed in one line, are a third of it
+_LONGEST_LIST = 4_096
 
 
 def clean(text: str, redactor: Redactor) -> str:
@@ -73,12 +75,20 @@ def _without_crowds(text: str) -> str:
     lines = text.split("\n")
     alike: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
+        if len(line) > _LONGEST:
+            lines[index] = line = _cut(line)
         if line:
             alike.setdefault(line.translate(_NO_DIGITS)[:_SHAPE], []).append(index)
     for places in alike.values():
         for index in places[_FEW:-_FEW]:
             lines[index] = ""
     return "\n".join(lines)
+
+
+def _cut(line: str) -> str:
+    """A line that is longer than any of a start: up to a blank, so that no half of a secret passes for something else;
+    the sign behind it keeps the end from passing for the end."""
+    return f"{line[: max(line.rfind(' ', 0, _LONGEST), 0)]} …"
 
 
 def plain(text: str) -> str:
@@ -186,6 +196,8 @@ def _secret(match: re.Match[str], group: str, replace: Callable[[str], str]) -> 
 
 
 def _items(items: str, redactor: Redactor) -> str:
+    if len(items) > _LONGEST_LIST:
+        return redactor.marker(items)
     return _STRING.sub(lambda m: _item(m[0], redactor), items)
 
 

@@ -169,7 +169,7 @@ class Reader:
         status: Status = "complete"
         if self.errors or self.notes:
             status = "partial" if found else "failed"
-        reasons = self.notes[:_MAX_NOTES]
+        reasons = [self._redactor.text(note) for note in self.notes[:_MAX_NOTES]]  # servers repeat what they were told
         if len(self.notes) > _MAX_NOTES:
             reasons.append(f"and {len(self.notes) - _MAX_NOTES} more of this kind")
         if self.errors:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from askew.compare.measured import why_silent
+from askew.compare.measured import silence
 from askew.evidence.redaction import shown, tell_of_each_other
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
@@ -90,9 +90,9 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
             b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
             if outcome == "different":
-                silent = why_silent(fact, a, b, reference.facts, target.facts, mode == "contract")
-                if silent:
-                    outcome, b = "unknown", _untold(fact, part, b, silent)
+                silent = silence(fact, a, b, reference.facts, target.facts, mode == "contract")
+                if silent is not None:
+                    outcome, b = ("unknown" if silent.told else "unstated"), _untold(fact, part, b, silent.reason)
             counts = a.state not in ("unknown", "unsupported")
             declared += counts
             if outcome in ("different", "possible"):

@@ -4,50 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
 from askew.resolve.workload import Resolved
 
+_LOAD = "performance.load"
 # What clients send decides how long an answer takes; how many of them ask at once, or how often, how long it waits.
 # Either of the last two is a load: an engine that became slower has more requests at once at the same rate.
 _SIZES = ("input_tokens", "output_tokens")
 _PRESSURE = ("request_rate", "concurrency")
 
 
-def why_silent(
+class Silence(msgspec.Struct, frozen=True):
+    """Why two different figures are no difference. ``told``: both sides measured under a load that is known, so that
+    they were meant to be compared; else they are by-catch, such as what an endpoint counted since it started."""
+
+    reason: str
+    told: bool
+
+
+def silence(
     fact: Fact, a: Resolved, b: Resolved, here: Mapping[str, Resolved], there: Mapping[str, Resolved], declared: bool
-) -> str:
-    """Why two different figures are no difference; empty where they are one.
+) -> Silence | None:
+    """None where the two figures are a difference.
 
     ``declared``: the first side is a contract, which need not say under which load it means a figure.
     """
     if fact.category != "performance":
-        return ""
+        return None
+    known_a, known_b = _known(here.get(_LOAD)), _known(there.get(_LOAD))
+    told = any(key in known_a and key in known_b for key in _PRESSURE)
     if "possible" in (a.confidence, b.confidence):
         kind = fact.type.entry(a.key) if a.key and fact.type.entry is not None else fact.type
         thin = "reference" if a.confidence == "possible" else "target"
-        return f"{kind.show(a.value)} against {kind.show(b.value)}, but the {thin}'s figure rests on too little"
-    if not fact.under or (declared and fact.under not in here):
-        return ""
-    return _other_load(here.get(fact.under), there.get(fact.under))
+        shown = f"{kind.show(a.value)} against {kind.show(b.value)}"
+        return Silence(f"{shown}, but the {thin}'s figure rests on too little", told)
+    if declared and not known_a:
+        return None
+    if not told and fact.severity == "info":  # what requests are like, of sides that nobody loaded alike
+        return Silence("the load of one side is not known", told)
+    if not fact.under:
+        return None
+    if not told:
+        return Silence("the load under which it was measured is not known of both sides", told)
+    other = _other_load(known_a, known_b)
+    return Silence(f"measured under different loads: {other}", told) if other else None
 
 
-def _other_load(a: Resolved | None, b: Resolved | None) -> str:
-    kind = FACTS["performance.load"].type
-    known_a, known_b = _known(a), _known(b)
-    both = [key for key in (*_SIZES, *_PRESSURE) if key in known_a and key in known_b]
+def _other_load(a: Mapping[str, Resolved], b: Mapping[str, Resolved]) -> str:
+    """In what two loads differ; empty where they do not."""
+    entry = FACTS[_LOAD].type.entry
     alike = {
-        key: (kind.entry(key) if kind.entry is not None else kind).same(known_a[key].value, known_b[key].value)
-        for key in both
+        key: entry is None or entry(key).same(a[key].value, b[key].value)
+        for key in (*_SIZES, *_PRESSURE)
+        if key in a and key in b
     }
-    pressure = [key for key in _PRESSURE if key in alike]
-    if not pressure:
-        return "the load under which it was measured is not known of both sides"
-    other = [key for key in _SIZES if key in alike and not alike[key]]
-    if not any(alike[key] for key in pressure):
-        other += pressure
-    shown = ", ".join(f"{key} {known_a[key].value} against {known_b[key].value}" for key in other)
-    return f"measured under different loads: {shown}" if other else ""
+    other = [key for key in _SIZES if not alike.get(key, True)]
+    if not any(alike.get(key) for key in _PRESSURE):
+        other += [key for key in _PRESSURE if key in alike]
+    return ", ".join(f"{key} {a[key].value} against {b[key].value}" for key in other)
 
 
 def _known(load: Resolved | None) -> Mapping[str, Resolved]:

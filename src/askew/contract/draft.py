@@ -261,7 +261,7 @@ class _Draft:
 
 
 def _worth_writing(fact: Fact, resolved: Resolved) -> bool:
-    if not fact.compared:
+    if not fact.compared or fact.category == "performance":  # what was measured once, nobody intended
         return False
     if resolved.entries:
         return any(_worth_writing(fact, entry) for entry in resolved.entries.values())

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from askew.engines.live import Meter, Meters, Stated
 from askew.engines.meters import read as read_table
 from askew.evidence.location import Location
@@ -22,6 +24,7 @@ from askew.resolve.observation import Observation
 
 _MIB = 2**20
 _REASONS = ("DCGM_FI_DEV_CLOCKS_EVENT_REASONS", "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS")
+_RESTARTS = "kube_pod_container_status_restarts_total"
 _XID = "DCGM_FI_DEV_XID_ERRORS"
 # Why a clock is lower than it could be. That the GPU idles, 0x1, is no reason; nor that a display is set up, 0x100.
 _BITS = {
@@ -41,6 +44,7 @@ _NAMES = {
     "gpu_gfx_activity": "card_series",
     "gpu_total_vram": "card_series",
 }
+_PODS = ("exported_pod", "pod", "pod_name")
 _DCGM = ("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_SM_CLOCK")
 
 TABLES: tuple[Meters, ...] = (
@@ -110,10 +114,8 @@ TABLES: tuple[Meters, ...] = (
                 fact="orchestration.replicas.max", how="value",
                 names=("kube_horizontalpodautoscaler_spec_max_replicas",),
             ),
-            Meter(
-                fact="orchestration.restarts", how="sum", names=("kube_pod_container_status_restarts_total",),
-            ),
         ),
+        marks=(_RESTARTS,),
     ),
 )  # fmt: skip
 
@@ -123,13 +125,16 @@ def read(scrapes: Scrapes) -> tuple[Observation, ...]:
     found = [one for table in TABLES for one in read_table(scrapes, table)]
     found.extend(_models(scrapes.series))
     found.extend(_clocks(scrapes.series))
+    found.extend(_restarts(scrapes.series))
     return tuple(found)
 
 
 def _models(series: Iterable[Series]) -> Iterator[Observation]:
-    """The GPUs, as their driver names them."""
+    """The GPUs, as their driver names them: those of the pods that use them, or of the whole node where the exporter
+    does not know the pods."""
     ids: set[str] = set()
     places: list[Location] = []
+    attributed = True
     for one in series:
         name = one.labels.get(_NAMES.get(one.name.removeprefix("amd_"), ""), "")
         try:
@@ -139,9 +144,17 @@ def _models(series: Iterable[Series]) -> Iterator[Observation]:
         ids |= admitted
         if admitted:
             places.append(one.at)
+            attributed = attributed and any(one.labels.get(label) for label in _PODS)
     if ids:
         models: list[Value] = [*sorted(ids)]
-        yield _seen("hardware.gpu.model", models, places)
+        seen = _seen("hardware.gpu.model", models, places)
+        yield (
+            seen
+            if attributed
+            else msgspec.structs.replace(
+                seen, confidence="likely", because=("the exporter shows the GPUs of the node, not those of a pod",)
+            )
+        )
 
 
 def _clocks(series: Iterable[Series]) -> Iterator[Observation]:
@@ -164,6 +177,14 @@ def _clocks(series: Iterable[Series]) -> Iterator[Observation]:
     if of_codes:
         listed: list[Value] = [*sorted(codes)]
         yield _seen("hardware.gpu.xid_events", listed, of_codes)
+
+
+def _restarts(series: Iterable[Series]) -> Iterator[Observation]:
+    """Restarts over all pods, where one container of each is meant: sidecars have restarts of their own."""
+    found = [one for one in series if one.name == _RESTARTS and one.points and math.isfinite(one.points[-1][1])]
+    if found and len({one.labels.get("container", "") for one in found}) == 1:
+        total = sum(max(int(one.points[-1][1]), 0) for one in found)
+        yield _seen("orchestration.restarts", total, [one.at for one in found])
 
 
 def _seen(fact: str, value: Value, places: Sequence[Location]) -> Observation:

@@ -51,14 +51,19 @@ class Index:
     def __init__(self, series: Iterable[Series], aliases: Mapping[str, str], windowed: bool, timed: bool) -> None:
         self.windowed, self.timed = windowed, timed
         models: set[str] = set()
+        worked_out = False
         self._by_name: dict[str, dict[str, list[Series]]] = {}
         for one in series:
             name = canonical(one.name, aliases)
             self._by_name.setdefault(name, {}).setdefault(one.replica, []).append(one)
             models.add(one.labels.get("model_name") or one.labels.get("model") or "")
+            worked_out = worked_out or not one.total
         named = sorted(models - {""})
-        # Two models in one figure are neither of them: whoever reads it has to know.
-        self.mixed = (f"over {len(named)} models: {', '.join(named[:4])}",) if len(named) > 1 else ()
+        # What whoever reads a figure has to know: two models in one are neither of them.
+        self.notes = (
+            *((f"over {len(named)} models: {', '.join(named[:4])}",) if len(named) > 1 else ()),
+            *(("worked out by the server's increase()",) if worked_out else ()),
+        )
 
     def find(
         self,
@@ -276,20 +281,12 @@ def _value(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figu
         yield Figure(value=None, places=_places(found), why=f"the replicas say different things: {shown}")
 
 
-def _sum(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
-    """What all series say now, together."""
-    latest = [one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])]
-    if latest:
-        yield Figure(value=sum(latest) * meter.scale, places=_places(found))
-
-
 _READERS: Mapping[str, Callable[[Meter, Index, Sequence[Series]], Iterator[Figure]]] = {
     "rate": _rate,
     "share": _share,
     "level": _level,
     "peak": _peak,
     "value": _value,
-    "sum": _sum,
 }
 
 
@@ -317,12 +314,14 @@ def _basis(index: Index, total: float, growths: Sequence[Increase], replicas: se
     """What a figure rests on, in words."""
     counted = f"{round(total):,} counted"
     resets = max((growth.resets for growth in growths), default=0)
-    restarts = (f"the counters began anew {resets} times in between",) if resets else ()
+    times = "once" if resets == 1 else f"{resets} times"
+    restarts = (f"the counters began anew {times} in between",) if resets else ()
     if not index.windowed:
-        return (f"{counted} since the engine started: one dump shows totals, not what holds now", *index.mixed)
+        since = f"{counted} since the engine started: one dump shows totals, not what holds now"
+        return (since, *_replicas(len(replicas)), *index.notes)
     seconds = max((growth.seconds for growth in growths), default=0.0)
     during = f" in {_duration(seconds)}" if index.timed else " between the dumps"
-    return (counted + during, *_replicas(len(replicas)), *restarts, *index.mixed)
+    return (counted + during, *_replicas(len(replicas)), *restarts, *index.notes)
 
 
 def _replicas(count: int) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ TABLE = (
     ),
     Says(
         mark=" key-value pairs and ",
-        pattern=r"loaded meta data with \d+ key-value pairs and \d+ tensors from (.+?) \(version GGUF",
+        pattern=r"loaded meta data with \d+ key-value pairs and \d+ tensors from (.{1,4096}?) \(version GGUF",
         states=(State(fact="model.id"),),
     ),
     Says(

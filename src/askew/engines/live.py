@@ -71,8 +71,8 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 # quantiles: of a histogram. mean: sum by count of a histogram, or one counter by another. rate: a counter, per second
 # and replica. share: a counter as a part of others. level: a gauge, its mean over time. peak: its p95 over time.
-# value: what a gauge says once and for all, such as the size of the KV cache. sum: what counters say now, together.
-How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value", "sum"]
+# value: what a gauge says once and for all, such as the size of the KV cache.
+How: TypeAlias = Literal["quantiles", "mean", "rate", "share", "level", "peak", "value"]
 
 
 class Meter(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +118,8 @@ class Meters(msgspec.Struct, frozen=True, kw_only=True):
 
     ``prefixes`` begin the names of all its metrics and of no other engine's; where there is no such prefix, ``marks``
     are names that only it has. Without both it speaks only where other evidence says that it does. ``aliases`` are
-    prefixes under which others pass its metrics on, with what they stand for (``ray_vllm_`` for ``vllm:``).
+    prefixes under which others pass its metrics on, with what they stand for (``ray_vllm_`` for ``vllm:``). Series with
+    a label of ``foreign`` are what somebody else says under its names.
     """
 
     meters: tuple[Meter, ...]
@@ -126,3 +127,4 @@ class Meters(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     aliases: Mapping[str, str] = {}
+    foreign: tuple[str, ...] = ()

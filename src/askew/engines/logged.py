@@ -330,6 +330,40 @@ def lower(text: str) -> Value:
     return text.strip().lower()
 
 
+# Files with the tuned settings of kernels, which vLLM and SGLang look for by the name of the GPU: fused_moe.py.
+DEVICE_NAME = re.compile(r"\bdevice_name=(\w{2,80}?)(?:,|\.json)")
+_CLOCK = re.compile(r"\b(\d\d):(\d\d):(\d\d)\b")
+_DAY = 86_400
+
+
+def startup(told: Told, since: int, ready: Sequence[str]) -> Iterator[Observation]:
+    """The time from the first line with a time to the one that says that the engine is ready: of one start, which is
+    too little to compare."""
+    at = min((found for mark in ready if (found := told.text.find(mark, since)) >= 0), default=-1)
+    last = next(lines(told, told.text[at : told.text.find("\n", at)], max(at - 1, 0)), None) if at >= 0 else None
+    head = told.text[since : min(at, since + _LONGEST)] if last is not None else ""
+    began = _CLOCK.search(head)
+    ended = _CLOCK.search(last.text) if last is not None else None
+    if last is None or began is None or ended is None:
+        return
+    first = Line(told, told.text.count("\n", 0, since + began.start()) + 1, "")
+    took = (_seconds(ended) - _seconds(began)) % _DAY
+    yield from (
+        msgspec.structs.replace(one, origin="derived")
+        for one in reported(
+            "performance.startup",
+            took,
+            (first.at(), last.at()),
+            confidence="possible",
+            because=("from the engine's first line to the one with which it is ready", "one start"),
+        )
+    )
+
+
+def _seconds(match: re.Match[str]) -> int:
+    return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
+
+
 # Of uvicorn, which most servers in Python run in: https://github.com/Kludex/uvicorn/blob/main/uvicorn/server.py
 UVICORN = Says(
     mark="Uvicorn running on ",

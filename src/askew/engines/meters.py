@@ -25,16 +25,16 @@ _LOOK = {
 }
 
 
-def speaks(table: Meters, names: Iterable[str], known: bool = False) -> int:
-    """How many of the metrics with these names are this engine's; 0 where none proves that it speaks. ``known``: other
+def speaks(table: Meters, names: Iterable[str], known: bool = False) -> frozenset[str]:
+    """The metrics among these names that are this engine's; none where nothing proves that it speaks. ``known``: other
     evidence says that it does."""
     own = {canonical(name, table.aliases) for name in names}
     marks = set(table.marks)
     proof = (name for name in own if (table.prefixes and name.startswith(table.prefixes)) or _base(name) in marks)
     if not known and next(proof, None) is None:
-        return 0
+        return frozenset()
     read = bases(table)
-    return sum(1 for name in own if _base(name) in read)
+    return frozenset(name for name in own if _base(name) in read)
 
 
 def bases(table: Meters) -> frozenset[str]:
@@ -56,7 +56,8 @@ def wanted(tables: Sequence[Meters]) -> Callable[[str], bool]:
 
 def read(scrapes: Scrapes, table: Meters) -> tuple[Observation, ...]:
     """The observations of an engine's metrics. What they cannot show is unknown, with the reason."""
-    index = Index(scrapes.series, table.aliases, scrapes.windowed, scrapes.timed)
+    own = (one for one in scrapes.series if not any(label in one.labels for label in table.foreign))
+    index = Index(own, table.aliases, scrapes.windowed, scrapes.timed)
     found: list[Observation] = []
     for meter in table.meters:
         for figure in figures(meter, index, _ranks(meter)):
@@ -85,12 +86,12 @@ def _observed(meter: Meter, figure: Figure, scrapes: Scrapes) -> Observation | N
         value = kind.parse(round(figure.value) if kind.name in _WHOLE else float(f"{figure.value:.6g}"))
     except (ValueError, OverflowError):
         return None
-    since_start = not scrapes.windowed and meter.how not in ("level", "value", "sum") and figure.sure == "certain"
+    since_start = not scrapes.windowed and meter.how not in ("level", "value") and figure.sure == "certain"
     return Observation(
         fact=key,
         key=meter.key,
         value=value,
-        origin="reported" if meter.how in ("value", "sum") else "measured",
+        origin="reported" if meter.how == "value" else "measured",
         basis="seen",
         locations=figure.places,
         confidence="likely" if since_start else figure.sure,
@@ -118,7 +119,16 @@ def _stated(stated: Stated, index: Index) -> Iterator[Observation]:
         return
     value = _label_value(stated, values.pop())
     if value is not None:
-        yield Observation(fact=stated.fact, value=value, origin="reported", basis="seen", locations=places)
+        product = len(stated.labels) > 1  # not every block of every model holds as many tokens
+        yield Observation(
+            fact=stated.fact,
+            value=value,
+            origin="reported",
+            basis="seen",
+            locations=places,
+            confidence="likely" if product else "certain",
+            because=(" × ".join(stated.labels),) if product else (),
+        )
 
 
 def _label_value(stated: Stated, words: tuple[str, ...]) -> Value:

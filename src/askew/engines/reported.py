@@ -17,10 +17,11 @@ from askew.engines.live import Answers
 from askew.engines.observe import observe
 from askew.evidence.document import Context, Node
 from askew.evidence.location import Location
+from askew.evidence.redaction import is_redacted
 from askew.facts.types import Value
 from askew.resolve.observation import Confidence, Observation, Unknown
 
-MOST_MODELS = 8  # models of one endpoint of which more is asked
+MOST_MODELS = 500  # models of one endpoint of which more is asked; how many questions are asked in all is bounded too
 _LAST = 10_000  # below every default: it counts only where nothing else tells the fact
 _LONGEST_NAME = 200
 _OTHER = "runtime.arguments.unmapped"
@@ -54,7 +55,10 @@ def reported(
         confidence=confidence, because=because,
     )  # fmt: skip
     for one in noted.observations:
-        yield msgspec.structs.replace(one, basis="seen")
+        if isinstance(one.value, Unknown) and not is_redacted(one.value.text):
+            yield unknown(fact, node, f"the answer says {str(value)[:80]!r}, which it cannot be", key=key)
+        else:
+            yield msgspec.structs.replace(one, basis="seen")
 
 
 def unknown(fact: str, node: Node, reason: str, observe_with: str = "", *, key: str = "") -> Observation:

@@ -15,6 +15,7 @@ from askew.facts.types import Value
 _DEEPEST = 40
 _LONGEST = 1_000_000
 _MOST = 5_000
+_MOST_VALUES = 50_000  # tried; what begins as a map and is none is read again as a list
 _WORDS: dict[str, Value] = {
     "None": None, "null": None, "nil": None, "True": True, "true": True, "False": False, "false": False
 }  # fmt: skip
@@ -68,6 +69,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.steps = 0
 
     def blank(self, at: int) -> int:
         while at < len(self.text) and self.text[at].isspace():
@@ -133,7 +135,8 @@ class _Reader:
             at = end + 2
 
     def value(self, at: int, depth: int) -> tuple[Value, int]:
-        if at >= len(self.text) or depth > _DEEPEST:
+        self.steps += 1
+        if at >= len(self.text) or depth > _DEEPEST or self.steps > _MOST_VALUES:
             raise _EndError
         first = self.text[at]
         if first in "'\"":

@@ -55,11 +55,13 @@ _CAMEL_SECRET = _Pattern(
 _LONGEST_NAME = 256
 _SHORT = 64
 _MOST_CLEAN = 20_000
-# Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name, switches
-# that turn authorization off (disable_token_authorization of TorchServe).
+# Names that end in a secret word and hold none: special tokens of tokenizers, references to a Secret by name, counts of
+# tokens (max_prompt_adapter_token of vLLM), switches that turn authorization off (disable_token_authorization of
+# TorchServe).
 _NOT_SECRET = _Pattern(
     r"(?:^|[_.-])(?:EOS|BOS|PAD|UNK|SEP|CLS|MASK|STOP|IMAGE|VIDEO|AUDIO|START|END|PER|MAX|MIN|NUM|SPECIAL|THINK|PROMPT"
     r"|BLOCK|BYTES|NEW|FIRST|LAST)[_.-]?TOKEN(?:[_.-]?[0-9]+)?$|(?:^|[_.-])NO[_.-]AUTH$"
+    r"|^(?:--)?MAX[_-]PROMPT[_-]ADAPTER[_-]TOKEN$"
     # The path of a file, and not what is in it. https://cloud.google.com/docs/authentication/application-default-credentials
     r"|^GOOGLE_APPLICATION_CREDENTIALS$"
     r"|(?:^|[_.-])DISABLE[_.-](?:[A-Z]+[_.-]){0,4}(?:AUTH|AUTHORIZATION)$",
@@ -440,6 +442,7 @@ def is_secret_name(name: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)  # the names of fields are few, and asked for at every value
 def _is_secret_name(name: str) -> bool:
+    name = name.rpartition("/")[2]  # an annotation: example.com/password
     if not (_SECRET_NAME.search(name) or _CAMEL_SECRET.search(name)):
         return False
     return not _NOT_SECRET.search(name)

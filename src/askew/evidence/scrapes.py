@@ -14,8 +14,12 @@ from askew.evidence.series import NativeBucket, Point, Series
 from askew.evidence.told import Told
 
 _COUNTED = ("_total", "_bucket", "_count", "_sum")
+_STARTED = "process_start_time_seconds"
+_SKEW = 60.0  # seconds by which two clocks may differ
 # The names that exporters and scrapers give to the one who is measured, the most exact first.
 _REPLICA = ("exported_pod", "pod", "pod_name", "kubernetes_pod_name", "instance")
+# What tells apart two servers of a pair, or two jobs that scrape one target: of the same series one counts.
+_SCRAPER = ("prometheus_replica", "__replica__", "prometheus", "job", "service")
 # increase(name{…}[1800s]): what a server worked out, and over how many seconds.
 _WORKED_OUT = re.compile(r"increase\(([A-Za-z_:][A-Za-z0-9_:]*)\{[^\n]*\[(\d{1,9})s\]")
 
@@ -55,15 +59,25 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
     """The series of everything that was told in metrics. ``wanted`` says by its name whether a metric is of interest.
 
     Several dumps of one replica are points in time, in the order of their times, else in that in which they come.
+    Dumps of two processes that ran at once are two replicas, whoever named them together.
     """
+
+    def is_wanted(name: str) -> bool:
+        return name == _STARTED or wanted(name)
+
     series: list[Series] = []
+    answered: dict[tuple[str, frozenset[tuple[str, str]]], Series] = {}
     dumps: dict[tuple[str, str], list[tuple[Told, Dump]]] = {}
     for one in told:
         if one.text.lstrip()[:1] == "{" and '"data"' in one.text[:400]:
             with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):  # its collector said it
-                series.extend(_of_answer(one, wanted))
+                for each in _of_answer(one, wanted):
+                    key = each.name, frozenset(pair for pair in each.labels.items() if pair[0] not in _SCRAPER)
+                    held = answered.get(key)
+                    if held is None or len(each.points) > len(held.points):
+                        answered[key] = each
             continue
-        dump = parse(one.text, wanted)
+        dump = parse(one.text, is_wanted)
         dumps.setdefault((one.replica, one.container), []).append((one, dump))
     timed = True
     for found in dumps.values():
@@ -73,12 +87,43 @@ def gathered(told: Sequence[Told], wanted: Callable[[str], bool]) -> Scrapes:
             found.sort(key=lambda pair: pair[0].at or pair[1].at)
         own = any(sample.timestamp is not None for _, dump in found for sample in dump.samples)
         timed = timed and (stamped or own)
-        series.extend(_of_dumps(found, stamped))
+        processes = _processes(found, stamped)
+        for process in processes:
+            who = process[0][0].replica or (process[0][0].source if len(processes) > 1 else "")
+            series.extend(_of_dumps(process, stamped, who))
+    series.extend(answered.values())
     windowed = any(len(one.points) > 1 or not one.total for one in series)
     return Scrapes(series=tuple(series), windowed=windowed, timed=timed and windowed)
 
 
-def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool) -> Iterator[Series]:
+def _processes(found: Sequence[tuple[Told, Dump]], stamped: bool) -> list[list[tuple[Told, Dump]]]:
+    """Dumps by the process that gave them, each with those that it gave after it began anew."""
+    groups: list[list[tuple[Told, Dump]]] = []
+    for pair in found:
+        group = next((one for one in groups if _goes_on(one[-1], pair, stamped)), None)
+        if group is None:
+            groups.append([pair])
+        else:
+            group.append(pair)
+    return groups
+
+
+def _goes_on(before: tuple[Told, Dump], after: tuple[Told, Dump], stamped: bool) -> bool:
+    """Whether a dump can be a later one of the same engine: it has the same metrics, and its process is the same, or
+    began after the dump before was taken."""
+    if {one.name for one in before[1].samples}.isdisjoint(one.name for one in after[1].samples):
+        return False
+    began_before, began = _began(before[1]), _began(after[1])
+    if began_before is None or began is None or abs(began - began_before) < 1:
+        return True
+    return stamped and began >= (before[0].at or before[1].at) - _SKEW
+
+
+def _began(dump: Dump) -> float | None:
+    return next((one.value for one in dump.samples if one.name == _STARTED), None)
+
+
+def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool, replica: str) -> Iterator[Series]:
     points: dict[tuple[str, tuple[tuple[str, str], ...]], dict[float, float]] = {}
     places: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Location, Mapping[str, str]]] = {}
     keys: dict[int, tuple[tuple[str, str], ...]] = {}  # one mapping of labels serves many samples of a dump
@@ -97,7 +142,6 @@ def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool) -> Iterator[Ser
                     points[key][start] = 0.0  # counted for the first time since the first dump
             places[key] = Location(one.source, path=sample.name, line=sample.line, column=1), sample.labels
             points[key].setdefault(time if sample.timestamp is None else sample.timestamp, sample.value)
-    replica = found[0][0].replica
     for (name, _), values in points.items():
         at, labels_of = places[name, _]
         yield Series(

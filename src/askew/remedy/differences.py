@@ -64,6 +64,8 @@ def remedies(
         return (_secret(difference),)
     if wanted.state not in ("known", "absent") or here.state == "unsupported":
         return ()
+    if fact.category == "performance":
+        return ()  # what was measured is no setting; what it follows from is a finding of its own
     if fact.key == "orchestration.autoscaler.missing_metrics":
         return (_signal(here),) if here.value else ()
     if fact.key == "runtime.arguments.unmapped" and difference.key.startswith("--") and ":" not in difference.key:

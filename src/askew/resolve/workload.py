@@ -100,7 +100,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     ``engine`` is the engine's name where the platform declares it (KubeAI ``engine: VLLM``, a KServe model format);
     empty where the containers must tell. ``ignores`` are the rules named by the annotation ``askew.dev/ignore``.
     ``labels`` are those of its pods. ``told`` is what its engine says of itself while it runs. ``replicas`` are its
-    pods as they run, where a source shows them.
+    pods as they run, where a source shows them; ``templated``: ``containers`` are as the template of these pods says,
+    and not worked out of an object that a controller makes the template of.
     """
 
     namespace: str
@@ -118,6 +119,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     told: tuple[Told, ...] = ()
     replicas: tuple[Replica, ...] = ()
+    templated: bool = True
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import yaml
 from askew.collectors.k8s.resources import RESOURCES
 
 Answer = tuple[int, dict[str, str], bytes]
+Misbehave = Callable[[BaseHTTPRequestHandler], object]
 
 
 def status(code: int, reason: str, message: str, **metadata: str) -> Answer:
@@ -24,7 +26,7 @@ def status(code: int, reason: str, message: str, **metadata: str) -> Answer:
 
 
 class Cluster:
-    """Objects by (group, kind); ``answer`` may be set to answer a request itself. ``asked`` has every path and query."""
+    """Serves objects; ``answer`` may be set to answer a request itself. ``asked`` has every path and query."""
 
     def __init__(self, *objects: dict[str, Any], installed: tuple[str, ...] = ("apps", "batch", "autoscaling")) -> None:
         self.objects = list(objects)
@@ -35,13 +37,12 @@ class Cluster:
         self.page = 500
         self.token = ""
         self.aggregated = True
-        self.answer: Callable[[str, dict[str, str]], Answer | Callable[[BaseHTTPRequestHandler], None] | None] = (
-            lambda path, query: None
-        )
+        self.answer: Callable[[str, dict[str, str]], Answer | Misbehave | None] = lambda path, query: None
         cluster = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *words: object) -> None:
                 pass
@@ -57,10 +58,8 @@ class Cluster:
                     told = cluster.answer(parts.path, query) or cluster.serve(parts.path, query)
                     if callable(told):
                         self.close_connection = True
-                        try:
+                        with suppress(OSError):
                             told(self)
-                        except OSError:
-                            pass
                         return
                     given = told
                 code, headers, body = given
@@ -131,7 +130,8 @@ class Cluster:
             {k: v for k, v in one.items() if k not in ("apiVersion", "kind")} for one in found[begin : begin + size]
         ]
         more = {"continue": str(begin + size)} if begin + size < len(found) else {}
-        return self._json({"kind": f"{row.kind}List", "metadata": {"resourceVersion": "9", **more}, "items": items})
+        metadata: dict[str, str] = {"resourceVersion": "9", **more}
+        return self._json({"kind": f"{row.kind}List", "metadata": metadata, "items": items})
 
     def _discovery(self) -> Answer:
         groups: dict[str, dict[str, list[dict[str, Any]]]] = {}

@@ -30,6 +30,7 @@ def test_a_log_that_prints_an_object() -> None:
     assert found["runtime.gpu_memory_utilization"] == 0.84
     assert found["runtime.scheduler[conservativeness]"] == 0.3
     assert found["serving.api_key_required"] is True
+    assert found["performance.startup"] == 69
     assert "runtime.seed" not in found and "runtime.speculative" not in found
     assert not any("canary" in repr(one) for one in observed(LOG, OLD))
 

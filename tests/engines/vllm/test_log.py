@@ -50,6 +50,8 @@ def test_a_log_of_the_second_generation() -> None:
     assert found["runtime.sampling_defaults[top_k]"] == 20
     assert found["runtime.cuda_graph.sizes"] == [1, 2, 4, 8, 16]
     assert found["model.architecture"] == "LargeForCausalLM"
+    assert found["hardware.gpu.model"] == ["h100-80gb-sxm"]
+    assert found["performance.startup"] == 116
     assert found["model.trust_remote_code"] is True
     assert not any("canary" in repr(one) for one in observed(LOG, V1))
 

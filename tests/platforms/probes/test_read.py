@@ -75,7 +75,7 @@ def test_packages_files_model_processor_and_devices():
 def test_devices_of_a_container_are_counted_for_certain():
     texts = [Text(source=f"{POD}/nvidia-smi", text=outputs.XML), Text(source=f"{POD}/nvidia-smi-topo", text="")]
     count = next(one for one in read(texts) if one.fact == "hardware.gpu.count")
-    assert (count.value, count.confidence, count.rank) == (2, "certain", None)
+    assert (count.value, count.confidence) == (2, "certain")
     assert count.locations[0].source == f"{POD}/nvidia-smi"
 
 

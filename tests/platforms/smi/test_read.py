@@ -237,6 +237,23 @@ def test_rows_of_rocm_smi():
     assert (found[MODEL], found[COUNT], found[MEMORY], found[VENDOR]) == (["mi210"], 2, 68702699520, "amd")
 
 
+def test_names_and_links_of_rocm_smi_as_older_releases_write_them():
+    fact = "hardware.interconnect"
+    old = outputs.ROCM_JSON.replace("AMD Instinct MI300X", "Aldebaran/MI200 [Instinct MI210]").replace("0x74a1", "0x1")
+    assert values(old.replace("206141652992", "68702699520"))[MODEL] == ["mi210"]
+    link = '"6.10.5", "(Topology) Link type between DRM devices 0 and 1": "XGMI"'
+    assert values(outputs.ROCM_JSON.replace('"6.10.5"', link))[fact] == "xgmi"
+
+
+def test_slices_of_some_devices_only_are_no_count():
+    block = outputs.XML[outputs.XML.index("\t<gpu id=") :].partition("</gpu>")[0] + "</gpu>\n"
+    sliced = block.replace(
+        "\t\t\tNone\n", "<mig_device><fb_memory_usage><total>4864 MiB</total></fb_memory_usage></mig_device>\n"
+    ).replace("Disabled", "Enabled")
+    text = outputs.XML.partition("\t<gpu id=")[0] + sliced + "</nvidia_smi_log>\n"
+    assert values(text)[COUNT] == "unknown" and values(text)[MEMORY] == 4864 * MIB
+
+
 def test_uneven_rows_of_hl_smi():
     text = outputs.HL_SMI.replace("768MiB / 98304MiB", "512Mib / 32768Mib").replace("HL-225 ", "HL-205 ")
     found = values(text.replace("0%           N/A |", "0%           N/A|"))

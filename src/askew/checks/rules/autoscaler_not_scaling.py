@@ -39,7 +39,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import places, serves
-from askew.checks.running import deployment
+from askew.checks.running import deployment, refused
 from askew.findings.finding import Remedy
 
 _FACT = "orchestration.autoscaler.status"
@@ -54,6 +54,8 @@ _WRONG = (
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for the autoscaler."""
     known = subject.known(_FACT)
+    if serves(subject):
+        yield from refused(subject, _FACT)
     if known is None or not isinstance(known.value, dict) or not serves(subject):
         return
     told = known.value

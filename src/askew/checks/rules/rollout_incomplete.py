@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import places, serves
-from askew.checks.running import deployment, pod, rollout, stuck
+from askew.checks.running import deployment, pod, refused, rollout, stuck
 from askew.facts.types import Value
 from askew.findings.finding import Remedy
 
@@ -49,6 +49,8 @@ _ORDER = ("reason", "waiting", "paused", "complete", "updated", "versions")
 def run(subject: Subject) -> Iterator[Outcome]:
     """One finding for the workload."""
     told, known = rollout(subject), subject.known(_FACT)
+    if serves(subject):
+        yield from refused(subject, _FACT)
     if known is None or not serves(subject) or not (told.get("complete") is False or told.get("waiting")):
         return
     spots = places(subject, *(known.entries[key] for key in _ORDER if key in known.entries))

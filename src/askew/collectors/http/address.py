@@ -112,6 +112,11 @@ def _from_netrc(host: str, env: Mapping[str, str]) -> str:
     return basic(entry[0], entry[2]) if entry is not None and entry[2] else ""
 
 
+def without_user(url: str) -> str:
+    """A URL as it may be shown: what stands before its host may be a password, or a token."""
+    return re.sub(r"(?<=//)[^/]*@", "", url, count=1)
+
+
 def basic(user: str, password: str) -> str:
     """The header of a user and a password. https://www.rfc-editor.org/rfc/rfc7617"""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogatepass")).decode()

@@ -22,8 +22,8 @@ from askew.collectors.http.address import Address, basic
 from askew.engines.live import Ask
 
 _CONNECT = 5.0  # seconds until a connection stands
-_IDLE = 10.0  # seconds without a byte
-_ANSWER = 20.0  # seconds for one answer
+_IDLE = 15.0  # seconds without a byte: vLLM runs several programs before it answers /server_info the first time
+_ANSWER = 25.0  # seconds for one answer
 TOTAL = 60.0  # seconds for all answers of one endpoint
 _REDIRECTS = 3
 _CHUNK = 64 * 1024

@@ -33,8 +33,11 @@ class ClusterCollector:
         except TargetError as error:
             reader.fail(uri, error.message, error.hint)
             return reader.evidence(uri, "", "", PLATFORM)
-        for context in target.contexts or ("",):
-            self._context(context, target, reader, redactor, request)
+        try:
+            for context in target.contexts or ("",):
+                self._context(context, target, reader, redactor, request)
+        except KeyboardInterrupt:
+            reader.stopped(request)
         evidence = reader.evidence(
             uri,
             "the cluster shows no workload there",
@@ -46,6 +49,7 @@ class ClusterCollector:
     def _context(self, context: str, target: Target, reader: Reader, redactor: Redactor, request: Request) -> None:
         from askew.collectors.k8s.access import AccessError, access
         from askew.collectors.k8s.discovery import discover
+        from askew.collectors.k8s.lists import Lists
         from askew.collectors.k8s.objects import Maker
         from askew.collectors.k8s.scan import NotFoundError, Scan
         from askew.collectors.k8s.server import RequestError, Server
@@ -57,20 +61,21 @@ class ClusterCollector:
             source = f"k8s://{way.context}"
             server = Server(way, seconds=target.seconds, user=target.user, groups=target.groups)
             kinds = discover(server)
-            scan = Scan(server, kinds, Maker(source, redactor), reader, request.progress)
+            lists = Lists(server, kinds, Maker(source, redactor), reader, request.progress)
+            scan = Scan(lists)
             try:
                 scan.read(target, "" if target.everywhere else target.namespace or way.namespace)
-                if scan.stopped is not None and not scan.documents:
-                    raise scan.stopped
-                if isinstance(scan.stopped, AccessError):
-                    reader.fail(source, scan.stopped.message, scan.stopped.hint)
+                if lists.stopped is not None and not scan.documents:
+                    raise lists.stopped
+                if isinstance(lists.stopped, AccessError):
+                    reader.fail(source, lists.stopped.message, lists.stopped.hint)
                 elif target.logs or target.endpoints or target.exec:
                     self._inside(scan, source, target, reader, redactor, request)
             finally:
                 reader.documents.extend(scan.documents)
-                if scan.documents and (rights := scan.missing_rights()):
+                if scan.documents and (rights := lists.missing_rights()):
                     reader.notes.insert(0, f"not everything may be read: it needs {'; '.join(rights)}")
-                for name, lines in (("denied", scan.denied), ("failed", scan.failed)):
+                for name, lines in (("denied", lists.denied), ("failed", lists.failed), ("intended", scan.intended)):
                     if lines and scan.documents:  # about what was read; else the errors say it
                         text = redactor.text("\n".join(lines) + "\n")
                         reader.texts.append(Text(source=f"{source}#{name}", text=text))
@@ -94,13 +99,13 @@ class ClusterCollector:
         if left:
             reader.notes.append(f"{left} pods were not asked themselves: at most {MOST_PODS} of each workload are")
         try:
-            for number, said in enumerate(listen(scan.server, source, pods, target, redactor)):
+            for number, said in enumerate(listen(scan.lists.server, source, pods, target, redactor)):
                 if request.progress is not None:
                     request.progress(f"asking pods: {number + 1} of {len(pods)}")
                 scan.documents.extend(said.documents)
                 reader.texts.extend(said.texts)
-                scan.denied.extend(said.denied)
-                scan.failed.extend(said.failed)
+                scan.lists.denied.extend(said.denied)
+                scan.lists.failed.extend(said.failed)
                 reader.notes.extend(f"cannot {line}: the right is missing" for line in said.denied)
                 reader.notes.extend(said.failed)
         except (AccessError, RequestError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -199,21 +198,21 @@ def _edit(entry: Plain) -> Plain:
 def text_at(value: object, *path: str) -> str:
     """The text at a path of plain data; empty where there is none."""
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else ""
 
 
 def mapping_at(value: object, *path: str) -> Plain:
     """The mapping at a path of plain data; empty where there is none."""
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def list_at(value: object, *path: str) -> list[object]:
     """The list at a path of plain data; empty where there is none."""
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, list) else []
 
 

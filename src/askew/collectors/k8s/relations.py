@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from askew.collectors.k8s.objects import Plain, list_at, mapping_at, owner_uids, text_at
 from askew.evidence.document import Document
@@ -34,6 +34,11 @@ def identity_of(one: Plain) -> tuple[str, str]:
 def among(names: set[tuple[str, str]]) -> Callable[[Plain], bool]:
     """Whether an object has one of these names: namespace and name."""
     return lambda one: identity_of(one) in names
+
+
+def named(names: set[str]) -> Callable[[Plain], bool]:
+    """Whether an object has one of these names, in whatever namespace."""
+    return lambda one: identity_of(one)[1] in names
 
 
 def has_replicas(one: Plain) -> bool:
@@ -125,3 +130,23 @@ _FIELDS = (
     ("secretKeyRef", "Secret", "name"),
     ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName"),
 )
+
+
+def pointers_of(one: Plain) -> Iterator[tuple[str, str, str]]:
+    """Kind, namespace (empty where it is not told) and name of what deploys an object, by the marks that it leaves.
+
+    https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/,
+    https://fluxcd.io/flux/components/kustomize/kustomizations/, helm.sh/helm pkg/action/validate.go.
+    """
+    labels, annotations = (mapping_at(one, "metadata", where) for where in ("labels", "annotations"))
+    application = text_at(annotations, "argocd.argoproj.io/tracking-id").partition(":")[0]
+    if application:
+        namespace, _, name = application.rpartition("_")  # NAMESPACE_NAME for applications in any namespace
+        yield "Application", namespace, name
+    for kind, prefix in (("HelmRelease", "helm"), ("Kustomization", "kustomize")):
+        name, namespace = (text_at(labels, f"{prefix}.toolkit.fluxcd.io/{field}") for field in ("name", "namespace"))
+        if name and namespace:
+            yield kind, namespace, name
+    name, namespace = (text_at(annotations, f"meta.helm.sh/release-{field}") for field in ("name", "namespace"))
+    if name and namespace:
+        yield "helm-release", namespace, name

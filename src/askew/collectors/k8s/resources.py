@@ -64,6 +64,7 @@ def _rows(
 
 
 _MODEL = "what serves a model"
+_RUNTIME = "the runtime or the model that an object names"
 _ROUTE = "the way of a request, with its timeouts, retries and limits"
 
 RESOURCES: tuple[Resource, ...] = (
@@ -82,18 +83,19 @@ RESOURCES: tuple[Resource, ...] = (
         _MODEL,
         "serving.kserve.io",
         "v1alpha2 v1alpha1",
-        *("LLMInferenceService/llminferenceservices/llmisvc", "LLMInferenceServiceConfig/llminferenceserviceconfigs"),
+        "LLMInferenceService/llminferenceservices/llmisvc",
     ),
     *_rows(
-        "workload",
-        "the runtime that an InferenceService names",
+        "around",
+        _RUNTIME,
         "serving.kserve.io",
-        "v1alpha1",
-        "ServingRuntime/servingruntimes",
+        "v1alpha2 v1alpha1",
+        "LLMInferenceServiceConfig/llminferenceserviceconfigs",
     ),
+    *_rows("around", _RUNTIME, "serving.kserve.io", "v1alpha1", "ServingRuntime/servingruntimes"),
     *_rows(
         "cluster",
-        "the runtime that an InferenceService names",
+        _RUNTIME,
         "serving.kserve.io",
         "v1alpha1",
         "ClusterServingRuntime/clusterservingruntimes",
@@ -113,13 +115,11 @@ RESOURCES: tuple[Resource, ...] = (
     *_rows("workload", _MODEL, "kubeai.org", "v1", "Model/models"),
     *_rows("workload", _MODEL, "apps.nvidia.com", "v1alpha1", "NIMService/nimservices", "NIMPipeline/nimpipelines"),
     *_rows("workload", _MODEL, "workloads.x-k8s.io", "v1alpha2 v1alpha1", "RoleBasedGroup/rolebasedgroups/rbg"),
-    *_rows(
-        "workload", _MODEL, "inference.llmkube.dev", "v1alpha1", "InferenceService/inferenceservices", "Model/models"
-    ),
-    *_rows(
-        "workload", _MODEL, "ome.io", "v1beta1", "InferenceService/inferenceservices", "ServingRuntime/servingruntimes"
-    ),
-    *_rows("cluster", _MODEL, "ome.io", "v1beta1", "ClusterServingRuntime/clusterservingruntimes", namespaced=False),
+    *_rows("workload", _MODEL, "inference.llmkube.dev", "v1alpha1", "InferenceService/inferenceservices"),
+    *_rows("around", _RUNTIME, "inference.llmkube.dev", "v1alpha1", "Model/models"),
+    *_rows("workload", _MODEL, "ome.io", "v1beta1", "InferenceService/inferenceservices"),
+    *_rows("around", _RUNTIME, "ome.io", "v1beta1", "ServingRuntime/servingruntimes"),
+    *_rows("cluster", _RUNTIME, "ome.io", "v1beta1", "ClusterServingRuntime/clusterservingruntimes", namespaced=False),
     *_rows("workload", _MODEL, "machinelearning.seldon.io", "v1", "SeldonDeployment/seldondeployments/sdep"),
     *_rows("workload", _MODEL, "argoproj.io", "v1alpha1", "Rollout/rollouts/ro"),
     *_rows("workload", _MODEL, "apps.kruise.io", "v1alpha1", "CloneSet/clonesets/clone"),
@@ -207,6 +207,7 @@ RESOURCES: tuple[Resource, ...] = (
         "Middleware/middlewares",
         "ServersTransport/serverstransports",
     ),
+    *_rows("around", _ROUTE, "traefik.containo.us", "v1alpha1", "IngressRoute/ingressroutes", "Middleware/middlewares"),
     *_rows(
         "around",
         "the devices that pods claim",

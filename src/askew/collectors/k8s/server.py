@@ -6,6 +6,7 @@ Plain ``http.client``: what makes lists of a large cluster fast is to decode onl
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import time
 import zlib
@@ -125,7 +126,7 @@ class Server:
                 self.close()
                 if self.left() <= 0:
                     raise self._over() from None
-                if again and self._pause(0.2 * 2**attempt):
+                if again and self._may_pass(error) and self._pause(0.2 * 2**attempt):
                     continue
                 raise RequestError(0, unreachable(self._place, error)) from None
             if status == 200:
@@ -220,6 +221,12 @@ class Server:
     def _over(self) -> DeadlineError:
         return DeadlineError(0, f"not everything could be read within {self._seconds:g} seconds (timeout=)")
 
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether a fault is worth another try: not where nobody ever answered, or TLS is refused."""
+        if isinstance(error, ssl.SSLError):
+            return isinstance(error, ssl.SSLEOFError)
+        return self.bytes > 0 or not isinstance(error, (ConnectionRefusedError, socket.gaierror))
+
     def _pause(self, seconds: float) -> bool:
         """Wait, if there is time for it."""
         seconds = min(seconds, _LONGEST_WAIT)
@@ -252,29 +259,34 @@ class Server:
             return self._once(target, accept, limit, cut, seconds)  # a kept connection that the server had closed
         whole = False
         try:
-            body = self._body(response, limit, cut)
-            whole = response.isclosed() and not response.will_close
+            body, whole = self._body(response, limit, cut)
         finally:
-            if not whole:
-                response.close()
+            keep = whole and not response.will_close
+            response.close()
+            if not keep:
                 self.close()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, body
 
-    def _body(self, response: http.client.HTTPResponse, limit: int, cut: bool) -> bytes:
+    def _body(self, response: http.client.HTTPResponse, limit: int, cut: bool) -> tuple[bytes, bool]:
+        """The body, and whether it was read to its end."""
         unzip = zlib.decompressobj(31) if response.getheader("content-encoding", "") == "gzip" else None
         parts: list[bytes] = []
         size = 0
+        whole = False
+        left = response.length  # counted here: read1 does so only in later releases of Python
         while size <= limit:
             try:
-                raw = response.read1(_CHUNK)
+                raw = response.read1(_CHUNK if left is None else min(_CHUNK, left)) if left != 0 else b""
             except TimeoutError:
                 if cut:
                     break
                 raise
             if not raw:
-                if response.length:
+                if left:
                     raise ConnectionResetError("the answer was cut off")
+                whole = True
                 break
+            left = None if left is None else left - len(raw)
             self.bytes += len(raw)
             try:
                 part = unzip.decompress(raw, limit + 1 - size) if unzip else raw
@@ -286,7 +298,7 @@ class Server:
                 raise DeadlineError(0, f"all answers together are larger than {MAX_TOTAL:,} bytes")
         if size > limit and not cut:
             raise RequestError(413, f"the answer is larger than {limit:,} bytes")
-        return b"".join(parts)[:limit]
+        return b"".join(parts)[:limit], whole
 
 
 def _place(server: str, server_name: str, proxy_url: str, context: str) -> Place:

@@ -24,7 +24,7 @@ from askew.evidence.redaction import Redactor
 from askew.evidence.speakers import SPEAKER
 
 _PART = 2**20
-_HEAD = 8 * 2**20  # bytes of the start; the longest recorded one, with every route listed, has 50 KB
+_HEAD = 4 * 2**20  # bytes of the start; the longest recorded one, with every route listed, has 50 KB
 _AGAIN = 4 * 2**20  # bytes of a later start
 _FARTHEST = 4 * 2**30  # bytes within which a later start is looked for
 _FARTHEST_UNKNOWN = 128 * 2**20  # where it is not known whose start to look for

@@ -41,7 +41,7 @@ class MetricsCollector:
             text = _read(reader, name, request.base)
             if text is None:
                 continue
-            source = f"{name}@{time}" if time else name
+            source = f"{name}#at={time}" if time else name
             reader.texts.append(Text(source=source, text=redact.dump(text, redactor)))
         return reader.evidence(request.uri, "the dump is empty", _HINT, platform="metrics")
 

@@ -34,7 +34,7 @@ from askew.evidence.redaction import Redactor
 TOKEN = "ASKEW_PROMETHEUS_TOKEN"
 _USER, _PASSWORD = "ASKEW_PROMETHEUS_USER", "ASKEW_PROMETHEUS_PASSWORD"
 _MOST = 60  # questions to one server
-_BYTES = 24 * 2**20  # of one answer
+_BYTES = 16 * 2**20  # of one answer
 _ALL_BYTES = 96 * 2**20
 _TOTAL = 90.0  # seconds for all of it
 _ANSWER = 45.0  # seconds for one answer
@@ -50,6 +50,7 @@ class _Answer(msgspec.Struct):
     status: str = ""
     error: str = ""
     warnings: list[str] = []
+    partial: bool = msgspec.field(name="isPartial", default=False)  # VictoriaMetrics' word for it
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -150,7 +151,7 @@ class _Server:
     def _points(self, selector: str, one: str, names: Sequence[str]) -> None:
         reply, answer = self._ask(query.query_path(self._asked, one))
         if answer is not None:
-            self._keep(one, reply)
+            self._keep(query.shown(self._asked, selector), reply)
             self._native(selector, reply.body)
         elif reply.status in (*_TOO_MUCH, 200) or (reply.status == 400 and len(names) > 1):
             self._notes.append(f"{_why(reply)}: increases and some moments were asked for instead of all points")
@@ -204,6 +205,8 @@ class _Server:
         if answer.status != "success":
             return Reply(status=0, fault=answer.error or "an answer without success", hint=_EXAMPLE), None
         self._notes.extend(f"the server warns: {self._redactor.text(text)}" for text in answer.warnings[:3])
+        if answer.partial:
+            self._notes.append("the server says that its answer is partial")
         return reply, answer
 
     def _keep(self, one: str, reply: Reply) -> None:

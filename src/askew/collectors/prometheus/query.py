@@ -138,6 +138,11 @@ def raw_query(asked: Asked, selector: str, names: Sequence[str]) -> str:
     return f"{{__name__=~{_quoted(pattern)},{selector}}}[{seconds}s]"
 
 
+def shown(asked: Asked, selector: str) -> str:
+    """A query as a location has it: without the names, which each of its series has."""
+    return f"{{{selector}}}[{_number(asked.window)}s]"
+
+
 def increase_query(asked: Asked, selector: str, name: str) -> str:
     """How much each series of one metric grew in the window, as the server works it out."""
     return f"increase({name}{{{selector}}}[{_number(asked.window)}s])"

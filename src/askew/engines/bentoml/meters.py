@@ -1,7 +1,7 @@
 """BentoML's metrics; times are in seconds.
 
-Source: ``_bentoml_impl/server/app.py`` and ``bentoml/_internal/server/http/instruments.py`` at 1.4.40. What is asked to
-see how it is, is no request.
+Source: ``src/bentoml/_internal/server/http/instruments.py`` of https://github.com/bentoml/BentoML , and the names in
+``versions/history.json``. What is asked to see how it is, is no request.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Metrics of LiteLLM's proxy (``callbacks: [prometheus]``); times are in seconds.
 
-Source: ``litellm/integrations/prometheus.py`` at v1.80.0.
+Source: ``litellm/integrations/prometheus.py`` of https://github.com/BerriAI/litellm .
 """
 
 from __future__ import annotations

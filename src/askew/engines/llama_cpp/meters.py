@@ -1,7 +1,7 @@
 """Metrics of llama.cpp's server (``--metrics``).
 
-Source: ``tools/server/server-context.cpp`` at b7200, and ``examples/server/server.cpp`` at b4000 for the names before.
-It counts tokens and their time, and no requests.
+Source: ``tools/server`` of https://github.com/ggml-org/llama.cpp , and what builds answer. It counts tokens and their
+time, and no requests; the use of the KV cache was taken out when the cache was unified.
 """
 
 from __future__ import annotations

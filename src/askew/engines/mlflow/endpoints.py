@@ -33,7 +33,9 @@ def _read(answers: Answers) -> tuple[Observation, ...]:
 
 
 def _observations(answers: Answers) -> Iterator[Observation]:
-    version = answers[_VERSION]
+    version = answers.get(_VERSION)
+    if version is None:
+        return
     for fact, value in (("runtime.engine.name", "mlflow"), ("runtime.engine.version", version.text.strip())):
         yield Observation(
             fact=fact, value=value, origin="reported", basis="seen", locations=(Location(version.source),),

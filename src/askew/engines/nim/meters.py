@@ -1,6 +1,6 @@
 """Metrics of NIM for language models: vLLM's, without its prefix, and some of its own. Newer images have vLLM's own.
 
-Source: https://docs.nvidia.com/nim/large-language-models/1.15.0/observability.html . The time per output token is
+Source: https://docs.nvidia.com/nim/large-language-models/latest/observability.html . The time per output token is
 counted for each token, as vLLM's of that name was.
 """
 

@@ -42,7 +42,7 @@ from askew.resolve.observation import Observation, Unknown
 _STARTS = ('msg="server config" env="map[',)
 _RUNNER = re.compile(r'msg="starting (?:llama[ -]server|runner)" cmd="((?:[^"\\]|\\.)+)"')
 _ENTRY = re.compile(r"(?:^| )([A-Za-z_][A-Za-z0-9_]*):")
-_DEVICE = re.compile(r'library=(?!cpu)\w+ .*?\b(?:description|name)="([^"]+)"')
+_DEVICE = re.compile(r'library=(?!cpu)\w+ .{0,400}?\b(?:description|name)="([^"]+)"')
 # Printed also where nobody set them; then these words say only that the server decides.
 _UNDECIDED = frozenset(("", "0", "false", "[]", "[0]"))
 # Facts that a variable states in the same words whether somebody set it or not.
@@ -60,7 +60,7 @@ _TABLE = (
     ),
     Says(
         mark='msg="inference compute"',
-        pattern=r"library=(?i:cuda) .*?\bcompute=(\d+\.\d+)\b.*?\bdriver=(\d+\.\d+)\b",
+        pattern=r"library=(?i:cuda) .{0,40}?\bcompute=(\d+\.\d+)\b.{0,200}?\bdriver=(\d+\.\d+)\b",
         states=(
             State(fact="hardware.gpu.compute_capability"),
             State(fact="hardware.cuda.version", group=2),

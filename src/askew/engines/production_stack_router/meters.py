@@ -1,7 +1,7 @@
 """Metrics of production-stack's router: what passed through it, and some gauges of the engines behind it.
 
-Source: ``src/vllm_router/services/metrics_service/__init__.py`` at v0.1.11. It passes on vLLM's names for what it saw
-of each server.
+Source: ``src/vllm_router/services/metrics_service/__init__.py`` of https://github.com/vllm-project/production-stack .
+It passes on vLLM's names for what it saw of each server.
 """
 
 from __future__ import annotations

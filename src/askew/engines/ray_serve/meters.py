@@ -1,6 +1,6 @@
 """Ray Serve's metrics; times are in milliseconds. (Engines within it give their own, with ``ray_`` before.)
 
-Sources: https://docs.ray.io/en/releases-2.49.2/serve/monitoring.html and the names in ``versions/history.json``.
+Sources: https://docs.ray.io/en/latest/serve/monitoring.html and the names in ``versions/history.json``.
 Routes that begin with a hyphen are the proxy's own.
 """
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from askew.engines.live import Log
 from askew.engines.logged import (
+    DEVICE_NAME,
     EFFECTIVE,
     STATED,
     Line,
@@ -19,10 +20,12 @@ from askew.engines.logged import (
     State,
     arguments,
     decimal,
+    gpu_models,
     last_start,
     lines,
     named,
     reported,
+    startup,
     stated,
     strong,
     whole,
@@ -93,7 +96,7 @@ _TABLE = (
     ),
     Says(
         mark="Load weight end.",
-        pattern=r"Load weight end\..* type=(\w+),(?: dtype=([\w.]+),)?",
+        pattern=r"Load weight end\..{0,200} type=(\w+),(?: dtype=([\w.]+),)?",
         states=(State(fact="model.architecture"), State(fact="runtime.dtype", group=2)),
     ),
     Says(
@@ -120,6 +123,8 @@ def _read(told: Told) -> tuple[Observation, ...]:
         for one in fields(line.text, at) if at >= 0 else ():
             place, order = (line.at(one.start),), strong(EFFECTIVE, line)
             found.extend(reported("runtime.sampling_defaults", one.value, place, key=one.name, order=order))
+    found.extend(gpu_models(told, since, "device_name=", DEVICE_NAME))
+    found.extend(startup(told, since, ("The server is fired up and ready to roll!",)))
     return named("sglang", found)
 
 

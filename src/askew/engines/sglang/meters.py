@@ -40,7 +40,6 @@ METERS = Meters(
         Meter(fact="performance.preemptions", how="rate", names=("sglang:num_retracted_requests_total",)),
         Meter(
             fact="performance.prefix_hit_rate", how="share", names=("sglang:cached_tokens_total",), of=_PROMPT_TOKENS,
-            lazy=True,
         ),
         Meter(
             fact="performance.prefix_hit_rate", how="level", across="mean", names=("sglang:cache_hit_rate",),

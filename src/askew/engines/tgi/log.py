@@ -25,6 +25,7 @@ from askew.engines.logged import (
     lines,
     named,
     reported,
+    startup,
     stated,
     strong,
     whole,
@@ -133,6 +134,7 @@ def _read(told: Told) -> tuple[Observation, ...]:
     for block in blocks(told, _MARK, "}", since):
         found.extend(_arguments(block))
     found.extend(_tokens(told, since))
+    found.extend(startup(told, since, (": Connected\n",)))
     return named("tgi", found)
 
 

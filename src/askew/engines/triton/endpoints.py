@@ -70,21 +70,24 @@ def _observations(answers: Answers) -> Iterator[Observation]:
     shown = [(name, top) for name in names if (top := root(answers, _config(name))).is_mapping]
     alone = len(names) == 1
     models = [_model(name, top) for name, top in shown]
+    leaders = [one for one in models if one.config.backend in LLM_BACKENDS]
     for model in models:
-        yield from _settings(model, alone=alone)
+        yield from _settings(model, alone=alone, leads=len(leaders) == 1 and model is leaders[0])
     if not alone and models:
         yield from _signatures(models, models[0].top)
     yield partly(OTHER, server, "its arguments are not told by any answer")
 
 
-def _settings(model: _Read, *, alone: bool) -> Iterator[Observation]:
+def _settings(model: _Read, *, alone: bool, leads: bool) -> Iterator[Observation]:
+    """``leads``: it is the one language model; what states a fact of that does so beside other models too."""
     if alone and model.config.backend not in LLM_BACKENDS:
         name = model.top["name"] if model.top["name"].exists else model.top
         yield from reported("model.id", name, model.config.name)
     for setting in (*settings(model.config), *backends.parameters(model.config)):
         if setting.name in _DECIDED or (not alone and setting.name == "signature"):
             continue
-        fact, key = (setting.fact, setting.key) if alone else (_MODELS, f"{model.config.name}.{setting.name}")
+        plain = alone or (leads and setting.llm)
+        fact, key = (setting.fact, setting.key) if plain else (_MODELS, f"{model.config.name}.{setting.name}")
         yield from _stated(setting, fact, key, model)
 
 

@@ -1,6 +1,6 @@
 """Triton's metrics, and those of its TensorRT-LLM backend. (Its vLLM backend gives vLLM's.)
 
-Sources: https://github.com/triton-inference-server/server/blob/v2.59.0/docs/user_guide/metrics.md ,
+Sources: https://github.com/triton-inference-server/server/blob/main/docs/user_guide/metrics.md ,
 ``inflight_batcher_llm/src/custom_metrics_reporter`` of the TensorRT-LLM backend. The time of requests is a sum in
 microseconds unless summaries or histograms are switched on. Requests of an ensemble are counted for it and for each of
 its models.

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 
 from askew.engines.flags import Flag
 from askew.engines.reported import by_flag, partly, reported, unknown
+from askew.engines.reprs import fields
 from askew.engines.vllm.flags import DEFERRED, FLAGS
 from askew.engines.vllm.readers import OTHER, source
 from askew.evidence.document import Context, Node
 from askew.evidence.location import Location
+from askew.facts.types import Value
 from askew.resolve.observation import Observation
 
 # Field of the JSON → argument. Several fields for one argument are of several releases.
@@ -93,9 +95,10 @@ _AUTO = {
 
 def of_json(config: Node) -> Iterator[Observation]:
     """What the configuration states, as JSON."""
+    fetched = bool(config["model_config"]["model_weights"].value)  # from a bucket, into a folder of its own
     for field, name in FIELDS:
         node = config.get(*field.split("."))
-        if node.exists:
+        if node.exists and not (fetched and name in ("--model", "--tokenizer")):
             yield from _stated(name, node, node.value)
     method = config["model_config"]["quantization"]
     yield from reported("runtime.quantization", method, method.value or "none")
@@ -104,7 +107,7 @@ def of_json(config: Node) -> Iterator[Observation]:
     yield from reported("runtime.structured_output_backend", backend)
     cache = config["cache_config"]
     yield from reported("runtime.kv_cache.tokens", cache["kv_cache_size_tokens"])
-    yield from _graphs(config["compilation_config"]["cudagraph_mode"], None)
+    yield from _graphs(config["compilation_config"]["cudagraph_mode"])
     for fact, reason in _PARTLY.items():
         yield partly(fact, config, reason)
 
@@ -124,12 +127,11 @@ def _features(config: Node) -> Iterator[Observation]:
         yield from by_flag(_flag("--kv-transfer-config"), transfer, engine=_ENGINE)
 
 
-def _graphs(mode: Node, word: str | None) -> Iterator[Observation]:
-    """The mode of CUDA graphs: a word in the text, and in the JSON the number of ``CUDAGraphMode`` or a pair."""
-    value = word if word is not None else _MODES.get(str(mode.value), "")
-    if mode.exists and value:
-        said = None if value == "NONE" else value
-        yield from reported("runtime.compilation", mode, said, key="cudagraph_mode")
+def _graphs(mode: Node) -> Iterator[Observation]:
+    """The mode of CUDA graphs: the number of ``CUDAGraphMode``, or a pair of them."""
+    value = _MODES.get(str(mode.value))
+    if value is not None:
+        yield from reported("runtime.compilation", mode, None if value == "NONE" else value, key="cudagraph_mode")
 
 
 # vllm/config/compilation.py: PIECEWISE = 1, FULL = 2, FULL_DECODE_ONLY = (FULL, NONE), FULL_AND_PIECEWISE = (FULL,
@@ -156,8 +158,6 @@ def _stated(name: str, node: Node, raw: object) -> Iterator[Observation]:
     if raw in (None, ""):
         return
     flag = _flag(name)
-    if flag.takes == "optional" and not isinstance(raw, bool):
-        raw = raw == "True"
     yield from by_flag(flag, node, raw, engine=_ENGINE)
     if name == "--model" and isinstance(raw, str):
         yield from reported("model.source", node, source(raw))
@@ -174,26 +174,24 @@ def _flag(name: str) -> Flag:
 
 def of_text(text: str, at: Location) -> Iterator[Observation]:
     """What the configuration states, as text; every value stands at ``at``."""
-    printed = fields(text)
     context = Context(at.source)
+    printed: dict[str, Value] = {}
+    for one in fields(text):
+        printed[one.name] = one.value
+        if isinstance(one.value, dict):
+            printed.update({f"{one.name}.{key}": inner for key, inner in one.value.items()})
 
-    def node(value: object) -> Node:
-        return _At(context, value, at)
+    def node(name: str) -> Node:
+        return _At(context, printed.get(name), at, exists=name in printed)
 
     for field, name in LINE:
-        if field in printed:
-            yield from _stated(name, node(printed[field]), _word(printed[field]))
-    if "quantization" in printed:
-        method = _word(printed["quantization"])
-        yield from reported("runtime.quantization", node(method), "none" if method in ("None", "") else method)
-    backend = printed.get("structured_outputs_config.backend")
-    if backend:
-        yield from reported("runtime.structured_output_backend", node(backend), _word(backend))
-    mode = printed.get("compilation_config.cudagraph_mode")
-    if mode:
-        yield from _graphs(node(mode), mode)
+        yield from _stated(name, node(field), printed.get(field))
+    method = node("quantization")
+    yield from reported("runtime.quantization", method, method.value or "none")
+    yield from reported("runtime.structured_output_backend", node("structured_outputs_config.backend"))
+    yield from _graphs(node("compilation_config.cudagraph_mode"))
     for fact, reason in _PARTLY.items():
-        yield partly(fact, node(""), reason)
+        yield partly(fact, _At(context, text, at), reason)
 
 
 class _At(Node):
@@ -201,47 +199,10 @@ class _At(Node):
 
     __slots__ = ("_place",)
 
-    def __init__(self, context: Context, value: object, place: Location) -> None:
-        super().__init__(context, value)
+    def __init__(self, context: Context, value: object, place: Location, *, exists: bool = True) -> None:
+        super().__init__(context, value, exists=exists)
         self._place = place
 
     @property
     def location(self) -> Location:
         return self._place
-
-
-def _word(raw: str) -> str:
-    return raw.strip().strip("'\"")
-
-
-def fields(text: str) -> dict[str, str]:
-    """The fields of a printed configuration, with one level of objects as ``outer.inner``. Linear in the text."""
-    import re
-
-    found: dict[str, str] = {}
-    for name, value in _pairs(text):
-        found[name] = value
-        opened, _, rest = value.partition("(")
-        if opened.isidentifier() and rest.endswith(")"):
-            for key, one in _pairs(rest[:-1]):
-                found[f"{name}.{key}"] = one
-        if name == "compilation_config" and (mode := re.search(r"'cudagraph_mode': <CUDAGraphMode\.(\w+)", value)):
-            found[f"{name}.cudagraph_mode"] = mode[1]
-    return found
-
-
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """``name=value`` at the top level."""
-    depth, start, quote = 0, 0, ""
-    for index, letter in enumerate(text + ","):
-        if quote or (letter in "'\"" and text[index - 1 : index] != "\\"):
-            quote = "" if letter == quote and text[index - 1 : index] != "\\" else quote or letter
-        elif letter in "([{<":
-            depth += 1
-        elif letter in ")]}>":
-            depth -= 1
-        elif letter == "," and depth == 0:
-            name, sign, value = text[start:index].strip().partition("=")
-            if sign and name.isidentifier():
-                yield name, value
-            start = index + 1

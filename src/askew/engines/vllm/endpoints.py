@@ -14,6 +14,8 @@ from askew.engines.reported import named, owned_by, partly, reported, root
 from askew.engines.vllm import config_dump
 from askew.engines.vllm.readers import source
 from askew.evidence.document import Node
+from askew.facts.values.errors import ValueNotUnderstood
+from askew.knowledge.gpus import parse_gpu_label
 from askew.resolve.observation import Observation
 
 _MODELS, _VERSION, _INFO = "/v1/models", "/version", "/server_info?config_format=json"
@@ -58,12 +60,17 @@ def _observations(answers: Answers) -> Iterator[Observation]:
         yield from reported("runtime.engine.version", version)
     else:
         yield from reported("runtime.engine.version", info["system_env"]["vllm_version"])
-    yield from _models(models)
+    listed = tuple(_models(models))
+    yield from listed
     config = info["vllm_config"]
+    made: Iterator[Observation] = iter(())
     if config.is_mapping:
-        yield from config_dump.of_json(config)
+        made = config_dump.of_json(config)
     elif isinstance(config.value, str):
-        yield from config_dump.of_text(config.value, config.location)
+        made = config_dump.of_text(config.value, config.location)
+    # Of a model that was fetched from a bucket the configuration has the folder into which it was fetched.
+    known = {one.fact for one in listed}
+    yield from (one for one in made if one.fact not in known)
     yield from _system(info["system_env"])
 
 
@@ -89,7 +96,9 @@ def _models(models: Node) -> Iterator[Observation]:
 
 
 def _system(system: Node) -> Iterator[Observation]:
-    """The driver, and the libraries that ``vllm/collect_env.py`` picks from those installed."""
+    """The GPUs that the process sees, their driver, and the libraries that ``vllm/collect_env.py`` picks from those
+    installed."""
+    yield from _gpus(system["nvidia_gpu_models"])
     yield from reported("hardware.driver.version", system["nvidia_driver_version"])
     packages = system["pip_packages"]
     if isinstance(packages.value, str):
@@ -98,6 +107,19 @@ def _system(system: Node) -> Iterator[Observation]:
             if sign:
                 yield from reported("runtime.packages", packages, version.strip(), key=name.strip().lower())
         yield partly("runtime.packages", packages, "vLLM lists some of the installed packages")
+
+
+def _gpus(listed: Node) -> Iterator[Observation]:
+    """``GPU 0: NVIDIA H100 80GB HBM3``, a line for each; how many of them vLLM uses is not told."""
+    found: set[str] = set()
+    for line in listed.value.splitlines()[:64] if isinstance(listed.value, str) else ():
+        _, sign, model = line.partition(": ")
+        try:
+            found.update(parse_gpu_label(model.strip()).ids if sign else ())
+        except ValueNotUnderstood:
+            return
+    if found:
+        yield from reported("hardware.gpu.model", listed, [*sorted(found)])
 
 
 ENDPOINTS = Endpoints(asks=_asks, speaks=_speaks, read=_read)

@@ -15,6 +15,7 @@ import msgspec
 from askew.engines import versions
 from askew.engines.live import Log
 from askew.engines.logged import (
+    DEVICE_NAME,
     EFFECTIVE,
     STATED,
     Line,
@@ -23,10 +24,12 @@ from askew.engines.logged import (
     arguments,
     decimal,
     gibibytes,
+    gpu_models,
     last_start,
     lines,
     named,
     reported,
+    startup,
     stated,
     strong,
     whole,
@@ -40,6 +43,7 @@ from askew.facts.types import Value
 from askew.resolve.observation import Observation
 
 _STARTS = ("vLLM API server version ", "vLLM server version ", "█  version ", "non-default args: {")
+_ALL = "args: Namespace("  # until 0.8.5 all arguments are printed, not those that differ from the defaults
 _ENGINE = "LLM engine (v"  # also where a program of the user's own starts it
 _SPOKEN = (*_STARTS, _ENGINE, "[kv_cache_utils.py:", "[gpu_executor.py:", "vLLM sampling parameters")
 
@@ -190,7 +194,7 @@ def _read(told: Told) -> tuple[Observation, ...]:
     found = list(stated(told, _TABLE, since))
     version = _version(found)
     names = False
-    for line in (*lines(told, "non-default args: {", since), *lines(told, "args: Namespace(", since)):
+    for line in (*lines(told, "non-default args: {", since), *lines(told, _ALL, since)):
         settings = fields(line.text, line.text.index("args: ") + len("args: "))
         asked = _arguments(line, settings, version)
         names = names or any(one.fact == "model.served_names" for one in asked)
@@ -199,6 +203,8 @@ def _read(told: Told) -> tuple[Observation, ...]:
     for line in lines(told, _ENGINE, since):
         found.extend(_engine(line, version, served=not names))
     found.extend(_sampling(told, since))
+    found.extend(gpu_models(told, since, "device_name=", DEVICE_NAME))
+    found.extend(startup(told, since, ("Starting vLLM API server", "Starting vLLM server on ")))
     return named(NAME, found)
 
 
@@ -211,8 +217,17 @@ def _arguments(line: Line, settings: tuple[Field, ...], version: str | None) -> 
     kept = [one for one in settings if one.name not in _NO_ARGUMENT]
     key = next((one for one in settings if one.name == "api_key" and one.value), None)
     said = arguments(line, kept, table_of(version), deferred=DEFERRED)
+    if _ALL in line.text:
+        said = tuple(one for one in said if one.fact != OTHER or _has_a_default(one.key, version))
     locked = reported("serving.api_key_required", True, (line.at(key.start),)) if key is not None else ()
     return (*without_own_defaults(said, versions.load(NAME, version)), *locked)
+
+
+def _has_a_default(argument: str, version: str | None) -> bool:
+    """Whether an option that is printed whether somebody set it or not can be told from one that nobody set."""
+    release = versions.load(NAME, version)
+    entry = release.arguments.get(argument) if release is not None else None
+    return entry is not None and entry.kind == "literal" and entry.value is not None
 
 
 def _engine(line: Line, version: str | None, *, served: bool) -> Iterator[Observation]:

@@ -19,6 +19,7 @@ METERS = Meters(
     prefixes=("vllm:",),
     # Ray's exporter puts its own prefix before; it and OpenTelemetry's write "_" for the colon.
     aliases={"ray_vllm:": "vllm:", "ray_vllm_": "vllm:", "vllm_": "vllm:"},
+    foreign=("server",),  # production-stack's router says under these names what each server behind it has
     meters=(
         Meter(fact="performance.load", key="concurrency", how="level", names=_RUNNING),
         Meter(fact="performance.load", key="request_rate", how="rate", names=_SUCCESS),

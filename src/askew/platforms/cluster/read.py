@@ -2,7 +2,8 @@
 
 Everything that a saved dump holds too is read by ``platforms.kubernetes``, so that both say the same. Names of texts
 and answers are those of the collector: ``k8s://CONTEXT/NAMESPACE/pods/POD/CONTAINER/log``,
-``k8s://CONTEXT/NAMESPACE/pods/POD:PORT/proxy/PATH``, ``k8s://CONTEXT#denied``.
+``k8s://CONTEXT/NAMESPACE/pods/POD:PORT/proxy/PATH``, ``k8s://CONTEXT/NAMESPACE/pods/POD/CONTAINER/exec/PROBE``,
+``k8s://CONTEXT#denied``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from askew.resolve.workload import Workload
 
 _DENIED = "#denied"
 _METRICS = "/metrics"
-_LOG = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/log")
+_LOG = re.compile(
+    r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/log(?P<query>\?[^\n]*)?"
+)
+_EXEC = re.compile(r"k8s://[^\n]*/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)/(?P<container>[^/\n]+)/exec/[\w-]+")
 _PROXY = re.compile(
     r"k8s://[^\n]*?/(?P<namespace>[^/\n]+)/pods/(?P<pod>[^/:\n]+)(?::(?P<port>\d+))?/proxy(?P<path>/[^\n]*)"
 )
@@ -35,6 +39,15 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText]) -> Platform
     for key, one in (*_answers(documents), *_texts(texts)):
         said.setdefault(key, []).append(one)
     workloads = tuple(_told(workload, said) for workload in found.workloads)
+    ran: dict[tuple[str, str], dict[str, list[SourceText]]] = {}
+    for text in texts:
+        if (match := _EXEC.fullmatch(text.source)) is not None:
+            pod = ran.setdefault((match["namespace"], match["pod"]), {})
+            pod.setdefault(match["container"], []).append(text)
+    if ran:
+        from askew.platforms.cluster import inside
+
+        workloads = tuple(inside.of_workload(workload, ran) for workload in workloads)
     unread = (Unread(at, problem.message) for problem in found.problems for at in problem.locations[:1])
     return PlatformReading(workloads=workloads, unread=tuple(unread))
 
@@ -58,8 +71,13 @@ def _answers(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, str], T
 
 
 def _texts(texts: Sequence[SourceText]) -> Iterator[tuple[tuple[str, str], Told]]:
+    """Logs and answers. The log of a run before speaks only for a container that has written none since."""
+    logs = [match for one in texts if (match := _LOG.fullmatch(one.source)) is not None]
+    current = {(match["namespace"], match["pod"], match["container"]) for match in logs if not _before(match)}
     for one in texts:
         if (match := _LOG.fullmatch(one.source)) is not None:
+            if _before(match) and (match["namespace"], match["pod"], match["container"]) in current:
+                continue
             pod, container = match["pod"], match["container"]
             told = Told(kind="log", name="log", source=one.source, text=one.text, replica=pod, container=container)
         elif (match := _PROXY.fullmatch(one.source)) is not None:
@@ -69,6 +87,10 @@ def _texts(texts: Sequence[SourceText]) -> Iterator[tuple[tuple[str, str], Told]
         else:
             continue
         yield (match["namespace"], pod), told
+
+
+def _before(match: re.Match[str]) -> bool:
+    return "previous=true" in (match["query"] or "")
 
 
 def _told(workload: Workload, said: dict[tuple[str, str], list[Told]]) -> Workload:

@@ -15,6 +15,7 @@ import msgspec
 from askew.evidence.document import Document, Node
 from askew.evidence.launch import Token, Variable
 from askew.evidence.location import Location
+from askew.evidence.told import Told
 from askew.facts.types import Value
 from askew.platforms import docker_run
 from askew.platforms.containers import (
@@ -49,7 +50,8 @@ def shows_containers(document: Document) -> bool:
 
 
 def read(documents: Sequence[Document], texts: Sequence[SourceText] = ()) -> PlatformReading:
-    """One workload for each container. Images among the objects tell what their containers did not ask for."""
+    """One workload for each container. Images among the objects tell what their containers did not ask for; texts are
+    what it logged (``docker:NAME/log``) and what commands printed in it (``docker:NAME/exec/PROBE``)."""
     objects = [node for document in documents for node in _objects(document)]
     images = [node for node in objects if _is_image(node)]
     containers = [node for node in objects if _is_container(node)]
@@ -59,7 +61,23 @@ def read(documents: Sequence[Document], texts: Sequence[SourceText] = ()) -> Pla
             Unread(document.root.location, "expected what docker inspect or podman inspect prints of a container")
             for document in documents
         ]
-    return PlatformReading(workloads=tuple(_workload(node, images) for node in containers), unread=tuple(unread))
+    workloads = (_said(_workload(node, images), texts) for node in containers)
+    return PlatformReading(workloads=tuple(workloads), unread=tuple(unread))
+
+
+def _said(workload: Workload, texts: Sequence[SourceText]) -> Workload:
+    """The workload with what its container said itself."""
+    mine = [text for text in texts if text.source.startswith(f"{workload.source}/")]
+    probes = [text for text in mine if text.source.startswith(f"{workload.source}/exec/")]
+    if probes:
+        from askew.platforms.probes.container import into
+        from askew.platforms.probes.read import read as read_probes
+
+        containers = tuple(into(one, [read_probes(probes)], probes) for one in workload.containers)
+        workload = msgspec.structs.replace(workload, containers=containers)
+    logs = [text for text in mine if text.source == f"{workload.source}/log"]
+    told = tuple(Told(kind="log", name="log", source=text.source, text=text.text) for text in logs)
+    return msgspec.structs.replace(workload, told=told) if told else workload
 
 
 def _objects(document: Document) -> list[Node]:

@@ -17,7 +17,7 @@ from askew.evidence.location import Location
 from askew.platforms.kubernetes.draft import Draft, Layers
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, text_of
-from askew.platforms.kubernetes.owners import part_of, pods_of, runs
+from askew.platforms.kubernetes.owners import part_of, running_pods
 from askew.platforms.kubernetes.volumes import is_injected
 from askew.resolve.observation import Confidence, Observation
 
@@ -68,11 +68,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 def changes(draft: Draft, objects: Objects, container: str, layers: Layers) -> Sequence[Change]:
     """The objects of one container that changed after it had started, in some pod at least."""
-    starts = list(_starts(draft, objects, container))
+    uses = list(_uses(layers, draft.pod))
+    starts = list(_starts(draft, objects, container)) if uses else []
     if not starts:
         return ()
     found: dict[tuple[str, str], Change] = {}
-    for use in _uses(layers, draft.pod):
+    for use in uses:
         one = objects.near(draft.object, "", use.kind, use.name)
         if one is None or one.node["immutable"].boolean():
             continue
@@ -104,8 +105,8 @@ def observations(found: Sequence[Change]) -> Iterator[Observation]:
 
 
 def _starts(draft: Draft, objects: Objects, container: str) -> Iterator[_Start]:
-    for pod in pods_of(draft, objects):
-        if not runs(pod) or part_of(pod):
+    for pod in running_pods(draft, objects):
+        if part_of(pod):
             continue
         for status in pod.node["status"]["containerStatuses"].each():
             at = status["state"]["running"]["startedAt"]

@@ -12,6 +12,7 @@ from askew.resolve.observation import Observation, Unknown
 # Kind of object, as RBAC names it → the facts that need it. What else tells one of them decides over this.
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "pods": ("orchestration.rollout", "orchestration.restarts", "orchestration.last_termination"),
+    "horizontalpodautoscalers.autoscaling": ("orchestration.autoscaler.status",),
     "poddisruptionbudgets.policy": ("orchestration.disruption",),
 }
 _OF_NODES = ("hardware.gpu.model", "hardware.driver.version", "hardware.cuda.version")

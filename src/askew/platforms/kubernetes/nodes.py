@@ -20,7 +20,7 @@ from askew.platforms.kubernetes.accelerators import INSTANCE_LABELS, PRODUCT_LAB
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, pick
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, text_of
-from askew.platforms.kubernetes.owners import pods_of, runs
+from askew.platforms.kubernetes.owners import running_pods
 from askew.platforms.kubernetes.pods import containers_by_name
 from askew.resolve.observation import Confidence, Observation, Unknown
 
@@ -152,7 +152,7 @@ def _listed(expressions: Node) -> tuple[_Expression, ...]:
 
 def _running(draft: Draft, objects: Objects, offers: Sequence[_Offer]) -> _Placement | None:
     """The nodes that the workload's pods name; no nodes at all where the sources lack one of them."""
-    names = sorted({text_of(pod.node["spec"]["nodeName"]) for pod in pods_of(draft, objects) if runs(pod)} - {""})
+    names = sorted({text_of(pod.node["spec"]["nodeName"]) for pod in running_pods(draft, objects)} - {""})
     if not names:
         return None
     by_name = {offer.node.name: offer for offer in offers}
@@ -161,16 +161,23 @@ def _running(draft: Draft, objects: Objects, offers: Sequence[_Offer]) -> _Place
     return _Placement(nodes=found if len(found) == len(names) else (), confidence="certain", because=because)
 
 
-def seen_by(pod: Object, objects: Objects) -> tuple[Observation, ...]:
-    """What the labels of one pod's node report; nothing for a pod without accelerators."""
-    name = text_of(pod.node["spec"]["nodeName"])
-    offer = objects.once("nodes by name", lambda all_: {one.node.name: one for one in all_.once("nodes", _offers)}).get(
-        name
-    )
-    if offer is None or not _devices((pod.node["spec"],)):
-        return ()
-    placed = _Placement(nodes=(offer,), confidence="certain", because=f"the pod runs on {_named([name])}")
-    return (*_models(placed), *_agreed(placed))
+def seen_on(name: str, objects: Objects) -> tuple[Observation, ...]:
+    """What the labels of one node report of a pod on it that has accelerators."""
+    known: dict[str, tuple[Observation, ...]] = objects.once("what nodes report", lambda _: {})
+    if name not in known:
+        offers = objects.once("nodes", _offers)
+        by_name = objects.once("nodes by name", lambda _: {one.node.name: one for one in offers})
+        offer = by_name.get(name)
+        known[name] = ()
+        if offer is not None:
+            placed = _Placement(nodes=(offer,), confidence="certain", because=f"the pod runs on {_named([name])}")
+            known[name] = (*_models(placed), *_agreed(placed))
+    return known[name]
+
+
+def asks_for_devices(pods: Layers) -> bool:
+    """Whether a pod asks for accelerators."""
+    return bool(_devices(pods))
 
 
 def _fitting(demands: Sequence[_Demand], offers: Sequence[_Offer]) -> _Placement | None:

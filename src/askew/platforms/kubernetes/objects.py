@@ -34,6 +34,7 @@ CLUSTER_SCOPED = frozenset(
         ("serving.kserve.io", "ClusterStorageContainer"),
         ("karpenter.sh", "NodePool"),
         ("resource.k8s.io", "DeviceClass"),
+        ("resource.k8s.io", "ResourceSlice"),
         ("apiextensions.k8s.io", "CustomResourceDefinition"),
     }
 )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from askew.platforms.kubernetes.draft import Draft
 from askew.platforms.kubernetes.objects import Object, Objects
-from askew.platforms.kubernetes.observe import text_of
 
 MOST_OWNERS = 8
 _ENDED = frozenset({"Succeeded", "Failed"})
@@ -20,6 +21,13 @@ _GROUP_INDEX = "leaderworkerset.sh/worker-index"
 _KSERVE_APP = "app"
 # Groups whose objects have one pod template, so that all of their pods are of it.
 _ONE_TEMPLATE = frozenset({"", "apps", "batch", "extensions"})
+
+
+class Family(msgspec.Struct, frozen=True):
+    """Pods by name, and (group, kind, name) of what made them."""
+
+    owner: tuple[str, str, str]
+    pods: tuple[Object, ...]
 
 
 def owners_of(one: Object, objects: Objects) -> Iterator[Object]:
@@ -37,16 +45,58 @@ def owners_of(one: Object, objects: Objects) -> Iterator[Object]:
 def pods_of(draft: Draft, objects: Objects) -> tuple[Object, ...]:
     """The pods of a workload, by name, those that have ended among them. A pod of its own is its own pod."""
     if draft.object.kind == "Pod":
-        return (draft.object,)
+        family = family_of(draft.object, objects) if draft.kind else None
+        return (draft.object,) if family is None else family.pods
     found = objects.once("pods by owner", _pods_by_owner).get(id(draft.object), ())
     return tuple(pod for pod in found if _belongs(pod, draft))
 
 
+def running_pods(draft: Draft, objects: Objects) -> tuple[Object, ...]:
+    """The pods of a workload that run, looked up once: several readers ask."""
+    known: dict[tuple[int, str, str], tuple[Object, ...]] = objects.once("running pods", lambda _: {})
+    key = (id(draft.object), draft.role, draft.kind)
+    if key not in known:
+        known[key] = tuple(pod for pod in pods_of(draft, objects) if runs(pod))
+    return known[key]
+
+
+def family_of(pod: Object, objects: Objects) -> Family | None:
+    """The pods that one object made, itself among them, where that object is not among the sources. None for a pod
+    that nothing made, or whose siblings the sources do not have."""
+    return objects.once("pods without their owner", _families).get(id(pod))
+
+
+def _families(objects: Objects) -> Mapping[int, Family]:
+    found: dict[tuple[str, tuple[str, str, str]], list[Object]] = {}
+    for pod in sorted(objects.of("", "Pod"), key=_order):
+        owner = next(iter(pod.owners), None)
+        if owner is not None and next(owners_of(pod, objects), None) is None:
+            found.setdefault((pod.namespace, _maker(pod, owner)), []).append(pod)
+    families: dict[int, Family] = {}
+    for (_, owner), pods in found.items():
+        if len(pods) > 1:
+            family = Family(owner, tuple(pod for pod in pods if runs(pod)) or tuple(pods))
+            families.update((id(pod), family) for pod in pods)
+    return families
+
+
+def _maker(pod: Object, owner: tuple[str, str, str]) -> tuple[str, str, str]:
+    """The object that somebody wrote: a ReplicaSet is called after its Deployment and the hash of the template."""
+    group, kind, name = owner
+    revision = pod.labels.get(_REVISIONS[0], "")
+    if (group, kind) == ("apps", "ReplicaSet") and revision and name.endswith(f"-{revision}"):
+        return group, "Deployment", name.removesuffix(f"-{revision}")
+    return owner
+
+
 def runs(pod: Object) -> bool:
     """Whether a pod has not ended and nobody asked it to."""
-    if pod.node["metadata"]["deletionTimestamp"]:
+    value = pod.node.value
+    whole: Mapping[str, object] = value if isinstance(value, dict) else {}
+    metadata, status = whole.get("metadata"), whole.get("status")
+    if isinstance(metadata, dict) and metadata.get("deletionTimestamp"):
         return False
-    return text_of(pod.node["status"]["phase"]) not in _ENDED
+    return not isinstance(status, dict) or status.get("phase") not in _ENDED
 
 
 def revision_of(pod: Object) -> str:

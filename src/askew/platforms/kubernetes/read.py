@@ -40,6 +40,7 @@ _JOIN_MODULES: tuple[tuple[frozenset[str], str], ...] = (
         frozenset({"argoproj.io/Application", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"}),
         "askew.platforms.kubernetes.gitops",
     ),
+    (frozenset({"resource.k8s.io/ResourceClaim"}), "askew.platforms.kubernetes.allocations"),
     (frozenset({"policy"}), "askew.platforms.kubernetes.disruption"),
     (frozenset({"/Node"}), "askew.platforms.kubernetes.nodes"),
     (frozenset({"apps", "/Pod", "leaderworkerset.x-k8s.io"}), "askew.platforms.kubernetes.rollout"),

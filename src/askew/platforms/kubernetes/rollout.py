@@ -18,7 +18,7 @@ from askew.platforms.kubernetes.draft import Draft, Join
 from askew.platforms.kubernetes.events import warnings
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import Entry, observed_map, text_of, truth_of
-from askew.platforms.kubernetes.owners import part_of, pods_of, revision_of, runs
+from askew.platforms.kubernetes.owners import part_of, revision_of, running_pods
 from askew.resolve.observation import Observation
 
 FACT = "orchestration.rollout"
@@ -42,13 +42,13 @@ def rollouts(draft: Draft, objects: Objects) -> Sequence[Observation]:
     """How far the last change has come; nothing where neither a status nor a pod tells."""
     one = draft.object
     status = one.node["status"]
-    pods = [pod for pod in pods_of(draft, objects) if runs(pod)] if one.kind != "Pod" else [one]
+    pods = running_pods(draft, objects)
     entries: dict[str, Entry] = {}
     if one.kind in _COUNTS and status.is_mapping:
         entries.update(_counted(one, status, _COUNTS[one.kind]))
     main = [pod for pod in pods if not part_of(pod)]
     versions = {revision: pod for pod in main if (revision := revision_of(pod))}
-    if versions and one.kind != "Pod":
+    if versions and draft.workload_kind != "Pod":
         places = [pod.node["metadata"]["labels"].location for pod in versions.values()]
         entries["versions"] = Entry(len(versions), places[0])
         if len(versions) > 1:

@@ -14,10 +14,10 @@ import msgspec
 from askew.evidence.document import Node
 from askew.evidence.location import Location
 from askew.platforms.kubernetes.draft import Draft
-from askew.platforms.kubernetes.nodes import seen_by
+from askew.platforms.kubernetes.nodes import asks_for_devices, seen_on
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import Entry, observed, observed_map, scalar, text_of
-from askew.platforms.kubernetes.owners import part_of, pods_of, revision_of, runs
+from askew.platforms.kubernetes.owners import part_of, revision_of, running_pods
 from askew.platforms.kubernetes.pods import INJECTED
 from askew.resolve.images import read_image
 from askew.resolve.observation import Observation, Unknown
@@ -31,6 +31,8 @@ _RUN = (
     *("image", "command", "args", "env", "envFrom", "workingDir"),
     *("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"),
 )
+# Groups whose objects hold the template of their pods as it is; a LeaderWorkerSet only adds variables.
+_TEMPLATED = frozenset({"", "apps", "batch", "extensions", "leaderworkerset.x-k8s.io", "argoproj.io", "apps.kruise.io"})
 _MOST_NAMED = 6
 
 ReadContainers = Callable[[Object], tuple[Container, ...]]
@@ -38,14 +40,16 @@ ReadContainers = Callable[[Object], tuple[Container, ...]]
 
 
 def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[Replica, ...]:
-    """Every running pod of the workload. A container that runs otherwise than the template says comes with it."""
+    """Every running pod of the workload. A container that runs otherwise than the template says comes with it.
+
+    Where a controller makes the template of an object that is none, the pods are only told from one another.
+    """
     template = {text_of(one["name"]): one for layer in draft.pod for one in layer["containers"].each()}
     plain = len(draft.pod) == 1 and not draft.additions
     known: list[tuple[dict[str, object], Container]] = []
     found: list[Replica] = []
-    for pod in pods_of(draft, objects):
-        if not runs(pod):
-            continue
+    parts = {"": asks_for_devices(draft.pod), **{group.role: asks_for_devices(group.pod) for group in draft.groups}}
+    for pod in running_pods(draft, objects):
         part = part_of(pod)
         other: list[Container] = []
         if pod is not draft.object and not part:
@@ -59,15 +63,27 @@ def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[R
                 part=part,
                 revision=revision_of(pod),
                 containers=tuple(other),
-                seen={"": seen_by(pod, objects), **dict(_seen(pod))},
+                seen={"": seen_on(_node(pod), objects) if parts.get(part) else (), **dict(_seen(pod))},
             )
         )
+    if not templated(draft) and _one_form(found):
+        found = [msgspec.structs.replace(one, containers=()) for one in found]
     return tuple(found)
+
+
+def templated(draft: Draft) -> bool:
+    """Whether the object holds the template of its pods, and not what a controller makes one of."""
+    return draft.object.group in _TEMPLATED
+
+
+def _one_form(found: Sequence[Replica]) -> bool:
+    """Whether all replicas have the same containers: what is alike was read once."""
+    return len({tuple(id(one) for one in replica.containers) for replica in found if not replica.part}) == 1
 
 
 def reported(draft: Draft, objects: Objects, container: Container) -> tuple[Observation, ...]:
     """What the pods' statuses say of one container: the digest behind its tag, restarts, and how it ended last."""
-    pods = [pod for pod in pods_of(draft, objects) if runs(pod) and not part_of(pod)]
+    pods = [pod for pod in running_pods(draft, objects) if not part_of(pod)]
     statuses = [(pod, status) for pod in pods if (status := _status(pod, container.name)) is not None]
     if not statuses:
         return ()
@@ -106,6 +122,10 @@ def _form(container: Node) -> dict[str, object]:
             # The API server gives a pod the requests that its template leaves to the limits.
             form["limits"], form["requests"] = dict(limits), {**limits, **requests}
     return form
+
+
+def _node(pod: Object) -> str:
+    return text_of(pod.node["spec"]["nodeName"])
 
 
 def _status(pod: Object, container: str) -> Node | None:

@@ -15,7 +15,7 @@ from askew.platforms.kubernetes.config import Surroundings
 from askew.platforms.kubernetes.draft import Draft, Join, Layers, PodGroup, Reader
 from askew.platforms.kubernetes.objects import Object, Objects
 from askew.platforms.kubernetes.observe import observed, observed_map, text_of
-from askew.platforms.kubernetes.owners import MOST_OWNERS, owners_of
+from askew.platforms.kubernetes.owners import MOST_OWNERS, family_of, owners_of
 from askew.platforms.kubernetes.pods import PodContainer, containers_by_name, read_pod
 from askew.platforms.kubernetes.scheduling import pod_observations, strategy
 from askew.resolve.observation import Confidence, Observation, Unknown
@@ -59,10 +59,18 @@ def daemon_set(one: Object, objects: Objects) -> tuple[Draft, ...]:
 
 
 def pod(one: Object, objects: Objects) -> tuple[Draft, ...]:
-    """A pod of its own; one whose owner is among the sources is read there."""
+    """A pod of its own; one whose owner is among the sources is read there. Several pods of one owner that is not are
+    one workload, called as the owner is."""
     if owned(one, objects):
         return ()
-    return (Draft(object=one, pod=(one.node["spec"],), pod_labels=one.labels, pod_annotations=one.annotations),)
+    draft = Draft(object=one, pod=(one.node["spec"],), pod_labels=one.labels, pod_annotations=one.annotations)
+    family = family_of(one, objects)
+    if family is None:
+        return (draft,)
+    if family.pods[0] is not one:
+        return ()
+    group, kind, name = family.owner
+    return (msgspec.structs.replace(draft, group=group, kind=kind, name=name, replicas_default=None),)
 
 
 def job(one: Object, objects: Objects) -> tuple[Draft, ...]:
@@ -228,9 +236,12 @@ def build(
     more = (draft.container_observations, draft.problems)
     containers = tuple(_finish(c, read, draft, objects, more) for c in read)
     replicas: tuple[Replica, ...] = ()
+    of_template = True
     if running:
         from askew.platforms.kubernetes import changes
-        from askew.platforms.kubernetes.running import replicas_of, reported
+        from askew.platforms.kubernetes.running import replicas_of, reported, templated
+
+        of_template = templated(draft)
 
         replicas = replicas_of(draft, objects, lambda pod: _as_admitted(pod, around))
         containers = tuple(
@@ -267,6 +278,7 @@ def build(
         ignores=_ignores(one.annotations, draft.pod_annotations),
         labels=draft.pod_labels,
         replicas=replicas,
+        templated=of_template,
     )
 
 
@@ -401,7 +413,8 @@ def _observations(draft: Draft, objects: Objects, joins: Sequence[Join]) -> tupl
             )
         )
     if any(isinstance(layer.value, dict) for layer in draft.pod):
-        found.extend(pod_observations(draft.pod, draft.workload_kind))
+        kind = "Pod" if draft.object.kind == "Pod" else draft.workload_kind
+        found.extend(pod_observations(draft.pod, kind))
         found.extend(model_observations(draft.pod))
     return (*(o for o in found if o.fact not in known), *joined, *draft.observations)
 

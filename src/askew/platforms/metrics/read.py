@@ -15,7 +15,7 @@ from askew.resolve.workload import Workload
 
 KIND = "Metrics"
 # How the collector marks when a dump was taken: after its name, in seconds.
-_TAKEN = re.compile(r"(.+)@(\d{1,12}(?:\.\d{1,9})?)", re.DOTALL)
+_TAKEN = re.compile(r"(.+)#at=(\d{1,12}(?:\.\d{1,9})?)", re.DOTALL)
 _SERVER = "prometheus:"
 
 

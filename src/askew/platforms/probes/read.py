@@ -15,9 +15,11 @@ import msgspec
 from askew.evidence.launch import Launch, Token, Variable
 from askew.evidence.location import Location
 from askew.facts.types import Value
+from askew.platforms.command import program_name
 from askew.platforms.interface import SourceText
 from askew.platforms.kubernetes.observe import observed
 from askew.platforms.packages.pin import Pin, states
+from askew.platforms.shell.wrappers import program
 from askew.platforms.smi import facts as hardware
 from askew.platforms.smi.capture import Capture
 from askew.platforms.smi.read import of_text
@@ -35,6 +37,19 @@ _DIGEST = re.compile(r"\\?(?P<digest>[0-9a-f]{64})  (?P<path>/.+)")
 _MODEL = re.compile(r"model name\s*:\s*(?P<model>\S.*)")
 # Formats by the names of files; a single one tells, several do not.
 _FORMATS = ((".safetensors", "safetensors"), (".gguf", "gguf"), (".onnx", "onnx"), (".plan", "tensorrt-plan"))
+# Programs and modules that serve models → the package whose release is the engine's.
+_ENGINES = {
+    "vllm": "vllm", "sglang": "sglang", "lmdeploy": "lmdeploy", "trtllm-serve": "tensorrt-llm", "litellm": "litellm",
+    "mlserver": "mlserver", "bentoml": "bentoml", "infinity_emb": "infinity-emb", "tensorrt_llm": "tensorrt-llm",
+}  # fmt: skip
+_SERVERS = frozenset(
+    (*_ENGINES, "text-generation-launcher", "text-embeddings-router", "tritonserver", "llama-server", "ollama",
+     "torchserve", "tensorflow_model_server")
+)  # fmt: skip
+_STARTERS = frozenset(
+    ("sh", "bash", "dash", "ash", "tini", "dumb-init", "catatonit", "sleep", "pause", "tail", "head", "cat", "sudo",
+     "nvidia_entrypoint.sh", "entrypoint.sh", "docker-init", "supervisord", "redis-server", "nginx")
+)  # fmt: skip
 _UNLIMITED = 2**60  # cgroup v1 writes the largest multiple of a page for no limit
 _MOST_LINES = 100_000
 _MOST_PROCESSES = 4096
@@ -74,6 +89,31 @@ def launches(texts: Sequence[SourceText], container: Launch) -> tuple[Launch, ..
         if probe_of(text.source) == "processes":
             found.extend(_processes(text, container, env))
     return tuple(found)
+
+
+def main_process(texts: Sequence[SourceText], container: Launch) -> Launch | None:
+    """The process that serves, of those that run in a container: the one whose program is known to, else the only one
+    that is neither a shell nor an init process nor a worker that Python spawned. None where several could be meant:
+    containers may see each other's processes."""
+    found: list[Launch] = []
+    for launch in launches(texts, container):
+        words = [token.text for token in launch.argv]
+        if program(words[0]) not in _STARTERS and "-c" not in words[1:3] and not words[0].endswith(".sh"):
+            if program_name(launch.argv) in _SERVERS:
+                return launch
+            found.append(launch)
+    return found[0] if len(found) == 1 else None
+
+
+def engine_release(started: Sequence[Launch], probed: Sequence[Observation]) -> Observation | None:
+    """The release of the engine where the packages that a process sees are shown: of ``vllm serve`` that of vllm. None
+    where no package is known to be that of the program."""
+    wanted = {_ENGINES[name] for one in started if one.argv and (name := program_name(one.argv)) in _ENGINES}
+    for one in probed:
+        if one.fact == "runtime.packages" and one.key in wanted and isinstance(one.value, str) and len(wanted) == 1:
+            because = (f"the package {one.key} that the process runs",)
+            return msgspec.structs.replace(one, fact="runtime.engine.version", key="", because=because)
+    return None
 
 
 def variables(text: SourceText) -> dict[str, Variable]:

@@ -13,17 +13,12 @@ from askew.evidence.location import Location
 from askew.platforms.command import host_observations, program_name
 from askew.platforms.containers import kind_observations
 from askew.platforms.interface import PlatformReading, SourceText, Unread
+from askew.platforms.probes.read import engine_release
 from askew.platforms.probes.read import read as read_probes
 from askew.platforms.shell import processes
-from askew.resolve.observation import Observation
 from askew.resolve.workload import Container, Workload
 
 _CMDLINE = re.compile(r"(/proc/(\d{1,10}))/cmdline")
-# Programs and modules that serve models → the package whose release is the engine's.
-_PACKAGES = {
-    "vllm": "vllm", "sglang": "sglang", "lmdeploy": "lmdeploy", "trtllm-serve": "tensorrt-llm", "litellm": "litellm",
-    "mlserver": "mlserver", "bentoml": "bentoml", "infinity_emb": "infinity-emb", "tensorrt_llm": "tensorrt-llm",
-}  # fmt: skip
 _HIDDEN = "it is not a variable that engines know, and its value was not read"
 
 
@@ -67,7 +62,7 @@ def _workload(folder: str, words: Sequence[str], texts: Sequence[SourceText]) ->
         },
         working_dir=said["/cwd"].text if "/cwd" in said else "",
     )
-    release = _release(launch, probed)
+    release = engine_release((launch,), probed)
     if release is not None:
         launch = msgspec.structs.replace(launch, release=str(release.value))
         probed = (*probed, release)
@@ -101,13 +96,3 @@ def _variables(text: SourceText | None) -> Iterator[Variable]:
             yield Variable(name, msgspec.json.decode(encoded, type=str), place)
         except msgspec.DecodeError:
             continue
-
-
-def _release(launch: Launch, probed: Sequence[Observation]) -> Observation | None:
-    """The release of the engine, where the packages that the process sees are shown: of ``vllm serve`` that of vllm."""
-    package = _PACKAGES.get(program_name(launch.argv))
-    for one in probed:
-        if package and one.fact == "runtime.packages" and one.key == package and isinstance(one.value, str):
-            because = (f"the package {package} that the process runs",)
-            return msgspec.structs.replace(one, fact="runtime.engine.version", key="", because=because)
-    return None

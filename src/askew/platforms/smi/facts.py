@@ -9,9 +9,11 @@ import msgspec
 
 from askew.evidence.location import Location
 from askew.facts.types import Value
-from askew.knowledge.gpus import gpu_of_device, gpu_of_prefix, info, instance_gpus, mig_profile
+from askew.knowledge.gpus import info, mig_profile
 from askew.platforms.kubernetes.observe import observed
-from askew.platforms.smi.capture import Capture, Device, Said, Slice, nothing
+from askew.platforms.smi.capture import Capture, Device, Said, nothing
+from askew.platforms.smi.machines import by_machine, devices_of, identity, is_cut, is_mig
+from askew.platforms.smi.names import bytes_of, ids_of
 from askew.resolve.observation import PRECEDENCE, Confidence, Observation, Origin, Unknown
 
 LIST = "nvidia-smi -L"
@@ -19,29 +21,26 @@ _STEP = 10  # between the ranks of two origins, in resolve.resolve
 _REPORTED = _STEP * PRECEDENCE.index("reported")
 _ASKED = _STEP * PRECEDENCE.index("lock") + 1  # below what a deployment asks for, above what somebody assumes
 _WEAKEST = _STEP * len(PRECEDENCE)  # what was not all shown hides nothing that another source states
-_UNITS = {"": 2**20, "b": 1, "mib": 2**20, "mb": 2**20, "gib": 2**30, "gb": 2**30, "kib": 2**10}
-_SIZE = re.compile(r"(\d{1,18})(?:\.0+)?\s*([A-Za-z]{0,3})")
 _NUMBER = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(?:W|MHz|%)?")
 _NO_REASONS = frozenset(("idle", "gpu_idle", "display_clock_setting", "display_clocks_setting", "none"))
 # Links of one device; more between each two of many than it has go through a switch. Hopper and Blackwell have 18.
 _MOST_LINKS = 18
 _BY_BUS = ("SYS", "NODE", "PHB", "PXB", "PIX", "SOC", "PCIE")
-# https://docs.habana.ai/en/latest/Management_and_Monitoring/Embedded_System_Tools_Guide/System_Management_Interface_Tool.html
-_GAUDI = re.compile(r"HL-([23])\d\d[A-Z]{0,2}")
 
 
 def observations(captures: Sequence[Capture], *, inside: bool = False) -> tuple[Observation, ...]:
     """What all captures of one source say together. Several runs on one machine are of the same devices; prompts that
     name several machines are of several.
 
-    ``inside``: the tool ran in the engine's container, which sees its own devices and no others. Where that is not
-    known, the number is likely at most, and what a deployment asks for stands over it: on a node all devices are shown.
+    ``inside``: the tool ran in the engine's container. Where that is not known, the number is likely at most: on a node
+    all devices are shown. What a deployment asks for stands over it in any case, because a container may see more than
+    it was given.
     """
     if not captures:
         return ()
-    hosts = _hosts(captures)
-    machines = [_machine(group) for group in hosts]
-    devices = [device for machine in machines for device in machine]
+    groups = by_machine(captures)
+    machines = [devices_of(group) for group in groups]
+    devices = [device for found in machines for device in found]
     out = [
         *_model(devices),
         *_vendor(devices, captures),
@@ -54,7 +53,7 @@ def observations(captures: Sequence[Capture], *, inside: bool = False) -> tuple[
     showing = [one for one in captures if one.devices]
     if showing and all(one.cut for one in showing):
         out = [_in_part(one, showing[0].cut) for one in out]
-    return (*_count(hosts, machines, inside=inside), *out, *_versions(captures), *_links(captures))
+    return (*_count(groups, machines, inside=inside), *out, *_versions(captures), *_links(captures))
 
 
 def _in_part(one: Observation, cut: str) -> Observation:
@@ -88,104 +87,14 @@ def _seen(
     return msgspec.structs.replace(made, rank=rank) if rank is not None else made
 
 
-# -- which devices there are -----------------------------------------------------------------------------------------
-
-
-def _hosts(captures: Sequence[Capture]) -> list[list[Capture]]:
-    """The captures by machine. One that no prompt stands before is of the machine before it."""
-    named = {one.host for one in captures if one.host}
-    if len(named) < 2:
-        return [list(captures)]
-    groups: dict[str, list[Capture]] = {}
-    host = next(one.host for one in captures if one.host)
-    for one in captures:
-        host = one.host or host
-        groups.setdefault(host, []).append(one)
-    return list(groups.values())
-
-
-def _machine(captures: Sequence[Capture]) -> list[Device]:
-    """The devices that the captures of one machine show, those of several captures made one."""
-    found: list[Device] = []
-    for capture in captures:
-        taken: set[int] = set()
-        known = tuple(found)
-        for position, device in enumerate(capture.devices):
-            at = _same(known, device, taken, position)
-            if at is None:
-                found.append(device)
-            else:
-                taken.add(at)
-                found[at] = _merged(found[at], device)
-    return found
-
-
-def _same(found: Sequence[Device], device: Device, taken: set[int], position: int) -> int | None:
-    """Which of the devices that are known a device is; None for a new one."""
-    for key in ("uuid", "bus", "index"):
-        mine = _identity(device, key)
-        if not mine:
-            continue
-        theirs = [_identity(one, key) for one in found]
-        if mine in theirs:
-            at = theirs.index(mine)
-            return at if at not in taken else None
-        if any(theirs) and key != "index":
-            return None
-    alike = (
-        position < len(found)
-        and position not in taken
-        and not any(_identity(device, key) and _identity(found[position], key) for key in ("uuid", "bus", "index"))
-    )
-    return position if alike else None
-
-
-def _identity(device: Device, key: str) -> str:
-    said = device.said.get(key)
-    if said is None:
-        return ""
-    text = said.text.lower()
-    if key == "uuid":
-        return "" if not text.strip("gpu-0") else text
-    return text[-10:] if key == "bus" else text
-
-
-def _merged(old: Device, new: Device) -> Device:
-    """One device that two captures show: what changes from moment to moment as the later one has it."""
-    said = {**new.said, **old.said, **{key: new.said[key] for key in ("used", "utilization") if key in new.said}}
-    if "name" in new.said and _is_cut(said["name"].text):
-        said["name"] = new.said["name"]
-    reasons = new.reasons if new.reasons is not None else old.reasons
-    return Device(at=old.at, said=said, slices=_slices(old.slices, new.slices), reasons=reasons)
-
-
-def _slices(old: tuple[Slice, ...], new: tuple[Slice, ...]) -> tuple[Slice, ...]:
-    if not old or not new or len(old) != len(new):
-        return max(old, new, key=lambda parts: (sum(1 for one in parts if one.profile), len(parts)))
-    return tuple(
-        Slice(
-            at=a.at if a.profile else b.at,
-            profile=a.profile or b.profile,
-            memory=b.memory or a.memory,
-            used=b.used or a.used,
-            uuid=a.uuid or b.uuid,
-        )
-        for a, b in zip(old, new, strict=True)
-    )
-
-
-def _is_cut(name: str) -> bool:
-    return name.endswith(("...", "…"))
-
-
 def _count(
-    hosts: Sequence[Sequence[Capture]], machines: Sequence[Sequence[Device]], *, inside: bool
+    groups: Sequence[Sequence[Capture]], machines: Sequence[Sequence[Device]], *, inside: bool
 ) -> Iterator[Observation]:
     fact = "hardware.gpu.count"
     total = 0
     places: list[Location] = []
     doubts: list[str] = []
-    for captures, devices in zip(hosts, machines, strict=True):
+    for captures, devices in zip(groups, machines, strict=True):
         rows = [one for one in captures if one.devices or one.count or one.cut]
         counting = [one for one in rows if one.counted]
         stated = next((one.count for one in rows if one.count is not None and one.count.text.isdecimal()), None)
@@ -196,12 +105,16 @@ def _count(
                 yield _seen(fact, Unknown(reason, LIST), first.at, rank=_WEAKEST)
             return
         parts = [part for device in devices for part in device.slices]
-        cut = [device for device in devices if _is_mig(device)]
+        cut = [device for device in devices if is_mig(device)]
         if cut and any(not device.slices for device in cut):
             reason = "the device is divided by MIG, and its slices are not shown"
             yield _seen(fact, Unknown(reason, LIST), cut[0].at, rank=_WEAKEST)
             return
         number = int(stated.text[:6]) if stated is not None else len(devices)
+        if parts and number > len(devices):
+            reason = f"MIG divides devices, and {number - len(devices)} of {number} are not shown"
+            yield _seen(fact, Unknown(reason, LIST), cut[0].at, rank=_WEAKEST)
+            return
         if stated is not None and number < len(devices):
             number = len(devices)
         number += len(parts) - sum(1 for device in devices if device.slices)
@@ -216,19 +129,13 @@ def _count(
     if places:
         confidence: Confidence = "likely" if doubts else "certain"
         because = tuple(dict.fromkeys(doubts))
-        rank = None if inside else _ASKED
-        yield _seen(fact, total, *dict.fromkeys(places), confidence=confidence, because=because, rank=rank)
+        yield _seen(fact, total, *dict.fromkeys(places), confidence=confidence, because=because, rank=_ASKED)
 
 
 def _repeated(captures: Sequence[Capture]) -> bool:
     """Whether one form stands more than once, and nothing tells that it shows the same devices."""
-    forms = [one.form for one in captures if not all(_identity(device, "uuid") for device in one.devices)]
+    forms = [one.form for one in captures if not all(identity(device, "uuid") for device in one.devices)]
     return len(forms) > len(set(forms))
-
-
-def _is_mig(device: Device) -> bool:
-    mode = device.said.get("mig")
-    return bool(device.slices) or (mode is not None and mode.text == "Enabled")
 
 
 # -- what they are ---------------------------------------------------------------------------------------------------
@@ -244,12 +151,12 @@ def _model(devices: Sequence[Device]) -> Iterator[Observation]:
         name, instance = device.said.get("name"), device.said.get("instance")
         if name is None and instance is None:
             continue
-        ids, why = _ids(device)
+        ids, why = ids_of(device)
         said = name or instance
         assert said is not None
         if not ids:
             reason = f"{said.text} is not in the catalogue of accelerators"
-            if _is_cut(said.text):
+            if is_cut(said.text):
                 reason = f"the name is cut off: {said.text}"
             yield _seen(fact, Unknown(reason, LIST, said.text), said.at, raw=said.text)
             return
@@ -273,40 +180,6 @@ def _model(devices: Sequence[Device]) -> Iterator[Observation]:
     )
 
 
-def _ids(device: Device) -> tuple[frozenset[str], str]:
-    """The catalogue's ids of a device, and how they follow where its name does not tell alone."""
-    said, instance = device.said.get("name"), device.said.get("instance")
-    if said is None:
-        known = instance_gpus(instance.text) if instance is not None else None
-        return (known[0] if known else frozenset()), f"from the instance type {instance.text}" if instance else ""
-    memory = None if _is_mig(device) else _bytes(device.said.get("memory"))
-    name = said.text
-    if _is_cut(name):
-        ids = gpu_of_prefix(name.rstrip(".… "), memory)
-        return ids, f"the name is cut off ({name}); the accelerators that begin so and have this memory"
-    if (gaudi := _GAUDI.fullmatch(name)) is not None:
-        return gpu_of_device(f"gaudi{gaudi[1]}") or frozenset((f"gaudi{gaudi[1]}",)), ""
-    name = re.sub(r"(?i)\s+chip$", "", name)
-    ids = gpu_of_device(name, memory)
-    if not ids:
-        ids = _whole_name(name)
-    return ids, ""
-
-
-def _whole_name(name: str) -> frozenset[str]:
-    """The one id that a name spells out, for makers whose tools write the catalogue's own names (``TPU v5e``,
-    ``AMD Instinct MI210``)."""
-    if not re.match(r"(?i)TPU |Intel\(R\) Data Center|AMD Instinct ", name):
-        return frozenset()
-    from askew.knowledge.gpus import gpu
-
-    try:
-        ids = gpu(name)
-    except ValueError:
-        return frozenset()
-    return ids if len(ids) == 1 else frozenset()
-
-
 def _vendor(devices: Sequence[Device], captures: Sequence[Capture]) -> Iterator[Observation]:
     vendors = {vendor for device in devices for vendor in _vendors(device)}
     if vendors and len(vendors) == 1 and all(_vendors(device) for device in devices):
@@ -320,13 +193,13 @@ def _vendor(devices: Sequence[Device], captures: Sequence[Capture]) -> Iterator[
 
 
 def _vendors(device: Device) -> set[str]:
-    return {info(gpu_id).vendor for gpu_id in _ids(device)[0]}
+    return {info(gpu_id).vendor for gpu_id in ids_of(device)[0]}
 
 
 def _mig(devices: Sequence[Device]) -> Iterator[Observation]:
     fact = "hardware.gpu.mig_profile"
     modes = [device.said["mig"] for device in devices if "mig" in device.said]
-    cut = [device for device in devices if _is_mig(device)]
+    cut = [device for device in devices if is_mig(device)]
     if not cut:
         if modes and len(modes) == len(devices) and all(mode.text == "Disabled" for mode in modes):
             yield _seen(fact, None, *(mode.at for mode in modes))
@@ -357,13 +230,6 @@ def _is_profile(text: str) -> bool:
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def _bytes(said: Said | None) -> int | None:
-    """A size in bytes; tools that write none mean MiB, and those that write MB mean it too."""
-    match = _SIZE.fullmatch(said.text) if said is not None else None
-    unit = _UNITS.get(match[2].lower()) if match is not None else None
-    return int(match[1]) * unit if match is not None and unit is not None else None
-
-
 def _number(said: Said | None) -> float | None:
     match = _NUMBER.fullmatch(said.text) if said is not None else None
     return float(match[1]) if match is not None else None
@@ -391,12 +257,12 @@ def _memory(devices: Sequence[Device]) -> Iterator[Observation]:
     used: list[tuple[float, Said]] = []
     for device in devices:
         parts = [(part.memory, part.used) for part in device.slices]
-        if not parts and not _is_mig(device):
+        if not parts and not is_mig(device):
             parts = [(device.said.get("memory"), device.said.get("used"))]
         for total, taken in parts:
-            if total is not None and (size := _bytes(total)):
+            if total is not None and (size := bytes_of(total)):
                 totals.append((size, total))
-            if taken is not None and (size := _bytes(taken)) is not None:
+            if taken is not None and (size := bytes_of(taken)) is not None:
                 used.append((size, taken))
     yield from _lowest("hardware.gpu.memory.bytes", totals)
     yield from _lowest("performance.gpu_memory.bytes", used, highest=True)

@@ -13,6 +13,7 @@ from askew.evidence.document import Document, Node
 from askew.platforms.smi.amd import IDS, WORDS
 from askew.platforms.smi.capture import MOST_DEVICES, Capture, Device, Said, nothing
 
+_LINK = re.compile(r"\(Topology\) Link type between DRM devices (\d{1,4}) and (\d{1,4})")
 _CARD = re.compile(r"card\d{1,4}")
 # Path of amd-smi → field; where both a size with its unit and a bare number are written, the unit is megabytes.
 _AMD: Mapping[str, str] = {
@@ -106,7 +107,13 @@ def _rocm(root: Node) -> Capture:
                 said[field] = Said(value.text + unit, value.at)
         devices.append(Device(at=card.key_location, said=said))
     driver = _said(root["system"]["Driver version"])
-    return Capture(form="rocm-smi-json", at=root.location, vendor="amd", devices=tuple(devices), driver=driver)
+    links: dict[tuple[int, int], Said] = {}
+    for key, node in root["system"].items():
+        if (match := _LINK.fullmatch(key)) is not None and (kind := _said(node)) is not None:
+            links[int(match[1]), int(match[2])] = links[int(match[2]), int(match[1])] = kind
+    return Capture(
+        form="rocm-smi-json", at=root.location, vendor="amd", devices=tuple(devices), driver=driver, links=links
+    )
 
 
 def _device(entry: Node, fields: Mapping[str, str], index: str, unit: str) -> Device:
