@@ -45,7 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ``only`` and ``ignore`` are globs over fact keys and rules. ``baseline`` are fingerprints of findings known before.
     ``today`` is an ISO date, ``now`` an RFC 3339 time: the pipeline reads no clock. ``allowed`` are options that every
-    source in a cluster is given (see ``load``).
+    source is given whose collector takes them (see ``load``).
     """
 
     fail_on: Severity = "medium"

@@ -327,7 +327,7 @@ def _selecting(command: argparse.ArgumentParser) -> None:
 
 
 def _collecting(command: argparse.ArgumentParser) -> None:
-    """What a source in a cluster is asked beyond its objects, each only where it is allowed."""
+    """What a live source is asked beyond its objects, each only where it is allowed."""
     command.add_argument("--context", metavar="NAME", help="the kubeconfig context of k8s: and helm-release: sources")
     command.add_argument("--logs", action="store_true", help="read what pods logged, too (get pods/log)")
     command.add_argument(
