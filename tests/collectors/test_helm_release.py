@@ -105,7 +105,7 @@ def test_the_revision_that_is_deployed(ask: Ask, driver: str) -> None:
     )
     with Cluster(*objects) as cluster:
         found, first = ask(cluster, "helm-release:prod/llm"), ask(cluster, "helm-release:llm@1")
-        third = ask(cluster, "helm-release://test/prod/llm@3?timeout=9&logs=on")
+        third = ask(cluster, "helm-release://test/prod/llm@3?timeout=9")
     assert [one.status for one in (found, first, third)] == ["complete"] * 3
     assert [length(one) for one in (found, first, third)] == [
         "--max-model-len=2",
