@@ -4,64 +4,155 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
 
 from askew import __version__
 from askew.app.errors import UsageError
-from askew.collectors.http.address import AddressError, address
-from askew.collectors.http.transport import Transport
+from askew.collectors.asking import Reply, ask
+from askew.collectors.http.address import Address, AddressError, address
+from askew.collectors.http.transport import TOTAL, Transport
+from askew.engines.live import Ask
+from askew.evidence.location import Location
+from askew.evidence.redaction import Redactor
+from askew.facts.types import Value
 from askew.probe.agree import Tolerance
+from askew.probe.find import Served
 from askew.probe.golden import Checked, Golden, read, record, verify
-from askew.probe.speak import Json, ProbeError
+from askew.probe.speak import Json, ProbeError, Send
+from askew.resolve.workload import Workload
 
 _LARGEST = 32 * 2**20
 _ANSWER = 120.0  # seconds for one answer
+_DEEPEST = 64  # maps and lists in one another
+_SHORTEST = 8  # characters of a secret that is looked for in answers: shorter words stand there by chance
+_SHARE = 0.25  # of the time, to ask who is there
 
 
 def recorded(
     url: str,
     inputs: str,
     *,
-    kind: str,
+    api: str,
     model: str,
     max_tokens: int,
     tolerance: Tolerance,
     now: str,
     timeout: float,
     progress: Callable[[str], None] | None,
-) -> Golden:
-    """Record golden outputs. Raises UsageError where that cannot be done."""
-    shown, transport = _transport(url, timeout)
+) -> tuple[Golden, bool]:
+    """Record golden outputs; whether Ctrl-C ended it. Raises UsageError where there are none."""
+    given = _inputs(_content(inputs), inputs)
+    where = _address(url)
+    until = time.monotonic() + timeout
     try:
+        served = _served(where, timeout, progress)
         return record(
-            transport.get, shown, _inputs(_content(inputs), inputs), kind=kind, model=model, max_tokens=max_tokens,
-            tolerance=tolerance, tool=f"askew {__version__}", now=now, progress=progress,
+            _send(where, until), where.shown, given, api=api, model=model or _named(where), max_tokens=max_tokens,
+            tolerance=tolerance, tool=f"askew {__version__}", now=now, served=served, progress=progress,
         )  # fmt: skip
     except ProbeError as error:
-        raise UsageError(f"{shown}: {error.message}", error.hint) from None
+        raise UsageError(f"{where.shown}: {error.message}", error.hint) from None
 
 
 def verified(
-    file: str, url: str, *, model: str, now: str, timeout: float, progress: Callable[[str], None] | None
-) -> Checked:
-    """Verify golden outputs against a server, by default that of the recording. Raises UsageError."""
+    golden: Golden, url: str, *, model: str, now: str, timeout: float, progress: Callable[[str], None] | None
+) -> tuple[Checked, bool]:
+    """Verify golden outputs against a server, by default that of the recording; whether Ctrl-C ended it. Raises
+    UsageError."""
+    where = _address(url or golden.url)
+    until = time.monotonic() + timeout
+    served = _served(where, timeout, progress)
+    return verify(
+        _send(where, until), where.shown, golden, model=model or _named(where), tool=f"askew {__version__}", now=now,
+        served=served, progress=progress,
+    )  # fmt: skip
+
+
+def opened(file: str) -> Golden:
+    """The golden outputs of a file. Raises UsageError."""
     try:
-        golden = read(_content(file))
+        return read(_content(file))
     except ProbeError as error:
         raise UsageError(f"{file}: {error.message}", error.hint) from None
-    shown, transport = _transport(url or golden.url, timeout)
-    tool = f"askew {__version__}"
-    return verify(transport.get, shown, golden, model=model, tool=tool, now=now, progress=progress)
 
 
-def _transport(url: str, timeout: float) -> tuple[str, Transport]:
+def _address(url: str) -> Address:
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url}: this is no address of a server", "write it as in http://host:8000")
     try:
-        where = address(url, os.environ)
+        return address(url, os.environ)
     except AddressError as error:
         raise UsageError(f"{url}: {error.message}", error.hint) from None
-    return where.shown, Transport(where, total=timeout, answer=min(_ANSWER, timeout))
+
+
+def _named(where: Address) -> str:
+    """The model that a URL names: http://host:8501/v1/models/NAME."""
+    from urllib.parse import unquote
+
+    return unquote(where.model.rpartition("/")[2])
+
+
+def _served(where: Address, timeout: float, progress: Callable[[str], None] | None) -> Served:
+    """What the server says of itself, asked with the same questions as ``http:`` asks."""
+    from askew.app.snapshots import snapshots
+
+    if progress is not None:
+        progress("asking who is there")
+    first = (Ask(where.model),) if where.model else ()
+    transport = Transport(where, total=min(TOTAL, timeout * _SHARE))
+    asked = ask(_masked(transport.get, where), Redactor(), where.shown, first=first)
+    if asked.silent:
+        return Served()
+    scheme, _, name = where.shown.partition("://")
+    workload = Workload(
+        namespace=scheme, kind="Endpoint", name=name, source=where.shown, location=Location(where.shown), told=asked.told
+    )  # fmt: skip
+    facts: dict[str, Value] = {}
+    for snapshot in snapshots(workload)[:1]:
+        for key, resolved in snapshot.facts.items():
+            if resolved.state == "known" and resolved.origin == "reported" and not key.startswith("performance."):
+                facts[key] = resolved.value
+    names = facts.get("model.served_names")
+    return Served(
+        engine=asked.engine,
+        models=tuple(str(one) for one in names) if isinstance(names, list) else (),
+        facts=dict(sorted(facts.items())),
+    )
+
+
+def _send(where: Address, until: float) -> Send:
+    left = max(until - time.monotonic(), 0.0)
+    return _masked(Transport(where, total=left, answer=min(_ANSWER, left)).get, where)
+
+
+def _masked(get: Send, where: Address) -> Send:
+    """``get``, without the credentials that a server sends back: an answer is kept as it is, and so would they be."""
+    secrets = _secrets(where.authorization)
+    if not secrets:
+        return get
+
+    def send(question: Ask) -> Reply:
+        reply = get(question)
+        body = reply.body
+        for secret in secrets:
+            body = body.replace(secret, b"<redacted>")
+        return reply if body is reply.body else msgspec.structs.replace(reply, body=body)
+
+    return send
+
+
+def _secrets(authorization: str) -> list[bytes]:
+    import base64
+
+    scheme, _, token = authorization.partition(" ")
+    found = [token]
+    if scheme.lower() == "basic":
+        found.append(base64.b64decode(token).decode("utf-8", "replace").partition(":")[2])
+    spelled = (form for one in found for form in (one, json.dumps(one)[1:-1], one.replace("/", "\\/")))
+    return [one.encode() for one in dict.fromkeys(spelled) if len(one) >= _SHORTEST]
 
 
 def _content(path: str) -> bytes:
@@ -82,14 +173,26 @@ def _inputs(data: bytes, path: str) -> list[Json]:
             whole = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{path}: no JSON: {str(error)[:200]}", "give a list, or one JSON value a line") from None
-        return list(whole)
+        return [_shallow(one, f"{path}: input {number}") for number, one in enumerate(whole, 1)]
     found: list[Json] = []
     for number, line in enumerate(data.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            found.append(json.loads(line))
+            given = json.loads(line)
         except (ValueError, RecursionError) as error:
             hint = 'a text stands in double quotes: "Hello"; a request in braces: {"messages": […]}'
             raise UsageError(f"{path}:{number}: no JSON: {str(error)[:200]}", hint) from None
+        found.append(_shallow(given, f"{path}:{number}"))
     return found
+
+
+def _shallow(given: Json, place: str) -> Json:
+    stack: list[tuple[object, int]] = [(given, 0)]
+    while stack:
+        one, depth = stack.pop()
+        if depth > _DEEPEST:
+            raise UsageError(f"{place}: more than {_DEEPEST} lists and maps in one another", "give a flatter input")
+        if isinstance(one, (Mapping, list)):
+            stack.extend((part, depth + 1) for part in (one.values() if isinstance(one, Mapping) else one))
+    return given

@@ -1,9 +1,11 @@
-"""How each kind of server is asked for a result, and what of its answer counts.
+"""How each API of a served model is asked for a result, and what of its answer counts.
 
 Sources: https://platform.openai.com/docs/api-reference (chat, completions, embeddings, as vLLM, SGLang, llama.cpp and
-others serve them), https://huggingface.github.io/text-embeddings-inference/ (embed),
-https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol (v2),
-https://www.tensorflow.org/tfx/serving/api_rest (tensorflow), https://mlflow.org/docs/latest/ml/deployment/ (mlflow)
+others serve them; Infinity has ``/embeddings`` without ``/v1`` unless it is told a prefix,
+https://github.com/michaelfeil/infinity), https://huggingface.github.io/text-embeddings-inference/ (tei),
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol (v1, which is that of
+https://www.tensorflow.org/tfx/serving/api_rest) and v2-protocol (v2), https://pytorch.org/serve/inference_api.html
+(torchserve), https://mlflow.org/docs/latest/ml/deployment/ (mlflow)
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -21,24 +23,33 @@ import msgspec
 from askew.collectors.asking import Reply
 from askew.engines.live import Ask
 
-Kind: TypeAlias = Literal["chat", "completions", "embeddings", "tei", "v2", "tensorflow", "mlflow"]
-KINDS: tuple[str, ...] = get_args(Kind)
+Api: TypeAlias = Literal["chat", "completions", "embeddings", "tei", "v1", "v2", "torchserve", "mlflow"]
+APIS: tuple[str, ...] = get_args(Api)
 Json: TypeAlias = object
 Send: TypeAlias = Callable[[Ask], Reply]
 
 _TOP = 5  # alternatives asked for with each token
+_NEVER = -9999.0
 _MOST_NUMBERS = 4_000_000
-TEXT_KINDS = ("chat", "completions")
-VECTOR_KINDS = ("embeddings", "tei")
+TEXT_APIS = ("chat", "completions")
+VECTOR_APIS = ("embeddings", "tei")
+_EMBEDDINGS = ("/v1/embeddings", "/embeddings")
+_HINTS = {
+    401: "set ASKEW_API_KEY",
+    403: "set ASKEW_API_KEY to a key that may do this",
+    404: "see whether this is the server's address; --model and --api decide the path",
+    429: "the server has too many requests: try again when it has fewer",
+}
 
 
 class ProbeError(Exception):
-    """A server did not give a result, or an input is none: why, and what to do."""
+    """A server did not give a result, or an input is none: why, and what to do. ``ends``: nor will it for others."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, *, ends: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.ends = ends
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -58,66 +69,83 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Speaker:
-    """Sends inputs of one kind to one server and takes the results out of its answers."""
+    """Sends inputs for one API to one server and takes the results out of its answers."""
 
-    def __init__(self, send: Send, kind: Kind, model: str, max_tokens: int) -> None:
+    def __init__(self, send: Send, api: Api, model: str, max_tokens: int) -> None:
         self._send = send
-        self.kind = kind
+        self.api = api
         self.model = model
         self._max_tokens = max_tokens
         self._logprobs = True
+        self._embeddings = _EMBEDDINGS[0]
 
     def ask(self, given: Json) -> Json:
         """The result for one input, as JSON. Raises ProbeError."""
-        path, body = self._request(given)
-        reply = self._send(Ask(path, json.dumps(body)))
-        if reply.status in (400, 422) and self._logprobs and self.kind in TEXT_KINDS:
+        if self.api in ("v1", "v2", "mlflow") and not isinstance(given, dict):
+            raise ProbeError(f"{self.path} takes a JSON object", "give the body of a request: {…}")
+        reply = self._sent(given)
+        if reply.status in (400, 422) and self._logprobs and self.api in TEXT_APIS:
             self._logprobs = False  # not every server offers them
-            path, body = self._request(given)
-            reply = self._send(Ask(path, json.dumps(body)))
-        answer = _json(reply, path)
+            reply = self._sent(given)
+        if reply.status in (404, 405) and self.api == "embeddings" and self._embeddings == _EMBEDDINGS[0]:
+            self._embeddings = _EMBEDDINGS[1]
+            reply = self._sent(given)
+        if self.api == "torchserve" and reply.status == 200 and not reply.fault:
+            return _anything(reply.body, self.path)
+        answer = answered(reply, self.path)
         try:
             return self._result(answer)
-        except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
-            message = f"{path}: the answer has not the form of {self.kind}: {type(error).__name__}"
-            raise ProbeError(message, "name another kind with --kind") from None
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError, struct.error) as error:
+            message = f"{self.path}: the answer has not the form of {self.api}: {type(error).__name__}"
+            raise ProbeError(message, "name another one with --api") from None
 
-    def _request(self, given: Json) -> tuple[str, dict[str, Json]]:
-        model: dict[str, Json] = {"model": self.model} if self.model else {}
+    @property
+    def path(self) -> str:
+        """Where inputs are sent to."""
         name = quote(self.model, safe="")
-        if self.kind in TEXT_KINDS:
+        return {
+            "chat": "/v1/chat/completions",
+            "completions": "/v1/completions",
+            "embeddings": self._embeddings,
+            "tei": "/embed",
+            "v1": f"/v1/models/{name}:predict",
+            "v2": f"/v2/models/{name}/infer",
+            "torchserve": f"/predictions/{name}",
+            "mlflow": "/invocations",
+        }[self.api]
+
+    def _sent(self, given: Json) -> Reply:
+        return self._send(Ask(self.path, json.dumps(self._body(given))))
+
+    def _body(self, given: Json) -> Json:
+        model: dict[str, Json] = {"model": self.model} if self.model else {}
+        if self.api in TEXT_APIS:
             settled: dict[str, Json] = {
                 **model, "temperature": 0, "seed": 0, "n": 1, "max_tokens": self._max_tokens, "stream": False
             }  # fmt: skip
-            if self.kind == "chat":
+            if self.api == "chat":
                 if self._logprobs:
                     settled |= {"logprobs": True, "top_logprobs": _TOP}
                 said = given if isinstance(given, dict) else {"messages": [{"role": "user", "content": given}]}
-                return "/v1/chat/completions", {**settled, **said}
+                return {**settled, **said}
             if self._logprobs:
                 settled["logprobs"] = _TOP
-            return "/v1/completions", {**settled, **(given if isinstance(given, dict) else {"prompt": given})}
-        if self.kind == "embeddings":
-            asked = given if isinstance(given, dict) else {"input": given}
-            return "/v1/embeddings", {**model, "encoding_format": "float", **asked}
-        if self.kind == "tei":
-            return "/embed", given if isinstance(given, dict) else {"inputs": given}
-        whole = cast(dict[str, Json], given)
-        if self.kind == "v2":
-            return f"/v2/models/{name}/infer", whole
-        if self.kind == "tensorflow":
-            return f"/v1/models/{name}:predict", whole
-        return "/invocations", whole
+            return {**settled, **(given if isinstance(given, dict) else {"prompt": given})}
+        if self.api == "embeddings":
+            return {**model, "encoding_format": "float", **(given if isinstance(given, dict) else {"input": given})}
+        if self.api == "tei":
+            return given if isinstance(given, dict) else {"inputs": given}
+        return given
 
     def _result(self, answer: Json) -> Json:
         whole = cast(Mapping[str, object], answer)
-        if self.kind in TEXT_KINDS:
+        if self.api in TEXT_APIS:
             return msgspec.to_builtins(_written(cast(Sequence[Mapping[str, object]], whole["choices"])[0]))
-        if self.kind == "embeddings":
+        if self.api == "embeddings":
             return _vector(cast(Sequence[Mapping[str, object]], whole["data"])[0]["embedding"])
-        if self.kind == "tei":
+        if self.api == "tei":
             return _vector(cast(Sequence[object], answer)[0])
-        if self.kind == "v2":
+        if self.api == "v2":
             outputs = cast(Sequence[Mapping[str, object]], whole["outputs"])
             found = [{k: one[k] for k in ("name", "datatype", "shape", "data")} for one in outputs]
             return _bounded(sorted(found, key=lambda one: str(one["name"])))
@@ -127,121 +155,80 @@ class Speaker:
         raise KeyError("predictions")
 
 
-def kind_of(given: Json) -> Kind | None:
-    """The kind of server that an input is for, where its form tells; None for a text, and for what several take."""
-    if not isinstance(given, dict):
-        return None
-    if "messages" in given:
-        return "chat"
-    if "prompt" in given:
-        return "completions"
-    if "input" in given:
-        return "embeddings"
-    if "dataframe_split" in given or "dataframe_records" in given:
-        return "mlflow"
-    inputs = given.get("inputs")
-    if isinstance(inputs, list) and inputs and isinstance(inputs[0], dict) and "datatype" in inputs[0]:
-        return "v2"
-    return None
-
-
-def found_kind(send: Send, given: Json) -> Kind:
-    """The kind of a server, by what it answers, where the input does not tell. Raises ProbeError."""
-    if isinstance(given, str):
-        info = _answered(send, "/info")
-        if isinstance(info, dict) and "model_type" in info and "model_id" in info:
-            return "tei"
-        if _names(_answered(send, "/v1/models")):
-            return "chat"
-    elif isinstance(given, dict) and ("instances" in given or "inputs" in given):
-        if send(Ask("/ping")).status == 200:
-            return "mlflow"
-        return "tensorflow"
-    raise ProbeError("what kind of server this is cannot be told", f"name it: --kind {'|'.join(KINDS)}")
-
-
-def found_model(send: Send, kind: Kind) -> str:
-    """The name of the one model that a server has, empty where none is needed. Raises ProbeError."""
-    if kind in ("mlflow", "tei"):
-        return ""
-    names: list[str] = []
-    if kind == "v2":
-        reply = send(Ask("/v2/repository/index", "{}"))
-        listed = _json(reply, "/v2/repository/index") if reply.status == 200 else []
-        if isinstance(listed, list):
-            names = [str(one["name"]) for one in listed if isinstance(one, dict) and "name" in one]
-    elif kind != "tensorflow":
-        names = _names(_answered(send, "/v1/models"))
-        if names:
-            return names[0]
-    if len(names) == 1:
-        return names[0]
-    said = f"the server has {len(names)} models" if names else "the server does not say which models it has"
-    raise ProbeError(said, f"name one with --model: {', '.join(names[:6])}" if names else "name one with --model")
-
-
-def _names(listed: Json) -> list[str]:
-    data = listed.get("data") if isinstance(listed, dict) else None
-    return [str(one["id"]) for one in data if isinstance(one, dict) and "id" in one] if isinstance(data, list) else []
-
-
-def _answered(send: Send, path: str) -> Json:
-    reply = send(Ask(path))
-    if reply.status != 200:
-        return None
-    try:
-        return _json(reply, path)
-    except ProbeError:
-        return None
-
-
-def _json(reply: Reply, path: str) -> Json:
+def answered(reply: Reply, path: str) -> Json:
+    """The JSON of an answer. Raises ProbeError."""
     if reply.fault:
-        raise ProbeError(f"{path}: {reply.fault}", reply.hint or "see whether the server runs")
+        raise ProbeError(f"{path}: {reply.fault}", reply.hint or "see whether the server runs", ends=reply.over)
     if reply.status != 200:
-        hint = "set ASKEW_API_KEY" if reply.status in (401, 403) else "see its log for why; --model and --kind decide"
-        raise ProbeError(f"{path}: the server answered {reply.status}", hint)
+        hint = _HINTS.get(reply.status, "see its log for why; --model and --api decide")
+        raise ProbeError(f"{path}: the server answered {reply.status}", hint, ends=reply.status in (401, 403))
     try:
         return cast(Json, json.loads(reply.body))
     except (ValueError, RecursionError):
         raise ProbeError(f"{path}: the answer is no JSON", "see whether this is the server's address") from None
 
 
+def _anything(body: bytes, path: str) -> Json:
+    """What a handler of TorchServe gave: JSON, or a text."""
+    try:
+        return _bounded(json.loads(body))
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise ProbeError(f"{path}: the answer is neither JSON nor text", "such outputs cannot be compared") from None
+
+
 def _written(choice: Mapping[str, object]) -> Written:
     finish = str(choice.get("finish_reason") or "")
     logprobs = choice.get("logprobs")
     message = choice.get("message")
-    if isinstance(message, Mapping):
-        text = str(message.get("content") or message.get("reasoning_content") or message.get("reasoning") or "")
-        told = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    text = _said(message) if isinstance(message, Mapping) else str(choice["text"])
+    tokens: list[Token] = []
+    if isinstance(logprobs, Mapping) and logprobs.get("content"):  # llama.cpp tells them so for completions, too
         tokens = [
             Token(
                 str(one["token"]),
-                float(one["logprob"]),
-                [(str(o["token"]), float(o["logprob"])) for o in one.get("top_logprobs") or []][:_TOP],
+                _chance(one["logprob"]),
+                [(str(o["token"]), _chance(o["logprob"])) for o in one.get("top_logprobs") or []][:_TOP],
             )
-            for one in told or []
+            for one in cast(Sequence[Mapping[str, Any]], logprobs["content"])
         ]
-        return Written(text=text, finish=finish, tokens=tokens)
-    text = str(choice["text"])
-    tokens = []
-    if isinstance(logprobs, Mapping) and logprobs.get("tokens"):
+    elif isinstance(logprobs, Mapping) and logprobs.get("tokens"):
         tops = cast(Sequence[Mapping[str, float] | None], logprobs.get("top_logprobs") or [])
         pairs = zip(
             cast(Sequence[str], logprobs["tokens"]), cast(Sequence[float], logprobs["token_logprobs"]), strict=True
         )
         for number, (token, logprob) in enumerate(pairs):
             others = dict(tops[number] or {}) if number < len(tops) else {}
-            ranked = sorted(((str(t), float(p)) for t, p in others.items()), key=lambda one: -one[1])[:_TOP]
-            tokens.append(Token(str(token), float(logprob), ranked))
+            ranked = sorted(((str(t), _chance(p)) for t, p in others.items()), key=lambda one: -one[1])[:_TOP]
+            tokens.append(Token(str(token), _chance(logprob), ranked))
     return Written(text=text, finish=finish, tokens=tokens)
+
+
+def _chance(logprob: object) -> float:
+    """A log probability. JSON has no infinity: like vLLM, the least is a number."""
+    found = float(cast(float, logprob))
+    return found if math.isfinite(found) else _NEVER
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """All that a model wrote: what it thought, what it said, the tools it called. Their ids are drawn by lot."""
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    parts = [str(part) for part in (thought, message.get("content")) if part]
+    for call in message.get("tool_calls") or []:
+        function = call["function"]
+        parts.append(f"{function['name']}({function['arguments']})")
+    return "\n".join(parts)
 
 
 def _vector(value: object) -> list[float]:
     if isinstance(value, str):  # base64 of little-endian float32
         data = base64.b64decode(value, validate=True)
-        return list(struct.unpack(f"<{len(data) // 4}f", data))
-    numbers = [float(cast(float, one)) for one in cast(Sequence[object], value)]
+        numbers = list(struct.unpack(f"<{len(data) // 4}f", data))
+    else:
+        numbers = [float(cast(float, one)) for one in cast(Sequence[object], value)]
     if not numbers or len(numbers) > _MOST_NUMBERS or not all(map(math.isfinite, numbers)):
         raise ValueError("a vector")
     return numbers
