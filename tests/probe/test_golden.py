@@ -40,7 +40,10 @@ ROW = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.
 INDEX = as_json([{"name": "churn", "version": "3", "state": "READY"}])
 LOGPROBS = {"tokens": [" you"], "token_logprobs": [-0.5], "top_logprobs": [{" you": -0.5, " me": -2}]}
 YOU = as_json({"choices": [{"text": " you", "finish_reason": "stop", "logprobs": LOGPROBS}]})
-TEI = as_json({"model_id": "m", "model_type": {"embedding": {}}})
+TEI = as_json({
+    "model_id": "m", "model_type": {"embedding": {"pooling": "cls"}}, "max_batch_tokens": 16384,
+    "tokenization_workers": 4, "version": "1.8.0",
+})  # fmt: skip
 
 
 def embedding(vector: object) -> Answer:
@@ -182,11 +185,11 @@ def test_what_the_server_answers_two_ways_is_not_compared(capsys: pytest.Capture
         return {"inputs": [{"name": name, "datatype": "FP32", "shape": [1], "data": [1]}]}
 
     def recorded(*inputs: dict):
-        return record(send, "u", inputs, kind="v2", model="m", max_tokens=1, tolerance=Tolerance(), tool="t", now="n")
+        return record(send, "u", inputs, api="v2", model="m", max_tokens=1, tolerance=Tolerance(), tool="t", now="n")[0]
 
     golden = recorded(row("x"), row("dice"))
     assert [case.stable for case in golden.cases] == [True, False]
-    checked = verify(send, "u", golden, model="", tool="t", now="n")
+    checked, _ = verify(send, "u", golden, model="", tool="t", now="n")
     assert [one.outcome for one in checked.results] == ["same", "unstable"] and checked.verdict == "same"
     with pytest.raises(Exception, match="differently each time"):
         recorded(row("dice"))
@@ -199,12 +202,12 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "deep": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("[" * 99999)}, "no JSON"),
     "no choices": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json({"choices": []})}, "not the form"),
     "other form": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json([1])}, "not the form"),
-    "no models": ("Hi", {}, "--kind"),
+    "no models": ("Hi", {}, "--api"),
     "two models": (ROW, {"POST /v2/repository/index": as_json([{"name": "a"}, {"name": "b"}])}, "--model: a, b"),
     "no index": (ROW, {}, "--model"),
     "no vector": ({"input": "a"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(["x"])},
                   "not the form"),
-    "unknown": (3, {}, "--kind"),
+    "unknown": (3, {}, "--api"),
 }  # fmt: skip
 
 
@@ -224,7 +227,7 @@ def test_a_server_that_gives_no_result_is_told(name: str, capsys: pytest.Capture
         ("record", "http://127.0.0.1:9", "-o", "g"),
         ("record", "http://127.0.0.1:9", "--inputs", "nothing", "-o", "g"),
         ("record", "http://127.0.0.1:9", "--inputs", "inputs.jsonl"),
-        ("record", "http://127.0.0.1:9", "--inputs", "inputs.jsonl", "-o", "g", "--kind", "x"),
+        ("record", "http://127.0.0.1:9", "--inputs", "inputs.jsonl", "-o", "g", "--api", "x"),
         ("record", "http://127.0.0.1:9", "--inputs", "inputs.jsonl", "-o", "g", "--max-tokens", "0"),
         ("record", "http://127.0.0.1:9", "--inputs", "inputs.jsonl", "-o", "g", "--cosine", "nan"),
         ("record", "http://127.0.0.1:9", "--inputs", "inputs.jsonl", "-o", "g", "--timeout", "-1"),

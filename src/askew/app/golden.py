@@ -107,9 +107,8 @@ def _served(where: Address, timeout: float, progress: Callable[[str], None] | No
     if asked.silent:
         return Served()
     scheme, _, name = where.shown.partition("://")
-    workload = Workload(
-        namespace=scheme, kind="Endpoint", name=name, source=where.shown, location=Location(where.shown), told=asked.told
-    )  # fmt: skip
+    at = Location(where.shown)
+    workload = Workload(namespace=scheme, kind="Endpoint", name=name, source=where.shown, location=at, told=asked.told)
     facts: dict[str, Value] = {}
     for snapshot in snapshots(workload)[:1]:
         for key, resolved in snapshot.facts.items():

@@ -37,6 +37,7 @@ from askew.report.model import (
 )
 from askew.resolve.workload import Resolved, Snapshot
 
+_OUTPUTS = "model.golden_outputs"
 FlagFor = Callable[[str], str | None]
 
 
@@ -83,6 +84,7 @@ def diff(reference_uri: str, target_uri: str, options: Options) -> Report:
     redactor = Redactor()
     reference = load(reference_uri, "reference", redactor, observations, options.progress, options.allowed)
     target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
+    reference, target = _by_outputs(reference, target)
     if reference.contracts and not reference.snapshots:
         workloads = _against_contracts(reference.contracts, target, options, explicit=True, with_checks=options.checks)
     else:
@@ -105,6 +107,7 @@ def check(target_uri: str, against: str | None, options: Options) -> Report:
         workloads = [_checked(snapshot, None, options) for snapshot in target.snapshots]
     else:
         reference = load(against, "reference", redactor, observations, options.progress, options.allowed)
+        reference, target = _by_outputs(reference, target)
         sides = (reference, target)
         if reference.contracts:
             workloads = _against_contracts(reference.contracts, target, options, explicit=True, with_checks=True)
@@ -122,6 +125,22 @@ def check_found(target_uri: str, found: Sequence[str], options: Options) -> Repo
     contracts = tuple(c for side in references for c in side.contracts)
     workloads = _against_contracts(contracts, target, options, explicit=False, with_checks=True)
     return _report("check", (*references, target), workloads, options, assumed)
+
+
+def peers(command: str, reference: Side, target: Side, options: Options) -> Report:
+    """Compare two sides of which neither is a contract, however they came about."""
+    return _report(
+        command, (reference, target), _between_peers(reference.snapshots, target.snapshots, options), options, ()
+    )
+
+
+def _by_outputs(reference: Side, target: Side) -> tuple[Side, Side]:
+    """Both sides; where both recorded what a model gave, with what these outputs say of each other."""
+    if not all(any(_OUTPUTS in one.facts for one in side.snapshots) for side in (reference, target)):
+        return reference, target
+    from askew.app.outputs import told_apart
+
+    return told_apart(reference, target)
 
 
 def _between_peers(

@@ -214,22 +214,32 @@ examples:
   {name} golden record http://127.0.0.1:8000 --inputs prompts.jsonl -o golden.json
   {name} golden verify golden.json http://127.0.0.1:8000
   {name} golden record http://triton:8000 --inputs rows.jsonl --model churn -o golden.json
+  {name} golden record http://torch:8080 --inputs rows.jsonl --api torchserve --model churn -o golden.json
+  {name} golden verify golden.json --format junit > golden.xml
+  {name} diff golden-old.json golden-new.json  which outputs differ, and where they part
   {name} golden verify golden.json -o verified.json
   {name} lock deploy.yaml+golden.json          the lock states model.golden_outputs
   {name} check deploy.yaml+verified.json       later: does it still give them?
 
 Both send inference requests: each input once, and twice to record, to see whether the server agrees with itself. One
-JSON value a line: a text; {{"messages": […]}}; {{"input": "…"}}; a request of v2, TensorFlow Serving or MLflow.
+JSON value a line: a text; {{"messages": […]}}; {{"input": "…"}}; a request of KServe's v1 or v2, TensorFlow Serving,
+TorchServe or MLflow. What an input is for shows by its form or by the engine that answers; --api says it otherwise.
 Language models are asked at temperature 0 with a seed; where they tell log probabilities, those count, and texts that
 part where two tokens were as likely agree. The file holds the inputs and outputs as they are. Credentials as for
 http: (ASKEW_API_KEY, user:password@, ~/.netrc) are not kept.
 
-The exit status of verify is 0 when all agree, 1 when one differs, 2 for bad usage, 3 when a request failed."""
+An input that fails is left out and said; after three in a row, a refused key or Ctrl-C nothing more is asked, and what
+there is is kept. The exit status of record is 0, 2 when an output is missing, 130 after Ctrl-C; that of verify 0 when
+all agree, 1 when one differs, 2 for bad usage, 3 when a request failed, 130 after Ctrl-C."""
     command.add_argument("action", choices=("record", "verify"))
     command.add_argument("subject", metavar="URL|FILE", help="the server to record, or the file to verify")
     command.add_argument("url", metavar="URL", nargs="?", default="", help="verify: the server, if it is another one")
     command.add_argument("--inputs", metavar="FILE", help="record: one JSON value a line, or a list")
-    command.add_argument("--kind", default="", help="chat, completions, embeddings, tei, v2, tensorflow or mlflow")
+    command.add_argument(
+        "--api",
+        default="",
+        help="record: chat, completions, embeddings, tei, v1, v2, torchserve or mlflow (default: what the server has)",
+    )
     command.add_argument("--model", metavar="NAME", default="", help="which model of the server")
     command.add_argument("--max-tokens", type=int, default=64, metavar="N", help="record: of each answer (default: 64)")
     for tolerance, default, what in (
@@ -242,8 +252,13 @@ The exit status of verify is 0 when all agree, 1 when one differs, 2 for bad usa
             f"--{tolerance}", type=float, default=default, metavar="X", help=f"record: {what} (default: {default:g})"
         )
     command.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds for all (default: 600)")
-    command.add_argument("--format", choices=("text", "json"), default="text", help="verify: default: text")
-    command.add_argument("-o", "--output", metavar="FILE", help="write the file there; record: '-' for stdout")
+    command.add_argument("--format", choices=FORMATS, default="text", help="verify: default: text")
+    command.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="record: the file to write, '-' for stdout; verify: also write the result there, as a source",
+    )
     command.add_argument("--force", action="store_true", help="overwrite the file")
 
 

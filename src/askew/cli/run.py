@@ -227,27 +227,52 @@ def _golden(arguments: argparse.Namespace) -> int:
             "--max-tokens or --timeout is out of bounds",
             f"up to {MAX_TOKENS} tokens of an answer, and a day in seconds",
         )
+    if arguments.output and arguments.output != "-" and os.path.exists(arguments.output) and not arguments.force:
+        raise UsageError(f"{arguments.output} exists", "--force overwrites it, -o FILE writes elsewhere")
     if arguments.action == "record":
-        return _create(written(_recorded(arguments)), arguments)
-    from askew.app.golden import verified
-    from askew.report.golden import render_golden
+        golden, interrupted = _recorded(arguments)
+        if golden.reason:
+            _clear_progress()
+            print(f"askew: partial: {_without_secrets(golden.reason)}", file=sys.stderr)
+        code = _create(written(golden), arguments)
+        return code or (INTERRUPTED if interrupted else 2 if golden.reason else 0)
+    if arguments.output == "-":
+        raise UsageError("-o - would mix two outputs", "name a file: -o verified.json")
+    return _verified(arguments)
 
-    found = verified(
-        arguments.subject,
+
+def _verified(arguments: argparse.Namespace) -> int:
+    from askew.app.golden import opened, verified
+    from askew.app.outputs import changed, verification
+    from askew.app.pipeline import exit_code
+    from askew.probe.golden import written
+    from askew.report.golden import render_golden
+    from askew.report.render import render
+
+    golden = opened(arguments.subject)
+    options = _options(arguments)
+    found, interrupted = verified(
+        golden,
         arguments.url,
         model=arguments.model,
-        now=_now(),
+        now=options.now,
         timeout=arguments.timeout,
-        progress=_progress(),
+        progress=options.progress,
     )
+    _clear_progress()
     if arguments.output and (code := _create(written(found), arguments)):
         return code
-    told = render_golden(found.verdict, found.results, color=_color(arguments), width=_width())
-    _write(written(found) if arguments.format == "json" else told, None)
-    return {"different": 1, "incomplete": 3}.get(found.verdict, 0)
+    report = verification(arguments.subject, golden, found, options)
+    _say_errors(report.errors)
+    if arguments.format == "text":
+        told = render_golden(found.verdict, found.results, changed(found), color=_color(arguments), width=_width())
+    else:
+        told = render(report, arguments.format, color=False, width=_width(), verbose=False)
+    _write(told, None)
+    return INTERRUPTED if interrupted else exit_code(report, strict=True)
 
 
-def _recorded(arguments: argparse.Namespace) -> Golden:
+def _recorded(arguments: argparse.Namespace) -> tuple[Golden, bool]:
     from askew.app.golden import recorded
     from askew.probe.agree import Tolerance
 
@@ -261,7 +286,7 @@ def _recorded(arguments: argparse.Namespace) -> Golden:
     return recorded(
         arguments.subject,
         arguments.inputs,
-        kind=arguments.kind,
+        api=arguments.api,
         model=arguments.model,
         max_tokens=arguments.max_tokens,
         tolerance=Tolerance(**bounds),

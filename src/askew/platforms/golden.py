@@ -26,6 +26,8 @@ def _workload(document: Document) -> Workload:
     value: Value | Unknown = digest.text() or Unknown("not every input had a result when it was verified")
     count = len(root["cases"].value) if isinstance(root["cases"].value, list) else 0
     told = f"{count} inputs to {root['url'].text()}" if count else f"verified at {root['url'].text()}"
+    left = root["reason"].text()
+    because = (told, left) if left else (told,)
     return Workload(
         namespace="files",
         kind=KIND,
@@ -33,6 +35,6 @@ def _workload(document: Document) -> Workload:
         source=document.source,
         location=Location(document.source, line=1, column=1),
         observations=(
-            observed("model.golden_outputs", value, digest.location, origin="measured", basis="seen", because=(told,)),
+            observed("model.golden_outputs", value, digest.location, origin="measured", basis="seen", because=because),
         ),
     )

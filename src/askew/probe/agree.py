@@ -115,11 +115,10 @@ def _around(one: str, other: str) -> tuple[str, str] | None:
 
 
 def _vectors(recorded: object, now: object, limit: float) -> Agreement:
-    if not isinstance(recorded, list) or not isinstance(now, list) or len(recorded) != len(now):
-        sizes = [len(one) if isinstance(one, list) else 0 for one in (recorded, now)]
-        if sizes[0] == sizes[1]:
-            return _apart("", "no vector", "", 1.0, whole=True)
-        return _apart("", f"{sizes[0]} dimensions", f"{sizes[1]}", 1.0)
+    if not isinstance(recorded, list) or not isinstance(now, list):
+        return _apart("", "no vector", "", 1.0, whole=True)
+    if len(recorded) != len(now):
+        return _apart("", f"{len(recorded)} dimensions", f"{len(now)}", 1.0)
     a, b = _finite(recorded), _finite(now)
     if a is None or b is None:
         return _apart("", "no vector", "", 1.0, whole=True)
@@ -135,8 +134,7 @@ def _vectors(recorded: object, now: object, limit: float) -> Agreement:
     apart = max(0.0, 1 - product / (lengths[0] * lengths[1]))
     if apart > limit:
         why = f"1 - cosine is {apart:.3g}, at most {limit:g} agrees"
-        found = Agreement(agrees=False, why=why, recorded=_start(a), now=_start(b), distance=apart)
-        return found
+        return Agreement(agrees=False, why=why, recorded=_start(a), now=_start(b), distance=apart)
     # An embedding that is no longer normalised gives other scores where the product counts.
     long = [length * most for length, most in zip(lengths, largest, strict=True)]
     ratio = max(long) / min(long) - 1 if min(long) else math.inf
@@ -217,7 +215,9 @@ def _short(value: object) -> str:
     """Any JSON value in a few words."""
     if isinstance(value, (list, Mapping)):
         return f"{'a list' if isinstance(value, list) else 'a map'} of {len(value)}"
-    return _quoted(value) if isinstance(value, str) else "none" if value is None else _plain(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return _quoted(value) if isinstance(value, str) else _plain(value)
 
 
 def _quoted(text: str) -> str:

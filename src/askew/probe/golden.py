@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from askew.facts.catalogue import FACTS
-from askew.facts.types import Value
 from askew.probe.agree import Agreement, Tolerance, agree
 from askew.probe.find import Served, by_form, found_api, found_model, named
 from askew.probe.speak import Api, Json, ProbeError, Send, Speaker
@@ -49,7 +48,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     max_tokens: int
     tolerance: Tolerance
-    served: dict[str, Value] = {}
+    served: dict[str, Json] = {}
     status: str = "complete"
     reason: str = ""
     digest: str
@@ -74,8 +73,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What the server says of itself, and said otherwise when its outputs were recorded."""
 
     fact: str
-    recorded: Value
-    now: Value
+    recorded: Json
+    now: Json
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,7 +259,7 @@ def _result(number: int, found: Agreement) -> Result:
     )
 
 
-def changes(recorded: Mapping[str, Value], now: Mapping[str, Value]) -> list[Change]:
+def changes(recorded: Mapping[str, Json], now: Mapping[str, Json]) -> list[Change]:
     """The facts that two servers state differently. What only one of them states says nothing."""
     both = sorted(recorded.keys() & now.keys())
     return [

@@ -84,9 +84,16 @@ def bundle_schema() -> Json:
     return _document(bundle.FORMAT, "Manifest", definitions)
 
 
+def of_struct(form: str, root: type[msgspec.Struct]) -> str:
+    """The text of the schema of a format that is written from ``root``, a struct with the field ``schema``."""
+    definitions = _definitions(root)
+    _constant(definitions[root.__name__], form)
+    return _text(_document(form, root.__name__, definitions))
+
+
 def _definitions(*roots: type[msgspec.Struct]) -> dict[str, Json]:
     """The schemas of the structs and all they hold. Every field is always written, so every field is required."""
-    _, components = msgspec.json.schema_components(roots, ref_template=_REFERENCE)
+    _, components = msgspec.json.schema_components(roots, ref_template=_REFERENCE, schema_hook=_any)
     definitions = cast(dict[str, Json], components)
     for schema in definitions.values():
         properties = cast(Json, schema["properties"])
@@ -94,6 +101,13 @@ def _definitions(*roots: type[msgspec.Struct]) -> dict[str, Json]:
         for one in properties.values():
             cast(Json, one).pop("default", None)
     return definitions
+
+
+def _any(kind: type) -> Json:
+    """The schema of what may be any JSON."""
+    if kind is not object:
+        raise NotImplementedError
+    return {"description": "Any JSON value."}  # an empty one is taken for none
 
 
 def _opened(schema: Json) -> None:
