@@ -186,9 +186,14 @@ def _encoded(found: Encoded, place: Location, algorithm: str) -> Iterator[Observ
     if found.fault:
         yield observed(fact, Unknown(found.fault, found.hint, missing=True), place, origin="model", basis="seen")
         return
-    shown = tuple(f"{_json(text)} → {_ids(ids)}, decoded {_json(back)}" for text, ids, back in found.answers)
+    shown = tuple(f"{_json(text)} → {answer(ids, back)}" for text, ids, back in found.answers)
     value = algorithm + digest([CORPUS, [list(answer) for answer in found.answers]])
     yield observed(fact, value, place, origin="model", basis="seen", because=shown)
+
+
+def answer(ids: list[int], back: str) -> str:
+    """What a tokenizer makes of a text, to be shown."""
+    return f"{_ids(ids)}, decoded {_json(back)}"
 
 
 def _ids(ids: list[int]) -> str:

@@ -94,12 +94,18 @@ def of_tokenizer(files: Mapping[str, Document], tokenizer: Tokenizer | None, pla
     parts = dict(_parts(tokenizer, tokens))
     yield seen(
         "model.tokenizer.digest",
-        # What two kinds of files hold cannot be compared by digest, so its algorithm says what it was taken over.
-        digest(parts) if fast else f"{tokenizer.kind}+{digest(parts)}",
+        digest_of(files, tokenizer),
         place,
         tuple(f"{part} → {_short(shown)}" for part, shown in parts.items()),
         "certain" if fast else "likely",
     )
+
+
+def digest_of(files: Mapping[str, Document], tokenizer: Tokenizer) -> str:
+    """Digest of a tokenizer with what the files beside it add. What two kinds of files hold cannot be compared by
+    digest, so its algorithm says what it was taken over."""
+    value = digest(dict(_parts(tokenizer, added_tokens(files, tokenizer)[0])))
+    return value if tokenizer.kind == "tokenizer.json" else f"{tokenizer.kind}+{value}"
 
 
 def pre_tokenizer(text: str) -> str | None:
