@@ -180,7 +180,11 @@ def _service_of(number: int, size: Size, copied: Callable[..., Object]) -> Itera
         pod["spec"]["nodeName"] = f"node-{(number * REPLICAS + replica) * 4 % size.nodes:05}"
         pod["status"]["containerStatuses"][0]["image"] = image
         yield "pods", pod
-    yield "services", copied("services", name, namespace, lambda item: item["spec"].update(selector={"app": name}))
+    # Without an address: the server warns in an event of each that shares one.
+    headless = {"selector": {"app": name}, "clusterIP": "None", "clusterIPs": ["None"]}
+    yield "services", copied("services", name, namespace, lambda item: item["spec"].update(headless))
+    if number % 2:
+        yield "events", _warning(pod)
     yield "configmaps", copied("configmaps", name, namespace)
     if serves:
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
@@ -190,6 +194,29 @@ def _service_of(number: int, size: Size, copied: Callable[..., Object]) -> Itera
                 "horizontalpodautoscalers", name, namespace, lambda item: item["spec"].update(scaleTargetRef=target)
             ),
         )
+
+
+def _warning(pod: Object) -> Object:
+    """What a kubelet says of a pod whose probe failed."""
+    meta = pod["metadata"]
+    about = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{meta['name']}.1", "namespace": meta["namespace"]},
+        "involvedObject": about,
+        "type": "Warning",
+        "reason": "Unhealthy",
+        "message": "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        "source": {"component": "kubelet"},
+        "count": 3,
+    }
 
 
 def _owned(item: Object, name: str, uid: str, kind: str = "DaemonSet") -> None:

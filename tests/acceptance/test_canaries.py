@@ -619,8 +619,7 @@ def _docker(p: Place) -> list[str]:
     container["State"]["Error"] = f"login failed: password={p.password()} {p.token()}"
     p.program("docker", as_lines([container]))
     p.write("inspect.json", as_lines([container]))
-    p.monkeypatch.delenv("DOCKER_HOST", raising=False)
-    p.monkeypatch.setattr("askew.collectors.docker.collect._DEFAULT_SOCKET", str(p.folder / "none.sock"))
+    p.monkeypatch.setenv("DOCKER_HOST", f"unix://{p.folder}/none.sock")  # no daemon of this machine
     return ["docker:llm", "inspect.json", f"docker:{p.token()}", "docker:"]
 
 

@@ -60,7 +60,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
 
 def packed(release: object) -> str:
-    return base64.b64encode(gzip.compress(json.dumps(release).encode())).decode()
+    return base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0)).decode()
 
 
 def stored(
@@ -105,7 +105,7 @@ def test_the_revision_that_is_deployed(ask: Ask, driver: str) -> None:
     )
     with Cluster(*objects) as cluster:
         found, first = ask(cluster, "helm-release:prod/llm"), ask(cluster, "helm-release:llm@1")
-        third = ask(cluster, "helm-release://test/prod/llm@3?timeout=9&logs=on")
+        third = ask(cluster, "helm-release://test/prod/llm@3?timeout=9")
     assert [one.status for one in (found, first, third)] == ["complete"] * 3
     assert [length(one) for one in (found, first, third)] == [
         "--max-model-len=2",
@@ -167,7 +167,7 @@ def test_what_may_not_be_read(ask: Ask) -> None:
 @pytest.mark.parametrize(
     "data",
     ["", "!!!", "AAAA", packed([]), packed({"manifest": 5}), base64.b64encode(b"{").decode(),
-     base64.b64encode(b"\x1f\x8bbroken").decode(), base64.b64encode(gzip.compress(b"[" * 500_000)).decode()],
+     base64.b64encode(b"\x1f\x8bbroken").decode(), base64.b64encode(gzip.compress(b"[" * 500_000, mtime=0)).decode()],
 )  # fmt: skip
 def test_objects_that_hold_no_release(ask: Ask, data: str) -> None:
     with Cluster(stored(2, "deployed", data=data)) as cluster:

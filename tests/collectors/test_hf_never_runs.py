@@ -65,8 +65,13 @@ for uri in [f"hf:{inspected}?digest=full", f"hf:{inspected}?digest=sample", insp
 ]:
     side = load(uri, "target", Redactor())
     told[uri] = [error.message for error in side.errors]
+
+from askew.app.pipeline import Options, diff
+
+report = diff(f"hf:{inspected}", f"hf:{sys.argv[4]}", Options())
+parted = [finding.impact for workload in report.workloads for finding in workload.findings]
 loaded = sorted({"pickle", "_pickle", "numpy", "torch", "sklearn", "onnx"} & sys.modules.keys())
-print(json.dumps({"seen": seen, "loaded": loaded, "told": told}))
+print(json.dumps({"seen": seen, "loaded": loaded, "told": told, "parted": parted}))
 """
 
 
@@ -78,7 +83,7 @@ class Attack:
         return os.system, (f"touch {self.mark}",)
 
 
-def hostile(folder: Path, mark: Path) -> None:
+def hostile(folder: Path, mark: Path, merges: tuple[tuple[str, str], ...] = ()) -> None:
     attack = pickle.dumps(Attack(mark))
     code = f"open({str(mark)!r}, 'w')\n"
     folder.mkdir()
@@ -109,6 +114,9 @@ def hostile(folder: Path, mark: Path) -> None:
     (folder / "model.bst").write_bytes(b'{"learner": {"feature_names": ["__import__(\'os\')"]}, "version": [1, 0, 0]}')
     (folder / "evil.yaml").write_text(f"!!python/object/apply:os.system ['touch {mark}']\n")
     (folder / "chat_template.jinja").write_text("{{ ().__class__.__base__.__subclasses__() }}")
+    (folder / "tokenizer.json").write_text(
+        json.dumps({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": merges}})
+    )
     (folder / "loop").symlink_to(folder)
 
 
@@ -117,6 +125,7 @@ def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
     temporary = cache / "tmp"
     temporary.mkdir(parents=True)
     hostile(inspected, mark)
+    hostile(tmp_path / "other", mark, (("a", "b"),))
     script = tmp_path / "watch.py"
     script.write_text(WATCHED)
     package = Path(__file__).resolve().parents[2] / "src"
@@ -128,13 +137,14 @@ def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(
-        [sys.executable, "-P", str(script), str(inspected), str(cache), str(package)],
+        [sys.executable, "-P", str(script), str(inspected), str(cache), str(package), str(tmp_path / "other")],
         cwd=inspected, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["seen"] == [] and found["loaded"] == []
     assert not mark.exists()
+    assert any("Merges only in the target" in impact for impact in found["parted"])
     told = {uri.rpartition("/")[2]: messages for uri, messages in found["told"].items()}
     for name in ("pytorch_model.bin", "model.pkl", "model.joblib", "model.pt", "archive.pth"):
         assert any("posix.system" in message for message in told[name]), (name, told[name])

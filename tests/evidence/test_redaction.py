@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from askew.evidence.redaction import MARKER, Redactor, is_redacted, is_secret_name, shown
+from askew.evidence.redaction import (
+    MARKER,
+    Recalling,
+    Redactor,
+    is_redacted,
+    is_secret_name,
+    shown,
+    tell_of_each_other,
+)
 from askew.evidence.yaml import read
 
 # Long enough that it cannot stand anywhere by chance.
@@ -271,3 +279,58 @@ def test_the_path_of_a_file_with_credentials_is_no_secret() -> None:
     path = "/etc/secrets/user-gcp-sa.json"
     assert redactor.variable("GOOGLE_APPLICATION_CREDENTIALS", path) == path
     assert redactor.variable("MY_CREDENTIALS", path) != path
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "hidden"),
+    [
+        ("api_key=['first one', 'second'], dtype=half", ("dtype=half", "api_key=['"), ("first one", "second")),
+        ("{'api_key': ['first'], 'eos_token': ['</s>']}", ("</s>",), ("first",)),
+        ('api_keys: [first, "second"]\nports: [1]\n', ("ports: [1]",), ("first", "second")),
+        ('a:\n  api_keys:\n  - first\n  - "second"\n  other:\n  - third\n', ("third",), ("first", "second")),
+        ("password: |\n  first\n  second\nuser: me\n", ("user: me", "password: |\n"), ("first", "second")),
+        ("auth: [basic]\nauth:\n- basic\n", ("auth: [basic]\nauth:\n- basic\n",), ()),
+        ("token:\n  - name: a\n    value: b\n", ("name: a\n    value: b",), ()),
+        ("env:\n- name: API_KEY\n  valueFrom:\n    secretKeyRef:\n      name: a\n", ("name: a",), ()),
+        ("Exec=--api-key first --port 1", ("--port 1",), ("first",)),
+        ("api_key=[None], other_api_key=[]", ("api_key=[None], other_api_key=[]",), ()),
+    ],
+)
+def test_lists_and_blocks_behind_a_name_of_a_secret(text: str, kept: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+    redactor = Redactor()
+    out = redactor.text(text)
+    assert all(part in out for part in kept), out
+    assert not any(secret in out for secret in hidden), out
+    assert out.count("\n") == text.count("\n")
+    assert redactor.text(out) == out
+
+
+def test_a_list_below_a_name_of_a_secret_is_hidden() -> None:
+    [document] = read("api_keys: [first, second]\nports: [a]\nauth: [basic]\n", "a.yaml").documents
+    Redactor().document(document)
+    assert "first" not in repr(document.root.value) and document.root["ports"].value == ["a"]
+    assert document.root["auth"].value == ["basic"]
+    assert "first" not in "\n".join(document.lines) and "second" not in "\n".join(document.lines)
+
+
+def test_markers_tell_their_key() -> None:
+    one, other = Redactor(b"1" * 32), Redactor(b"2" * 32)
+    assert one.marker("a") == Redactor(b"1" * 32).marker("a") != other.marker("a")
+    assert one.marker("a")[:17] == one.marker("b")[:17] != other.marker("a")[:17]
+    assert tell_of_each_other(one.marker("a"), one.marker("b")) and tell_of_each_other("plain", one.marker("a"))
+    assert not tell_of_each_other(one.marker("a"), other.marker("a"))
+    assert not tell_of_each_other({"a": [one.marker("a")]}, {"b": other.marker("a")})
+
+
+def test_what_was_hidden_in_one_place_is_found_in_another() -> None:
+    recalling = Recalling()
+    recalling.variable("HF_TOKEN", "abc-123-def-456")
+    recalling.variable("A_PASSWORD", "short")
+    recalling.variable("B_PASSWORD", "models/llama-3.1-8b")
+    recalling.variable("C_PASSWORD", "max-num-seqs: 256\nmax-num-seqs=2560\nMIIEvAIBADANBgkqhki0")
+    assert (
+        recalling.without("see abc-123-def-456, short models/llama-3.1-8b")
+        == "see ***************, short models/llama-3.1-8b"
+    )
+    assert recalling.without("max-num-seqs: 256, max-num-seqs=2560") == "max-num-seqs: 256, max-num-seqs=2560"
+    assert recalling.without("MIIEvAIBADANBgkqhki0") == "*" * 20

@@ -52,7 +52,8 @@ def load(
 ) -> Side:
     """Read one side. What cannot be read is in ``errors`` and lowers the status; nothing is raised for it.
 
-    ``allowed`` are options for every source in a cluster, such as ``("logs", "on")``; those of its own URI decide.
+    ``allowed`` are options for every source whose collector takes them, such as ``("logs", "on")``; those of its own
+    URI decide.
 
     Raises UsageError for a source that is not one (unknown scheme, empty).
     """
@@ -135,7 +136,8 @@ def collected(
         if progress is not None:
             progress(f"reading {redactor.text(request.uri)}")
         collector = registry.collector(request.scheme)
-        more = allowed if "cluster" in collector.capabilities else ()
+        takes: tuple[str, ...] = getattr(collector, "takes", ())
+        more = tuple(one for one in allowed if one[0] in takes)
         request = msgspec.structs.replace(request, progress=progress, options=(*more, *request.options), keep=keep)
         found = collector.collect(request, redactor)
         yield found

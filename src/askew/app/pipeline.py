@@ -9,6 +9,7 @@ import msgspec
 
 from askew import __version__
 from askew.app import registry, waivers
+from askew.app.apart import told_apart
 from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
@@ -46,7 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ``only`` and ``ignore`` are globs over fact keys and rules. ``baseline`` are fingerprints of findings known before.
     ``today`` is an ISO date, ``now`` an RFC 3339 time: the pipeline reads no clock. ``allowed`` are options that every
-    source in a cluster is given (see ``load``).
+    source is given whose collector takes them (see ``load``).
     """
 
     fail_on: Severity = "medium"
@@ -245,7 +246,8 @@ def _compared(
     target = filled
     comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
-    findings = [_difference(d, reference, target, flag_for) for d in comparison.differences]
+    differences, more = told_apart(comparison.differences, reference, target)
+    findings = [_difference(d, reference, target, flag_for, more.get(d.fact.key, "")) for d in differences]
     unknown = [
         UnknownFact(
             fact=u.fact.key, key=u.key, side=u.side, reason=u.resolved.reason, observe_with=u.resolved.observe_with
@@ -313,10 +315,12 @@ def _check_findings(snapshot: Snapshot, contract: Snapshot | None) -> tuple[list
     return findings, list(needs.values())
 
 
-def _difference(difference: Difference, reference: Snapshot, target: Snapshot, flag_for: FlagFor) -> Finding:
+def _difference(difference: Difference, reference: Snapshot, target: Snapshot, flag_for: FlagFor, more: str) -> Finding:
+    """``more`` is told behind the impact."""
     fact = difference.fact
     left, right, apart = told(fact, difference.reference, difference.target)
     left, right = _placed(left, reference), _placed(right, target)
+    apart += "." if apart and more else ""
     severity, impact = weight(difference, reference, target)
     return make(
         Finding(
@@ -328,7 +332,9 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             severity=severity,
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=f"{impact} {apart[:1].upper()}{apart[1:]}".rstrip(),
+            impact=" ".join(
+                part for part in (impact, apart[:1].upper() + apart[1:] + "." * bool(apart and more), more) if part
+            ),
             workload=target.id,
             reference=left,
             target=right,

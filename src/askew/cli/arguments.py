@@ -17,10 +17,11 @@ Exit status: 0 aligned, 1 findings at or above --fail-on, 2 bad usage or unreada
 3 evidence incomplete (--strict), 4 internal error."""
 
 _SOURCES = """\
-Sources: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR, cmd:'vllm serve …',
-hf:MODEL_DIR, mlflow:DIR, training:PATH (what training recorded), packages:FILE, sbom:FILE (what the image has
-installed), bundle:FILE (evidence captured earlier); a ModelSpec or askew.lock; 'a+b' joins sources that describe one
-workload."""
+Sources, as wanted: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR,
+cmd:'vllm serve …'; as it runs: k8s:NAMESPACE[/KIND/NAME[@previous]], helm-release:NAMESPACE/NAME, http://HOST:PORT,
+docker:NAME, pid:N, prometheus:http://HOST:9090?job=…, or pasted: log:FILE, metrics:FILE, nvidia-smi:FILE;
+the model: hf:MODEL_DIR, s3://…, mlflow:DIR, training:PATH, packages:FILE, sbom:FILE; bundle:FILE (evidence
+captured earlier); a ModelSpec or askew.lock. 'a+b' joins sources that describe one workload."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -341,7 +342,7 @@ def _selecting(command: argparse.ArgumentParser) -> None:
 
 
 def _collecting(command: argparse.ArgumentParser) -> None:
-    """What a source in a cluster is asked beyond its objects, each only where it is allowed."""
+    """What a live source is asked beyond its objects, each only where it is allowed."""
     command.add_argument("--context", metavar="NAME", help="the kubeconfig context of k8s: and helm-release: sources")
     command.add_argument("--logs", action="store_true", help="read what pods logged, too (get pods/log)")
     command.add_argument(

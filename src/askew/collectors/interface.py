@@ -72,7 +72,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 class Collector(Protocol):
     """One kind of source. ``schemes`` are the URI schemes it answers (``git``); the files collector also takes
-    plain paths."""
+    plain paths. Where a collector has ``takes``, the options in it are given to it from the command line, too
+    (``--logs``: ``logs``)."""
 
     name: str
     schemes: tuple[str, ...]

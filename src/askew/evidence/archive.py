@@ -117,28 +117,28 @@ class _Inflated:
         self._take = take
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._ready = b""
+        self._at = 0  # in what is ready: cutting it off for each small file would copy it each time
         self._begun = False
 
     def exactly(self, size: int) -> bytes:
         parts: list[bytes] = []
         while size > 0:
-            if not self._ready and not self._more():
+            if self._at >= len(self._ready) and not self._more():
                 raise ArchiveError("the archive ends too early", _CUT)
-            parts.append(self._ready[:size])
-            self._ready = self._ready[size:]
+            parts.append(self._ready[self._at : self._at + size])
+            self._at += len(parts[-1])
             size -= len(parts[-1])
         return b"".join(parts)
 
     def finish(self) -> None:
         """Read to the end, where nothing may follow but what fills the last blocks."""
         filled = 0
-        while True:
-            filled += len(self._ready)
-            if self._ready.strip(b"\0") or filled > 1024 * 1024:
+        while self._at < len(self._ready) or self._more():
+            rest = self._ready[self._at :]
+            self._at = len(self._ready)
+            filled += len(rest)
+            if rest.strip(b"\0") or filled > 1024 * 1024:
                 raise ArchiveError("something follows the end of the archive", _WRITTEN)
-            self._ready = b""
-            if not self._more():
-                break
         if not self._inflate.eof:
             raise ArchiveError("the archive ends too early", _CUT)
         if self._inflate.unused_data or self._take(1):
@@ -146,6 +146,7 @@ class _Inflated:
 
     def _more(self) -> bool:
         """Make some bytes ready; false at the end. Never unpacks more than a chunk at a time."""
+        self._ready, self._at = b"", 0
         try:
             while not self._inflate.eof and not self._ready:
                 packed = self._inflate.unconsumed_tail or self._take(_CHUNK)

@@ -199,7 +199,7 @@ class Redactor:
         if "redacted:" in out:
             out = _MORE_KEYS.sub(lambda m: m[1] + re.sub(r"\S+", lambda word: self._once(word[0]), m[2]), out)
         if "[" in out:
-            out = _LISTED.sub(lambda m: m[1] + (self._items(m[5]) if _names_secrets(m[2], m[3], m[4]) else m[5]), out)
+            out = _LISTED.sub(lambda m: m[1] + self._items(m[2] or m[3] or m[4], m[5]), out)
         if "=" in out:
             out = _QUOTED_ASSIGNMENT.sub(self._quoted_assignment, out)
             out = _ASSIGNMENT.sub(lambda m: m[1] + self._assigned(m[2]) if is_secret_name(m[1][:-1]) else m[0], out)
@@ -340,17 +340,23 @@ class Redactor:
             return default[1] + self._once(default[2]) + default[3]
         return self.marker(secret)
 
-    def _items(self, listed: str) -> str:
-        return _ITEM.sub(
-            lambda m: m[1] + self._once(m[2]) + m[3] if m[1] else m[0] if m[5] in _NO_VALUE else self._once(m[5]),
-            listed,
-        )
+    def _items(self, name: str, listed: str) -> str:
+        """The values in brackets behind a name."""
+        if not is_secret_name(name):
+            return listed
+
+        def item(match: re.Match[str]) -> str:
+            if match[1]:
+                return match[1] + self._field(name, match[2]) + match[3]
+            return match[0] if match[5] in _NO_VALUE else self._field(name, match[5])
+
+        return _ITEM.sub(item, listed)
 
     def _below(self, match: re.Match[str]) -> str:
         if not is_secret_name(match[3]):
             return match[0]
         head, end, lines = match[4].partition("\n")
-        return match[1] + head + end + _LINE.sub(lambda m: m[1] + self._once(m[2]) + m[3], lines)
+        return match[1] + head + end + _LINE.sub(lambda m: m[1] + self._field(match[3], m[2]) + m[3], lines)
 
     def _quoted(self, value: str) -> str:
         """A value that may stand in quotes, which stay. A comma or bracket of the text around it stays too."""
@@ -360,8 +366,8 @@ class Redactor:
 
     def _assigned(self, value: str) -> str:
         """A value behind an equals sign; one that a program printed (``api_key=None, port=8000)``) may be none."""
-        plain = value.rstrip(",)]}")
-        return value if plain in _NO_VALUE else self._quoted(value)
+        plain = value.strip(",()[]{}")
+        return value if not plain or plain in _NO_VALUE else self._quoted(value)
 
     def _quoted_assignment(self, match: re.Match[str]) -> str:
         before = match.string[max(0, match.start() - 12) : match.start()]
@@ -389,7 +395,9 @@ class Recalling(Redactor):
     def marker(self, secret: str) -> str:
         """As of every redactor; what could be nothing but a secret is remembered."""
         marker = super().marker(secret)
-        for line in {secret, *secret.splitlines()} if "\n" in secret else (secret,):
+        # Of a file in a Secret only what looks like a key: its lines may be settings that others have, too.
+        lines = [one for one in secret.splitlines() if _KEY_LINE.match(one)] if "\n" in secret else [secret]
+        for line in lines:
             if line not in self._replaced and _is_unmistakable(line):
                 self._replaced[line] = marker
                 self._found = None
@@ -405,6 +413,7 @@ class Recalling(Redactor):
         return self._found.sub(lambda m: "*" * len(m[0]), text)
 
 
+_KEY_LINE = _Pattern(r"[A-Za-z0-9+/_.~-]+={0,2}\Z")
 _MOST_SOUGHT = 2000
 _UNMISTAKABLE = 12  # characters; shorter ones are often words that stand elsewhere by chance
 
@@ -414,6 +423,7 @@ def _is_unmistakable(secret: str) -> bool:
         len(secret) >= _UNMISTAKABLE
         and any(char.isdigit() for char in secret)
         and any(char.isalpha() for char in secret)
+        and not any(char.isspace() for char in secret)
         and ("/" not in secret or len(secret) >= 40)  # a path or the name of a model may stand behind a secret's name
         and MARKER.search(secret) is None
     )
@@ -424,10 +434,6 @@ def _flag_of(word: str, flag: str) -> str:
     if word.startswith("-"):
         return word if _FLAG_ALONE.match(word) else ""
     return flag if flag and "key" in flag.lower() else ""
-
-
-def _names_secrets(*names: str | None) -> bool:
-    return any(name is not None and is_secret_name(name) for name in names)
 
 
 def _is_variable(name: str) -> bool:

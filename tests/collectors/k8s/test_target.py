@@ -49,10 +49,10 @@ def test_the_source_decides_over_the_command_line() -> None:
 
 
 def test_a_release_takes_what_every_cluster_takes() -> None:
-    found = common((("context", "eu"), ("logs", "on"), ("endpoints", "on"), ("exec", "on"), ("timeout", "5")))
+    found = common((("context", "eu"), ("timeout", "5")))
     assert (found.context, found.seconds) == ("eu", 5)
     with pytest.raises(TargetError, match="'logs' is no option"):
-        common((("logs", "off"),))
+        common((("logs", "on"),))
 
 
 @pytest.mark.parametrize(

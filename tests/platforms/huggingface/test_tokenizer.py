@@ -362,3 +362,12 @@ def test_a_name_and_steps_of_a_pre_tokenizer_tell_nothing_of_each_other():
     assert not kind.comparable("deepseek-coder", "Metaspace") and not kind.comparable(
         'Split{"a":1} + ByteLevel', "deepseek-llm"
     )
+
+
+def test_a_directory_in_place_of_a_file_is_an_error_and_the_rest_is_read(tmp_path):
+    write(tmp_path, {"config.json": {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}})
+    for name in ("tokenizer.json", "generation_config.json"):
+        (tmp_path / name).mkdir()
+    side = load(f"hf:{tmp_path}", "target", Redactor())
+    assert [error.message for error in side.errors] == ["expected a file, found a directory"] * 2
+    assert side.snapshots[0].facts["model.architecture"].value == "LlamaForCausalLM"

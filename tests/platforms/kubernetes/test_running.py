@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from askew.app.pipeline import Options, diff
 from askew.resolve.observation import Unknown
 from askew.resolve.workload import Workload
 from tests.platforms.kubernetes import live
@@ -286,3 +290,58 @@ def test_what_a_controller_makes_of_a_service_is_no_difference_from_it() -> None
     assert [replica.containers for replica in alike.replicas] == [(), ()]
     apart = workload(service, pod("a", "half"), pod("b", "bfloat16"))
     assert [len(replica.containers) for replica in apart.replicas] == [1, 1]
+
+
+def test_a_service_and_what_runs_of_it_do_not_differ(tmp_path: Path) -> None:
+    """The manifest leaves its runtime to the cluster, and names no replica count, image or arguments of it."""
+    (service,) = chain(("serving.kserve.io/v1beta1", "InferenceService", "llm"))
+    resources = {"limits": {"nvidia.com/gpu": "1", "memory": "24Gi"}}
+    model = {"modelFormat": {"name": "huggingface"}, "args": ["--dtype=half"], "storageUri": "hf://org/model"}
+    service["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": "RawDeployment"}
+    service["spec"] = {"predictor": {"minReplicas": 1, "model": {**model, "resources": resources}}}
+    manifest = copy.deepcopy(service)
+    del manifest["metadata"]["uid"]
+    image = "kserve/huggingfaceserver:v0.15.0-gpu"
+    container: live.Object = {"name": "kserve-container", "image": image, "args": ["--model_name={{.Name}}"]}
+    runtime = {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ClusterServingRuntime",
+        "metadata": {"name": "kserve-huggingfaceserver", "uid": "rt"},
+        "spec": {"supportedModelFormats": [{"name": "huggingface", "autoSelect": True}], "containers": [container]},
+    }
+    (deployed,) = chain(("apps/v1", "Deployment", "llm-predictor"))
+    deployed["metadata"]["ownerReferences"] = [live.owner("serving.kserve.io/v1beta1", "InferenceService", "llm")]
+    deployed["spec"] = {"template": {"metadata": {"labels": {"component": "predictor"}}, "spec": {"containers": []}}}
+    args = ["--model_name=llm", "--model_dir=/mnt/models", "--dtype=half"]
+    pods = [
+        live.pod(
+            f"llm-predictor-aaa-{n}",
+            owned=live.owner("apps/v1", "ReplicaSet", "llm-predictor-aaa"),
+            labels={"component": "predictor"},
+            **{**container, "args": args, "resources": resources},
+        )
+        for n in range(2)
+    ]
+    (tmp_path / "a.yaml").write_text(live.dump(manifest))
+    (tmp_path / "b.yaml").write_text(live.dump(service, runtime, deployed, *pods, live.node()))
+    for left, right in (("a.yaml", "b.yaml"), ("b.yaml", "a.yaml")):
+        report = diff(str(tmp_path / left), str(tmp_path / right), Options())
+        assert [f.summary for w in report.workloads for f in w.findings] == []
+
+
+def test_what_a_service_leaves_to_a_runtime_that_nobody_may_read_is_as_its_pods_run() -> None:
+    (service,) = chain(("serving.kserve.io/v1beta1", "InferenceService", "llm"))
+    service["spec"] = {"predictor": {"model": {"modelFormat": {"name": "huggingface"}, "args": ["--dtype=half"]}}}
+    own = live.owner("serving.kserve.io/v1beta1", "InferenceService", "llm")
+    image = "kserve/huggingfaceserver:v0.15.0-gpu"
+    args = ["--model_name=llm", "--dtype=half", "--max_model_len=4096"]
+    pods = [
+        live.pod(name, owned=own, labels={"component": "predictor"}, name="kserve-container", image=image, args=args)
+        for name in ("a", "b")
+    ]
+    found = workload(service, *pods)
+    assert [token.text for token in found.containers[0].launch.argv] == args
+    known = facts(found)
+    assert known["runtime.image.tag"] == "v0.15.0-gpu" and known["hardware.gpu.count"] == 1
+    assert known["runtime.image.digest"] == f"sha256:{'ab' * 32}"
+    assert facts(workload(service)).get("runtime.image.tag") != "v0.15.0-gpu"

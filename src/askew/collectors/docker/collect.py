@@ -26,6 +26,7 @@ class DockerCollector:
     name = "docker"
     schemes: tuple[str, ...] = ("docker",)
     capabilities: tuple[Capability, ...] = ("network", "exec")
+    takes = ("logs", "exec")
 
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Ask for the container and its image. Never raises for what is answered."""

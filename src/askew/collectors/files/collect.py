@@ -97,6 +97,9 @@ def read_bytes(path: str, limit: int = MAX_BYTES) -> bytes:
         )
     except (OSError, ValueError) as error:
         raise UnreadableError(*_why(error, path)) from None
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):  # which Python opens no file for, and leaves the descriptor open
+        os.close(descriptor)
+        raise UnreadableError("expected a file, found a directory", "point at a regular file")
     with open(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) and not (stream and stat.S_ISFIFO(status.st_mode)):

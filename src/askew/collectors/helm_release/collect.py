@@ -35,6 +35,7 @@ class HelmReleaseCollector:
     name = "helm-release"
     schemes: tuple[str, ...] = ("helm-release",)
     capabilities: tuple[Capability, ...] = ("network", "cluster")
+    takes = ("context",)
 
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Read one revision's manifest. Secrets in it are markers before anyone else sees it."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
-_MEMORY = {"templates": 1 << 30, "tokens": 4 << 30, "pieces": 1 << 30}
+_Answer = Callable[[str], tuple[list[int], str]]  # token ids of a text, and what they decode to
+_MEMORY = {"templates": 1 << 30, "tokens": 4 << 30, "pieces": 1 << 30, "ranks": 4 << 30, "apart": 6 << 30}
 _SECONDS = 15
 _LONGEST = 1 << 18  # characters of one prompt
 _FAILED = "\x00"
@@ -35,7 +37,7 @@ def main() -> None:
     """Answer one request."""
     asked = json.load(sys.stdin.buffer)
     _limit(asked["kind"])
-    answer = {"templates": _templates, "tokens": _tokens, "pieces": _pieces}[asked["kind"]](asked)
+    answer = {"templates": _templates, "apart": _apart}.get(asked["kind"], _texts)(asked)
     sys.stdout.buffer.write(json.dumps(answer).encode("ascii"))
     sys.stdout.buffer.flush()
 
@@ -138,7 +140,64 @@ def _prompt(template: Any, one: dict[str, Any], special: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def _tokens(asked: dict[str, Any]) -> dict[str, Any]:
+class _UnreadError(Exception):
+    """The library does not read the file."""
+
+
+def _texts(asked: dict[str, Any]) -> dict[str, Any]:
+    """What a tokenizer makes of each text."""
+    try:
+        answer = _ENCODERS[asked["kind"]](asked)
+    except _UnreadError as error:
+        return {"fault": str(error)}
+    _refuse()
+    return {"answers": [[text, *answer(text)] for text in asked["texts"]]}
+
+
+def _apart(asked: dict[str, Any]) -> dict[str, Any]:
+    """The shortest text that two tokenizers answer differently: of the texts, of what the tokens named decode to, of
+    the pieces of all of these, and of what is left where characters are taken out of the shortest."""
+    import time
+
+    ends = time.monotonic() + asked["seconds"]
+    try:
+        sides = [_ENCODERS[side["kind"]](side) for side in asked["sides"]]
+    except _UnreadError as error:
+        return {"fault": str(error)}
+    _refuse()
+
+    def answer(side: int, text: str) -> Any:
+        try:
+            return sides[side](text)
+        except Exception as error:
+            return [], f"{type(error).__name__}"
+
+    def differs(text: str) -> bool:
+        return bool(answer(0, text) != answer(1, text))
+
+    texts = {text for text in (*asked["texts"], *asked["named"]) if 0 < len(text) <= 64}
+    best = next((text for text in sorted(texts, key=_by_length) if differs(text)), "")
+    if not best:
+        return {"answers": []}
+    whole = sorted(texts, key=_by_length)
+    for size in range(1, len(best)):
+        pieces = {text[at : at + size] for text in whole for at in range(len(text) - size + 1)}
+        shorter = next((piece for piece in sorted(pieces) if time.monotonic() < ends and differs(piece)), "")
+        if shorter:
+            best = shorter
+            break
+    at = 0
+    while at < len(best) and len(best) > 1 and time.monotonic() < ends:
+        less = best[:at] + best[at + 1 :]
+        best, at = (less, 0) if differs(less) else (best, at + 1)
+    return {"answers": [[best, *answer(side, best)] for side in (0, 1)]}
+
+
+def _by_length(text: str) -> tuple[int, str]:
+    return len(text), text
+
+
+def _tokens(asked: dict[str, Any]) -> _Answer:
     from tokenizers import AddedToken, Tokenizer
 
     with open(asked["path"], encoding="utf-8") as file:
@@ -146,7 +205,7 @@ def _tokens(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         tokenizer: Any = Tokenizer.from_str(text)
     except Exception as error:
-        return {"fault": f"the tokenizers library does not read the file: {str(error)[:300]}"}
+        raise _UnreadError(f"the tokenizers library does not read the file: {str(error)[:300]}") from None
     del text
     for token in asked["added"]:
         flags = dict.fromkeys(token["flags"], True)
@@ -155,15 +214,15 @@ def _tokens(asked: dict[str, Any]) -> dict[str, Any]:
         )
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    _refuse()
-    answers: list[list[Any]] = []
-    for probe in asked["texts"]:
-        ids = tokenizer.encode(probe, add_special_tokens=False).ids
-        answers.append([probe, ids, tokenizer.decode(ids, skip_special_tokens=False)])
-    return {"answers": answers}
+
+    def answer(text: str) -> tuple[list[int], str]:
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        return ids, tokenizer.decode(ids, skip_special_tokens=False)
+
+    return answer
 
 
-def _pieces(asked: dict[str, Any]) -> dict[str, Any]:
+def _pieces(asked: dict[str, Any]) -> _Answer:
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor()
@@ -172,15 +231,52 @@ def _pieces(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         processor.LoadFromSerializedProto(model)
     except Exception as error:
-        return {"fault": f"SentencePiece does not read the file: {str(error)[:300]}"}
-    _refuse()
-    ids = [processor.EncodeAsIds(probe) for probe in asked["texts"]]
-    return {
-        "answers": [
-            [probe, found, processor.DecodeIds(found)] for probe, found in zip(asked["texts"], ids, strict=True)
-        ]
-    }
+        raise _UnreadError(f"SentencePiece does not read the file: {str(error)[:300]}") from None
 
+    def answer(text: str) -> tuple[list[int], str]:
+        ids = processor.EncodeAsIds(text)
+        return ids, processor.DecodeIds(ids)
+
+    return answer
+
+
+def _ranks(asked: dict[str, Any]) -> _Answer:
+    import base64
+    import unicodedata
+
+    import tiktoken
+
+    with open(asked["path"], "rb") as file:
+        data = file.read()
+    if asked["tekken"]:
+        listed = [(entry["rank"], entry["token_bytes"]) for entry in json.loads(data)["vocab"]]
+    else:
+        lines = (line.split() for line in data.splitlines() if line.strip())
+        listed = [(int(rank), token) for token, rank in lines]
+    del data
+    first = asked["first"]  # the id of rank 0: special tokens stand in front of the ranks
+    try:
+        ranks = {base64.b64decode(token, validate=True): rank for rank, token in sorted(listed)[: asked["most"]]}
+    except ValueError:
+        raise _UnreadError("expected the tokens in base64") from None
+    lacking = [byte for byte in range(256) if bytes([byte]) not in ranks]
+    if lacking:
+        raise _UnreadError(f"expected a rank for each byte, found none for 0x{lacking[0]:02x}")
+    if len(set(ranks.values())) != len(ranks) or min(ranks.values()) < 0 or max(ranks.values()) >= 2**31:
+        raise _UnreadError("expected ranks from 0 to 2147483647, each once")
+    try:
+        encoding = tiktoken.Encoding("inspected", pat_str=asked["pattern"], mergeable_ranks=ranks, special_tokens={})
+    except Exception as error:
+        raise _UnreadError(f"tiktoken does not read the file: {str(error)[:300]}") from None
+
+    def answer(text: str) -> tuple[list[int], str]:
+        plain = encoding.encode_ordinary(unicodedata.normalize("NFC", text) if asked["nfc"] else text)
+        return [first + rank for rank in plain], encoding.decode(plain)
+
+    return answer
+
+
+_ENCODERS: dict[str, Callable[[dict[str, Any]], _Answer]] = {"tokens": _tokens, "pieces": _pieces, "ranks": _ranks}
 
 if __name__ == "__main__":
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.interface import Text
 from askew.collectors.reading import Reader
+from askew.evidence.document import Document
 from askew.evidence.redaction import Redactor
 from askew.platforms.huggingface import chat_template, probes, tokenizer, tokenizer_json, vocabularies
 from askew.platforms.huggingface.tokens import FILES, TOKENIZER
@@ -28,7 +29,7 @@ _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json
 # Files that are read whole beside the small ones, and the folder of further templates.
 WHOLE = (*_VOCABULARIES, "merges.txt", chat_template.JINJA)
 TEMPLATES = chat_template.FOLDER
-_MOST_BYTES = 128 * 2**20  # the largest vocabularies are some 40 MiB
+MOST_BYTES = 128 * 2**20  # the largest vocabularies are some 40 MiB
 _MOST_TEMPLATE = 2**20
 _MOST_TEMPLATES = 20
 SECONDS = 20.0
@@ -66,23 +67,15 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
             "special": special,
             "conversations": [msgspec.to_builtins(one) for one in probes.CONVERSATIONS],
         }
-        rendered = _asked("jinja2", asked, probes.Rendered)
-    if found is not None and found.kind == "tokenizer.json":
-        added, _ = tokenizer.added_tokens(files, found)
-        asked = {
-            "kind": "tokens",
-            "path": os.path.abspath(real(os.path.join(path, "tokenizer.json"), place)),
-            "added": [msgspec.to_builtins(token) for token in added if token not in found.added],
-            "texts": probes.TEXTS,
-        }
-        encoded = _asked("tokenizers", asked, probes.Encoded)
-    elif found is not None and found.kind == "sentencepiece":
-        asked = {
-            "kind": "pieces",
-            "path": os.path.abspath(real(os.path.join(path, "tokenizer.model"), place)),
-            "texts": [text for text in probes.TEXTS if "\0" not in text],
-        }
-        encoded = _asked("sentencepiece", asked, probes.Encoded)
+        rendered = ask("jinja2", asked, probes.Rendered)
+    way = Way()
+    if found is not None:
+        lies = os.path.abspath(real(os.path.join(path, os.path.basename(place)), place))
+        way = encoding(found, files, os.path.basename(place), lies)
+        if way.fault:
+            encoded = probes.Encoded(fault=way.fault, hint=way.hint)
+        elif way.library:
+            encoded = ask(way.library, {**way.asked, "texts": way.texts(probes.TEXTS)}, probes.Encoded)
     if rendered is None and encoded is None:
         return
     answers = probes.Answers(
@@ -91,9 +84,57 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         bos=special.get("bos_token"),
         template=(best.place.source, best.place.line, best.place.column) if best is not None else ("", 0, 0),
         tokenizer=place,
-        library="tokenizers" if found is not None and found.kind == "tokenizer.json" else "sentencepiece",
+        library=way.library,
+        assumed=way.assumed,
     )
     reader.texts.append(Text(source=f"{shown}/{probes.PROBES}", text=msgspec.json.encode(answers).decode()))
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How a vocabulary is tried: the library that encodes with it (empty where there is none), what to ask of it, what
+    it takes from elsewhere than the files, and why it cannot be tried."""
+
+    library: str = ""
+    asked: dict[str, Any] = {}
+    assumed: str = ""
+    fault: str = ""
+    hint: str = ""
+
+    def texts(self, texts: Sequence[str]) -> list[str]:
+        """The texts that the library can be asked: to SentencePiece a NUL ends a text."""
+        return [text for text in texts if "\0" not in text or self.library != "sentencepiece"]
+
+
+def encoding(found: tokenizer_json.Tokenizer, files: Mapping[str, Document], name: str, path: str) -> Way:
+    """How to try the vocabulary of a file of this name. ``path``: where it lies, which is a blob in the Hub's cache."""
+    if found.kind == "tokenizer.json":
+        added, _ = tokenizer.added_tokens(files, found)
+        more = [msgspec.to_builtins(token) for token in added if token not in found.added]
+        return Way("tokenizers", {"kind": "tokens", "path": path, "added": more})
+    if found.kind == "sentencepiece":
+        return Way("sentencepiece", {"kind": "pieces", "path": path})
+    if found.kind == "tekken":
+        said = tokenizer.tekken(found)
+        if said is None:
+            what = "no text was encoded: expected config.pattern and config.default_num_special_tokens in the file"
+            return Way(fault=what, hint=_HINT)
+        most = found.vocabulary.count if found.vocabulary is not None else 0
+        return Way("tiktoken", _ranks(path, said[0], said[1], most, nfc=False, tekken=True))
+    if found.kind != "tiktoken":
+        return Way()
+    known = tokenizer.RANKS.get(name)
+    if known is None:
+        what = "no text was encoded: a file of ranks does not say how a text is split, the code of its model does"
+        return Way(fault=what, hint="save the tokenizer as tokenizer.json, which says it")
+    pattern, nfc, whose = known
+    asked = _ranks(path, pattern, 0, found.size, nfc=nfc, tekken=False)
+    return Way("tiktoken", asked, f"split as {whose} does: the file does not say how, and its code is not run")
+
+
+def _ranks(path: str, pattern: str, first: int, most: int, *, nfc: bool, tekken: bool) -> dict[str, Any]:
+    return {
+        "kind": "ranks", "path": path, "pattern": pattern, "first": first, "most": most, "nfc": nfc, "tekken": tekken,
+    }  # fmt: skip
 
 
 def _templates(
@@ -134,23 +175,14 @@ def _tokenizer(
     if not name or (name == "vocab.json" and "merges.txt" not in names):
         return None, ""
     place = f"{shown}/{name}"
-    data = _bytes(reader, os.path.join(path, name), place, _MOST_BYTES, real)
+    data = _bytes(reader, os.path.join(path, name), place, MOST_BYTES, real)
     if data is None:
         return None, ""
+    merges = None
+    if name == "vocab.json":
+        merges = _bytes(reader, os.path.join(path, "merges.txt"), f"{shown}/merges.txt", MOST_BYTES, real)
     try:
-        if name == "tokenizer.json":
-            found = tokenizer_json.canonical(data)
-        elif name == "tokenizer.model":
-            found = _of_model(data)
-        elif name == "tekken.json":
-            found = vocabularies.of_tekken(data)
-        elif name == tiktoken:
-            found = vocabularies.of_tiktoken(data)
-        else:
-            merges = None
-            if name == "vocab.json":
-                merges = _bytes(reader, os.path.join(path, "merges.txt"), f"{shown}/merges.txt", _MOST_BYTES, real)
-            found = vocabularies.of_vocabulary(data, merges)
+        found = parsed(name, data, merges)
     except ValueError as error:
         reader.fail(place, str(error), _HINT)
         return None, ""
@@ -164,6 +196,19 @@ def _tokenizer(
             return None, ""
     reader.texts.append(Text(source=f"{place}{TOKENIZER}", text=clean))
     return found, place
+
+
+def parsed(name: str, data: bytes, merges: bytes | None) -> tokenizer_json.Tokenizer:
+    """A vocabulary out of its file of this name. Raises ValueError saying what was expected."""
+    if name == "tokenizer.json":
+        return tokenizer_json.canonical(data)
+    if name == "tokenizer.model":
+        return _of_model(data)
+    if name == "tekken.json":
+        return vocabularies.of_tekken(data)
+    if name.endswith(".tiktoken"):
+        return vocabularies.of_tiktoken(data)
+    return vocabularies.of_vocabulary(data, merges)
 
 
 def _of_model(data: bytes) -> tokenizer_json.Tokenizer:
@@ -185,7 +230,7 @@ def _bytes(reader: Reader, path: str, shown: str, limit: int, real: Real) -> byt
     return data
 
 
-def _asked(library: str, asked: dict[str, Any], answer: type[Any]) -> Any:
+def ask(library: str, asked: dict[str, Any], answer: type[Any]) -> Any:
     """The answers of the process that renders and encodes; an answer with a fault where it has none."""
     from importlib.util import find_spec
     from tempfile import gettempdir

@@ -23,6 +23,7 @@ class ClusterCollector:
     name = "k8s"
     schemes: tuple[str, ...] = ("k8s",)
     capabilities: tuple[Capability, ...] = ("network", "cluster")
+    takes = ("context", "logs", "endpoints", "exec")
 
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Read what the URI names. What may not be read lowers the status and is named."""

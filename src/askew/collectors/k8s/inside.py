@@ -20,8 +20,8 @@ from askew.engines.live import Ask
 from askew.evidence.document import Document
 from askew.evidence.redaction import Redactor
 
-MOST_PODS = 8  # of one workload
-MOST_TOGETHER = 40
+MOST_PODS = 16  # of one workload
+MOST_TOGETHER = 64
 _LOG_HEAD = 2 * 2**20
 _LOG_TAIL = 256 * 1024
 _TAIL_LINES = 400
@@ -153,6 +153,7 @@ class _Visit:
         for port in _ports(self._pod):
             address = f"{self._source}:{port}/proxy"
             asked = ask(_Proxied(self, port).get, self._redactor, address, replica=self._name)
+            self._text(f"{address}#asked", "\n".join(asked.log))
             if asked.told:
                 answers.append(asked)
             if asked.engine or not self._may("get", "pods/proxy"):

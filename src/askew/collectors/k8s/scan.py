@@ -85,11 +85,12 @@ class Scan:
             rows = [one for one in of_role("workload") if one.kind == "Job"]
         elif resource.group in ("apps", "batch", ""):
             rows = []
-        made = [one for one in of_role("owned") if one.kind == "Pod"]
+        kinds = {"Pod"}
         if keeper == ("apps", "ControllerRevision"):
-            made.extend(one for one in of_role("owned") if one.kind == "ControllerRevision")
+            kinds.add("ControllerRevision")
         if keeper == ("apps", "ReplicaSet") or (rows and resource.group != "batch"):
-            made.extend(one for one in of_role("owned") if one.kind == "ReplicaSet")
+            kinds.add("ReplicaSet")
+        made = [one for one in of_role("owned") if one.kind in kinds]
         selected = {"labelSelector": labels} if labels else {}
         return [*self.lists.each(rows, namespace, {}), *self.lists.each(made, namespace, selected)]
 

@@ -150,11 +150,8 @@ def _revision(text: str) -> tuple[str, Revision, int]:
 
 
 def common(options: tuple[tuple[str, str], ...]) -> Common:
-    """What every source in a cluster takes. Raises TargetError. What the command line allows beyond is passed over."""
-    return _common(options, _given([one for one in options if one not in _ALLOWED], _COMMON))
-
-
-_ALLOWED = (("logs", "on"), ("endpoints", "on"), ("exec", "on"))
+    """What every source in a cluster takes. Raises TargetError."""
+    return _common(options, _given(options, _COMMON))
 
 
 def _common(options: tuple[tuple[str, str], ...], given: dict[str, str]) -> Common:

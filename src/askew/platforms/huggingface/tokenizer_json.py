@@ -106,6 +106,19 @@ def canonical(data: bytes) -> Tokenizer:
     )
 
 
+def numbered(data: bytes) -> tuple[dict[str, int], dict[str, str], list[str]]:
+    """Of a file that ``canonical`` reads: the tokens with their ids, scores where there are some, and the merges, the
+    halves of each with NUL between them. Raises ValueError."""
+    canonical(data)
+    model = msgspec.json.decode(data)["model"]
+    vocabulary = model.get("vocab")
+    merges = _merges(model.get("merges"))
+    if isinstance(vocabulary, dict):
+        return vocabulary, {}, merges
+    ids = {str(piece): number for number, (piece, _) in enumerate(vocabulary)}
+    return ids, {str(piece): repr(float(score)) for piece, score in vocabulary}, merges
+
+
 def bulk(entries: Iterable[str]) -> Bulk:
     """Count and digest of a list of texts."""
     seen, count = sha256(), 0

@@ -7,6 +7,7 @@ https://github.com/mistralai/mistral-common (which ranks count: ``_reload_mergea
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Iterator
 
@@ -58,6 +59,16 @@ def of_sentencepiece(data: bytes) -> Tokenizer:
 
 def of_tiktoken(data: bytes) -> Tokenizer:
     """Lines of a token in base64 and its rank. Raises ValueError for anything else."""
+    ranks = _ranks(data)
+    return Tokenizer(
+        kind="tiktoken",
+        size=len(ranks),
+        model=text({"type": "tiktoken"}),
+        vocabulary=bulk(f"{r} {t}" for r, t in ranks),
+    )
+
+
+def _ranks(data: bytes) -> list[tuple[int, str]]:
     ranks: list[tuple[int, str]] = []
     for number, line in enumerate(data.decode("ascii", "replace").splitlines(), 1):
         if line.strip():
@@ -67,13 +78,7 @@ def of_tiktoken(data: bytes) -> Tokenizer:
             ranks.append((int(rank), token))
     if not ranks:
         raise ValueError("expected tokens in base64 with their ranks")
-    ranks.sort()
-    return Tokenizer(
-        kind="tiktoken",
-        size=len(ranks),
-        model=text({"type": "tiktoken"}),
-        vocabulary=bulk(f"{r} {t}" for r, t in ranks),
-    )
+    return sorted(ranks)
 
 
 class _Ranked(msgspec.Struct, frozen=True):
@@ -94,6 +99,23 @@ class _Tekken(msgspec.Struct, frozen=True):
 
 def of_tekken(data: bytes) -> Tokenizer:
     """Mistral's ``tekken.json``: ranks, the pattern that splits, special tokens. Raises ValueError."""
+    found, ranks = _tekken(data)
+    reserved = found.config.get("default_num_special_tokens")
+    used = found.config.get("default_vocab_size")
+    special = [Token(one.rank, one.token_str, ("special",)) for one in found.special_tokens or ()]
+    return Tokenizer(
+        kind="tekken",
+        size=used if isinstance(used, int) else len(ranks) + len(special),
+        # The special tokens have the first ids, so that their number moves those of all others.
+        model=text({"type": "tekken", "version": found.config.get("version"), "first": reserved}),
+        vocabulary=bulk(f"{rank} {token}" for rank, token in ranks),
+        pre_tokenizer=text({"type": "Split", "pattern": {"Regex": found.config.get("pattern")}}),
+        added=sorted(special),
+    )
+
+
+def _tekken(data: bytes) -> tuple[_Tekken, list[tuple[int, str]]]:
+    """The file, and the ranks of it that are used, each with its token in base64."""
     try:
         found = msgspec.json.decode(data, type=_Tekken)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -103,19 +125,22 @@ def of_tekken(data: bytes) -> Tokenizer:
     ranks = sorted((one.rank, one.token_bytes) for one in found.vocab)
     if isinstance(used, int) and isinstance(reserved, int):
         ranks = ranks[: max(0, used - reserved)]  # the rest of the file is not used
-    special = [Token(one.rank, one.token_str, ("special",)) for one in found.special_tokens or ()]
-    return Tokenizer(
-        kind="tekken",
-        size=used if isinstance(used, int) else len(ranks) + len(special),
-        model=text({"type": "tekken", "version": found.config.get("version")}),
-        vocabulary=bulk(f"{rank} {token}" for rank, token in ranks),
-        pre_tokenizer=text({"type": "Split", "pattern": {"Regex": found.config.get("pattern")}}),
-        added=sorted(special),
-    )
+    return found, ranks
 
 
 def of_vocabulary(vocabulary: bytes, merges: bytes | None) -> Tokenizer:
     """``vocab.json`` with ``merges.txt`` beside it, or ``vocab.txt`` with a token a line. Raises ValueError."""
+    pairs, joined = _pairs(vocabulary, merges)
+    return Tokenizer(
+        kind="vocab",
+        size=len({number for number, _ in pairs}),
+        model=text({"type": "WordPiece" if merges is None else "BPE"}),
+        vocabulary=bulk(f"{number} {token}" for number, token in pairs),
+        merges=bulk(joined) if joined else None,
+    )
+
+
+def _pairs(vocabulary: bytes, merges: bytes | None) -> tuple[list[tuple[int, str]], list[str]]:
     if vocabulary.lstrip()[:1] == b"{" and merges is not None:
         try:
             found = msgspec.json.decode(vocabulary, type=dict[str, int])
@@ -130,13 +155,31 @@ def of_vocabulary(vocabulary: bytes, merges: bytes | None) -> Tokenizer:
         line = line.rstrip("\r")
         if line and not line.startswith("#version"):
             joined.append(line.replace(" ", "\0"))
-    return Tokenizer(
-        kind="vocab",
-        size=len({number for number, _ in pairs}),
-        model=text({"type": "WordPiece" if merges is None else "BPE"}),
-        vocabulary=bulk(f"{number} {token}" for number, token in pairs),
-        merges=bulk(joined) if joined else None,
-    )
+    return pairs, joined
+
+
+def scored(data: bytes) -> list[tuple[str, str]]:
+    """The pieces of a SentencePiece model in their order, each with its score and kind. Raises ValueError."""
+    pieces = (_piece(value) for field, value in _fields(data) if field == 1 and isinstance(value, bytes))
+    parts = (piece.split(" ", 2) for piece in pieces)
+    return [(text, score if kind == "1" else f"{score}, type {kind}") for score, kind, text in parts]
+
+
+def ranked(kind: str, data: bytes, merges: bytes | None) -> tuple[dict[str, int], list[str]]:
+    """The tokens of the other files with their ranks or ids, and the merges. Raises ValueError."""
+    if kind == "vocab":
+        pairs, joined = _pairs(data, merges)
+        return {token: number for number, token in pairs}, joined
+    ranks = _ranks(data) if kind == "tiktoken" else _tekken(data)[1]
+    return {_shown(token): rank for rank, token in ranks}, []
+
+
+def _shown(token: str) -> str:
+    """A token in base64 as text; bytes that are none as they are written in Python."""
+    try:
+        return base64.b64decode(token, validate=True).decode("utf-8", "backslashreplace")
+    except ValueError:
+        return token
 
 
 def _piece(data: bytes) -> str:

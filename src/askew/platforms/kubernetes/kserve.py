@@ -223,7 +223,8 @@ def _missing_runtime(runtime: _Runtime, model: Node | None, pod: Node) -> Iterat
     """What the runtime would say, as unknown with the reason that it was not seen."""
     if not runtime.unknown or model is None:
         return
-    unknown = Unknown(runtime.unknown, runtime.observe_with)
+    # Nobody left it open: the sources lack what says it, and what another source shows contradicts nothing.
+    unknown = Unknown(runtime.unknown, runtime.observe_with, missing=True)
     place = (model["runtime"] if model["runtime"] else model).location
     if not text_of(model["image"]):
         for fact in _IMAGE_FACTS:
@@ -259,7 +260,8 @@ def _unseen_name(runtime: _Runtime, model: Node) -> Iterator[Observation]:
     """KServe's runtimes name the model after the service; another one may not."""
     if any(text_of(node).startswith("--model_name") for node in model["args"].each()):
         return
-    yield observed("model.served_names", Unknown(runtime.unknown, runtime.observe_with), model.location)
+    unknown = Unknown(runtime.unknown, runtime.observe_with, missing=True)
+    yield observed("model.served_names", unknown, model.location)
 
 
 def _source(uri: Node, layers: Layers, container: str) -> Iterator[Observation]:

@@ -96,7 +96,8 @@ def runs(pod: Object) -> bool:
     metadata, status = whole.get("metadata"), whole.get("status")
     if isinstance(metadata, dict) and metadata.get("deletionTimestamp"):
         return False
-    return not isinstance(status, dict) or status.get("phase") not in _ENDED
+    phase = status.get("phase") if isinstance(status, dict) else None
+    return not isinstance(phase, str) or phase not in _ENDED
 
 
 def revision_of(pod: Object) -> str:

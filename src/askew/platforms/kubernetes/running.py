@@ -40,10 +40,7 @@ ReadContainers = Callable[[Object], tuple[Container, ...]]
 
 
 def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[Replica, ...]:
-    """Every running pod of the workload. A container that runs otherwise than the template says comes with it.
-
-    Where a controller makes the template of an object that is none, the pods are only told from one another.
-    """
+    """Every running pod of the workload. A container that runs otherwise than the template says comes with it."""
     template = {text_of(one["name"]): one for layer in draft.pod for one in layer["containers"].each()}
     plain = len(draft.pod) == 1 and not draft.additions
     known: list[tuple[dict[str, object], Container]] = []
@@ -66,9 +63,40 @@ def replicas_of(draft: Draft, objects: Objects, read: ReadContainers) -> tuple[R
                 seen={"": seen_on(_node(pod), objects) if parts.get(part) else (), **dict(_seen(pod))},
             )
         )
-    if not templated(draft) and _one_form(found):
-        found = [msgspec.structs.replace(one, containers=()) for one in found]
     return tuple(found)
+
+
+def as_made(
+    containers: tuple[Container, ...], found: tuple[Replica, ...]
+) -> tuple[tuple[Container, ...], tuple[Replica, ...]]:
+    """Containers and replicas of an object that holds no template, but what a controller makes one of.
+
+    Its pods are told from one another, never from what was worked out of the object. Where that is not known (the
+    runtime of a service is not among the sources), the pods tell what it is.
+    """
+    if not _one_form(found):
+        return containers, found
+    made = {one.name: one for replica in found if not replica.part for one in replica.containers}
+    return (
+        tuple(_as_made(one, made.get(one.name)) for one in containers),
+        tuple(msgspec.structs.replace(one, containers=()) for one in found),
+    )
+
+
+def _as_made(container: Container, made: Container | None) -> Container:
+    if container.launch.image is not None or made is None:
+        return container
+    known = [one for one in container.observations if not isinstance(one.value, Unknown)]
+    facts = {one.fact for one in known}
+    more = (one for one in made.observations if one.fact not in facts)
+    return msgspec.structs.replace(
+        container,
+        launch=made.launch,
+        processes=made.processes,
+        observations=(*known, *more),
+        gpus=container.gpus or made.gpus,
+        problems=made.problems,
+    )
 
 
 def templated(draft: Draft) -> bool:

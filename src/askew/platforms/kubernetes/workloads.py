@@ -239,11 +239,13 @@ def build(
     of_template = True
     if running:
         from askew.platforms.kubernetes import changes
-        from askew.platforms.kubernetes.running import replicas_of, reported, templated
+        from askew.platforms.kubernetes.running import as_made, replicas_of, reported, templated
 
         of_template = templated(draft)
 
         replicas = replicas_of(draft, objects, lambda pod: _as_admitted(pod, around))
+        if not of_template:
+            containers, replicas = as_made(containers, replicas)
         containers = tuple(
             msgspec.structs.replace(
                 c,
