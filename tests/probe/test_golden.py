@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from askew.cli.run import run
 from askew.facts.catalogue import FACTS
@@ -323,6 +325,36 @@ def test_a_request_that_makes_no_sense_is_refused(words: tuple[str, ...], capsys
     assert run(["golden", *words]) == 2
     assert "hint: " in capsys.readouterr().err
     assert not Path("g").exists()
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just("\ud83d"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.tuples(ANY, ANY), min_size=1, max_size=4))
+def test_whatever_is_recorded_is_read_again_and_agrees(pairs: list[tuple[object, object]]) -> None:
+    from askew.collectors.asking import Reply
+    from askew.engines.live import Ask
+    from askew.probe.agree import Tolerance
+    from askew.probe.golden import read, record, verify, written
+
+    outputs = {json.dumps(one): json.dumps(other) for one, other in pairs}
+
+    def send(question: Ask) -> Reply:
+        return Reply(status=200, body=outputs[question.body].encode())
+
+    golden, _ = record(
+        send, "u", [one for one, _ in pairs], api="torchserve", model="m", max_tokens=1, tolerance=Tolerance(),
+        tool="t", now="n",
+    )  # fmt: skip
+    again = read(written(golden).encode())
+    assert written(again) == written(golden)
+    checked, _ = verify(send, "u", again, model="", tool="t", now="n")
+    assert checked.verdict == "same" and checked.digest == golden.digest
+    assert json.loads(written(checked))["verdict"] == "same"
 
 
 def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:

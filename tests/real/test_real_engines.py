@@ -23,7 +23,8 @@ import triton_python_backend_utils as utils
 
 class TritonPythonModel:
     def execute(self, requests):
-        return [utils.InferenceResponse(output_tensors=[]) for _ in requests]
+        given = [utils.get_input_tensor_by_name(one, "x").as_numpy() for one in requests]
+        return [utils.InferenceResponse([utils.Tensor("y", 2 * x)]) for x in given]
 """
 CONFIG = """
 backend: "python"
@@ -131,6 +132,14 @@ def test_triton(installed: Installed, tmp_path: Path) -> None:
         assert differing(str(file), url) == set()
         file.write_text(CONFIG.replace("max_batch_size: 16", "max_batch_size: 8"), encoding="utf-8")
         assert differing(str(file), url) == {"runtime.max_num_seqs"}
+        row = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.1, 2.5]}]}
+        inputs, golden = tmp_path / "rows.jsonl", tmp_path / "golden.json"
+        inputs.write_text(json.dumps(row), encoding="utf-8")
+        assert run(["golden", "record", url, "--inputs", str(inputs), "-o", str(golden)]) == 0
+        recorded = json.loads(golden.read_text(encoding="utf-8"))
+        assert (recorded["api"], recorded["model"]) == ("v2", "doubler")
+        assert recorded["cases"][0]["output"][0]["data"] == pytest.approx([0.2, 5.0])
+        assert run(["golden", "verify", str(golden), url]) == 0
 
 
 def test_mlserver(installed: Installed, tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How one input fared: ``same``, ``different``, ``unstable`` (it was so when recorded), ``failed`` or ``unasked``.
+    """How one input fared: ``same``, ``different``, ``tied`` (the texts part where two tokens were as likely, and what
+    follows says nothing), ``unstable`` (it was so when recorded), ``failed`` or ``unasked``.
 
     ``recorded`` and ``now`` are the two outputs where they part, short.
     """
@@ -79,7 +80,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """A verification. ``digest`` is the recorded one where every stable output agrees, so that both are one value; it
-    is empty where no output differs and some are missing. ``path`` is what was asked below ``url``."""
+    is empty where no output differs and some are missing, or none was the same to its end. ``path`` is what was asked
+    below ``url``."""
 
     schema: str = CHECKED
     tool: str
@@ -241,7 +243,8 @@ def verify(
             results.append(Result(number=number, outcome="unasked", why="not asked: interrupted"))
     outcomes = {result.outcome for result in results}
     missing = outcomes & {"failed", "unasked"}
-    verdict = "different" if "different" in outcomes else "incomplete" if missing else "same"
+    whole = "same" in outcomes and not missing
+    verdict = "different" if "different" in outcomes else "same" if whole else "incomplete"
     seen = [Case(input=c.input, output=outputs.get(n, c.output)) for n, c in enumerate(golden.cases, 1)]
     other = f"{golden.digest.partition(':')[0]}:{_hash(api, seen)}"
     checked = Checked(
@@ -253,7 +256,7 @@ def verify(
 
 
 def _result(number: int, found: Agreement) -> Result:
-    outcome = "same" if found.agrees else "different"
+    outcome = "tied" if found.near_tie else "same" if found.agrees else "different"
     return Result(
         number=number, outcome=outcome, why=found.why, recorded=found.recorded, now=found.now, distance=found.distance
     )
@@ -292,7 +295,7 @@ def between(first: Golden, second: Golden) -> Apart | None:
             missing += case.stable
         elif case.stable and other.stable:
             found = agree(api, case.output, other.output, first.tolerance)
-            same += found.agrees
+            same += found.agrees and not found.near_tie
             if not found.agrees:
                 different.append((number, place, found))
     return Apart(different=tuple(different), same=same, missing=missing)
