@@ -19,7 +19,7 @@ from askew.engines.live import Ask
 from askew.probe.agree import Tolerance
 from askew.probe.golden import Golden, record, verify
 from askew.probe.speak import ProbeError
-from tests.serving import as_json, serving
+from tests.serving import Answer, as_json, serving
 
 Write = Callable[..., str]
 CANARY = "canary-7f3e9a1b5c2d"
@@ -266,6 +266,28 @@ def test_the_key_goes_only_to_a_server_that_the_user_names(monkeypatch: pytest.M
         assert served.headers and not any("Authorization" in headers for headers in served.headers)
         assert run(["golden", "verify", "g.json", served.url]) == 0
         assert served.headers[-1]["Authorization"] == f"Bearer {CANARY}"
+
+
+def test_a_secret_that_a_model_writes_is_not_shown(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    def saying(text: str) -> Answer:
+        return as_json({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+
+    said = "export OPENAI_API_KEY=sk-proj-Zx81kQpLm20TnVbR47yWd93h"
+    models = as_json({"object": "list", "data": [{"id": "m"}]})
+    answers = {"/v1/models": models, "POST /v1/chat/completions": saying("no")}
+    with serving(answers) as served:
+        assert run(["golden", "record", served.url, "--inputs", write("Hi"), "-o", "old.json"]) == 0
+        answers["POST /v1/chat/completions"] = saying(said)
+        assert run(["golden", "record", served.url, "--inputs", write("Hi"), "-o", "new.json"]) == 0
+        for format in ("text", "json", "sarif", "markdown", "github", "junit"):
+            words = ["golden", "verify", "old.json", served.url, "--format", format, "-o", "v.json", "--force"]
+            assert run(words) == 1
+    for format in ("text", "json"):
+        assert run(["diff", "old.json", "new.json", "--format", format]) == 1
+    told = capsys.readouterr()
+    for text in (told.out, told.err, Path("v.json").read_text()):
+        assert "Zx81kQpLm20" not in text
+    assert "Zx81kQpLm20" in Path("new.json").read_text()  # the outputs are kept as they are
 
 
 HOSTILE = {

@@ -16,7 +16,7 @@ from askew.collectors.http.address import API_KEY, Address, AddressError, addres
 from askew.collectors.http.transport import TOTAL, Transport
 from askew.engines.live import Ask
 from askew.evidence.location import Location
-from askew.evidence.redaction import Redactor
+from askew.evidence.redaction import Redactor, shown
 from askew.facts.types import Value
 from askew.probe.agree import Tolerance
 from askew.probe.find import Served
@@ -67,10 +67,19 @@ def verified(
     where = _address(url or golden.url, env)
     until = time.monotonic() + timeout
     served = _served(where, timeout, progress)
-    return verify(
+    checked, interrupted = verify(
         _send(where, until), where.shown, golden, model=model or _named(where), tool=f"askew {__version__}", now=now,
         served=served, progress=progress,
     )  # fmt: skip
+    # Excerpts go to terminals and reports, where no secret that a model repeats should stand.
+    text = Redactor().text
+    results = [
+        msgspec.structs.replace(
+            one, why=shown(text(one.why)), recorded=shown(text(one.recorded)), now=shown(text(one.now))
+        )
+        for one in checked.results
+    ]
+    return msgspec.structs.replace(checked, results=results), interrupted
 
 
 def opened(file: str) -> Golden:
