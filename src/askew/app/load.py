@@ -96,6 +96,8 @@ def load(
         if part.platform == _LOG and (said := _says_nothing(part, resolved)) is not None:
             errors.append(said)
             statuses[index] = msgspec.structs.replace(statuses[index], status="failed", reason=said.message)
+            silent = {text.source for text in part.texts}
+            resolved = tuple(one for one in resolved if one.workload.containers or one.workload.source not in silent)
         doubts = [error for document in part.documents for error in _doubts(document)]
         errors.extend(doubts)
         if doubts and statuses[index].status == "complete":
