@@ -126,5 +126,9 @@ def _of_pickle(
         hint = "do not load it; take the model as safetensors, from a source that you trust"
     elif scan.unread:
         warning = f"the pickle could not be followed to its end: {scan.unread}"
-        hint = "ask whoever saved the model whether the file is whole"
+        hint = (
+            "unpack the file, or save the model without compression"
+            if "packed with" in scan.unread
+            else "ask whoever saved the model whether the file is whole"
+        )
     return Artifact(tuple(texts), tensors or whole, warning, hint)
