@@ -19,6 +19,7 @@ from askew.facts.values.duration import go_duration
 
 MAX_BYTES = 64 * 2**20  # of one dump
 _MOST = 64  # dumps of one source
+_YEAR_10000 = 253_402_300_800.0  # in seconds since 1970
 _HINT = "name a dump: curl -si http://HOST:8000/metrics > metrics.txt"
 
 
@@ -80,16 +81,18 @@ def _times(options: tuple[tuple[str, str], ...], count: int) -> tuple[tuple[str,
 
 
 def seconds_of(text: str) -> float | None:
-    """A time as RFC 3339 writes it, or in seconds since 1970; None for anything else."""
+    """A time as RFC 3339 writes it, or in seconds since 1970; None for anything else, and for what no calendar has."""
     from datetime import UTC, datetime
 
     try:
         if text.replace(".", "", 1).isdigit() and len(text) < 20:
-            return float(text)
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
+            seconds = float(text)
+        else:
+            time = datetime.fromisoformat(text)
+            seconds = (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < _YEAR_10000 else None
 
 
 def _read(reader: Reader, name: str, base: str) -> str | None:
