@@ -22,7 +22,8 @@ from typing import cast
 import msgspec
 
 from askew.collectors.asking import Get, Reply
-from askew.collectors.http.address import Address, AddressError, address, basic
+from askew.collectors.connections import basic
+from askew.collectors.http.address import Address, AddressError, address
 from askew.collectors.interface import Capability, Evidence, Request, SourceError, Text
 from askew.collectors.metrics import redact
 from askew.collectors.prometheus import query
