@@ -47,6 +47,12 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert evidence.status == "complete" and evidence.texts[0].source == "-"
 
 
+def test_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    evidence = collect("-")
+    assert evidence.status == "failed" and "nothing was piped in" in evidence.reason
+
+
 @pytest.mark.parametrize(
     "wrapped",
     [
