@@ -166,6 +166,14 @@ def test_a_machine_without_the_library(monkeypatch: pytest.MonkeyPatch):
         list(nvml.lines("libno-such-library.so.9"))
 
 
+def test_nothing_that_lies_in_the_directory_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "ctypes.py").write_text("open('ran', 'w')")
+    (tmp_path / "askew.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    evidence("nvml:")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_the_memory_that_another_driver_shows_of_the_same_card_is_no_difference(tmp_path: Path):
     for name, memory in (("old", "15109"), ("new", "15360"), ("other", "23034")):
         rows = f"index, name, memory.total [MiB]\n0, Tesla T4, {memory} MiB\n"

@@ -12,7 +12,7 @@ import msgspec
 from askew import __version__
 from askew.app.errors import UsageError
 from askew.collectors.asking import Reply, ask
-from askew.collectors.http.address import API_KEY, Address, AddressError, address
+from askew.collectors.http.address import API_KEY, Address, AddressError, address, without_user
 from askew.collectors.http.transport import TOTAL, Transport
 from askew.engines.live import Ask
 from askew.evidence.location import Location
@@ -92,11 +92,11 @@ def opened(file: str) -> Golden:
 
 def _address(url: str, env: Mapping[str, str]) -> Address:
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url}: this is no address of a server", "write it as in http://host:8000")
+        raise UsageError(f"{without_user(url)}: this is no address of a server", "write it as in http://host:8000")
     try:
         return address(url, env)
     except AddressError as error:
-        raise UsageError(f"{url}: {error.message}", error.hint) from None
+        raise UsageError(f"{without_user(url)}: {error.message}", error.hint) from None
 
 
 def _named(where: Address) -> str:
