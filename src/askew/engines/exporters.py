@@ -180,11 +180,12 @@ def _clocks(series: Iterable[Series]) -> Iterator[Observation]:
 
 
 def _restarts(series: Iterable[Series]) -> Iterator[Observation]:
-    """Restarts over all pods, where one container of each is meant: sidecars have restarts of their own."""
+    """The most that any of the pods has, where one container of each is meant: sidecars have restarts of their own."""
     found = [one for one in series if one.name == _RESTARTS and one.points and math.isfinite(one.points[-1][1])]
     if found and len({one.labels.get("container", "") for one in found}) == 1:
-        total = sum(max(int(one.points[-1][1]), 0) for one in found)
-        yield _seen("orchestration.restarts", total, [one.at for one in found])
+        most = max(one.points[-1][1] for one in found)
+        worst = [one.at for one in found if one.points[-1][1] == most]
+        yield _seen("orchestration.restarts", max(int(most), 0), worst)
 
 
 def _seen(fact: str, value: Value, places: Sequence[Location]) -> Observation:
