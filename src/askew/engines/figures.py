@@ -273,7 +273,7 @@ def _peak(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figur
 
 
 def _value(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
-    """What a gauge says: the same of all series, or nothing. Sizes that are measured at each start are a little apart."""
+    """What a gauge says: the same of all series, or nothing. What each start measures anew is a little apart."""
     latest = sorted({one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])})
     if latest and FACTS[meter.fact].type.same(latest[0] * meter.scale, latest[-1] * meter.scale):
         because = ("the smallest: other series are a little above it",) if len(latest) > 1 else ()
