@@ -152,6 +152,25 @@ def test_a_digest_or_a_mirror_in_the_place_of_the_image_is_no_difference(folder:
         assert one.engine is not None and one.engine.version == "0.8.5"
 
 
+def test_a_probe_that_one_of_them_lacks_is_one_difference(folder: Path) -> None:
+    probed = live.pod("llm-aaa-1")
+    probed["spec"]["containers"][0]["readinessProbe"] = {"httpGet": {"path": "/health", "port": 8000}}
+    known = apart(folder, live.deployment(), live.pod("llm-aaa-0"), probed)
+    assert set(known) == {"orchestration.probe.readiness"}
+    assert known["orchestration.probe.readiness"]["llm-aaa-0"] is None
+    (found,) = findings(folder, "replicas-differ", live.deployment(), live.pod("llm-aaa-0"), probed)
+    assert "not set in llm-aaa-0" in found.summary and "path=/health" in found.summary
+
+
+def test_a_policy_that_pulls_every_image_is_no_difference(folder: Path) -> None:
+    pods = [live.pod("llm-aaa-0"), live.pod("llm-aaa-1")]
+    for pod in pods:
+        pod["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    one = snapshot(folder, live.deployment(), *pods)
+    assert one.overruled == () and one.apart == ()
+    assert apart(folder, live.deployment(), live.pod("llm-aaa-0"), pods[1]) == {}
+
+
 def test_another_release_in_all_pods_is_a_difference(folder: Path) -> None:
     one = snapshot(folder, live.deployment(), live.pod("llm-aaa-0", image="vllm/vllm-openai:v0.9.0"))
     assert one.engine is not None and one.engine.version == "0.9.0"

@@ -394,6 +394,14 @@ def test_a_login_page_is_no_answer() -> None:
     assert evidence.status == "failed" and "web page" in evidence.reason
 
 
+def test_a_page_of_comments_costs_what_it_is_long() -> None:
+    page = as_text("<!---->" * 200_000 + "x", media="text/html")
+    before = time.monotonic()
+    with serving({}, missing=page) as server:
+        assert collected(server.url).documents == ()
+    assert time.monotonic() - before < 20
+
+
 @pytest.mark.parametrize(
     ("status", "word"), [(401, "credentials"), (403, "may not"), (404, "no such path"), (500, "500")]
 )

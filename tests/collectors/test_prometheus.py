@@ -14,6 +14,7 @@ import pytest
 
 from askew.app.load import load
 from askew.collectors.interface import Evidence, Request
+from askew.collectors.metrics import redact
 from askew.collectors.prometheus import query
 from askew.collectors.prometheus.collect import COLLECTOR
 from askew.engines.figures import Index, figures
@@ -174,6 +175,9 @@ FAULTS: dict[str, tuple[int, bytes, str]] = {
     "403": (403, b'{"status":"error","error":"no such tenant"}', "no such tenant"),
     "html": (200, b"<html><body>Sign in</body></html>", "a web page"),
     "no json": (200, b"hello", "no JSON"),
+    "no UTF-8": (200, b'{"status":"success","error":"\xff","data":[]}', "no JSON"),
+    "no UTF-8 in names": (200, b'{"status":"success","data":["\xff"]}', "expected a list of names"),
+    "no UTF-8 in an error": (422, b'{"status":"error","error":"\xff"}', "status 422"),
     "half": (200, b'{"status":"success","data":{"resultType":"matrix","result":[{"met', "no JSON"),
     "an error": (200, b'{"status":"error","errorType":"timeout","error":"query timed out"}', "query timed out"),
     "500": (500, b'{"status":"error","error":"storage is down"}', "storage is down"),
@@ -193,6 +197,11 @@ def test_a_server_that_fails_is_said_and_nothing_is_raised(fault: str):
     assert evidence.errors[0].hint
     if status in (401, 403):
         assert "ASKEW_PROMETHEUS_TOKEN" in evidence.errors[0].hint
+
+
+def test_an_answer_that_is_no_utf_8_is_a_redacted_text():
+    body = b'{"status":"success","data":{"result":[{"metric":{"a":"\xff"},"api_key":"canary-7f3e9a1b5c"}]}}'
+    assert "canary" not in redact.answer(body, Redactor())
 
 
 def test_nobody_there():

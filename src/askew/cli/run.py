@@ -269,6 +269,8 @@ def _verified(arguments: argparse.Namespace) -> int:
     else:
         told = render(report, arguments.format, color=False, width=_width(), verbose=False)
     _write(told, None)
+    if found.verdict == "different" and report.verdict != "skewed":
+        print("askew: waived or ignored, by askew.toml", file=sys.stderr)
     return INTERRUPTED if interrupted else exit_code(report, strict=True)
 
 

@@ -30,7 +30,8 @@ _MOST = 40  # questions to one endpoint
 _SILENT = 2  # questions without any answer, after which nobody is taken to be there
 _PATH = re.compile(r"/[!-~]{0,2000}")
 _JSON = ("{", "[", '"')
-_PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|\?xml)", re.IGNORECASE | re.DOTALL)
+# Each comment ends at its first mark and no other: a page of comments costs what it is long.
+_PAGE = re.compile(r"\s*+(?>(?:<!--.*?-->\s*+)*)<(?:!doctype|html|head|\?xml)", re.IGNORECASE | re.DOTALL)
 _SAMPLE = re.compile(r"^(?:# (?:HELP|TYPE) \S+|[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^\n]*\})? [-+0-9.eEINn])", re.MULTILINE)
 
 

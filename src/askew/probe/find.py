@@ -56,14 +56,14 @@ def found_api(send: Send, given: Json, served: Served) -> Api:
     """The API of a server for an input whose form does not tell. Raises ProbeError."""
     if served.engine in _BY_ENGINE:
         return _BY_ENGINE[served.engine]
-    if isinstance(given, str):
-        if _names(_quietly(send, "/v1/models")):
-            return "chat"
-    elif isinstance(given, dict) and ("instances" in given or "inputs" in given):
+    if isinstance(given, str) and _names(_quietly(send, "/v1/models")):
+        return "chat"
+    ping = _quietly(send, "/ping")
+    if isinstance(ping, dict) and "status" in ping:
+        return "torchserve"  # Healthy, Partial Healthy or Unhealthy; its interface for predictions tells no more
+    if isinstance(given, dict) and ("instances" in given or "inputs" in given):
         reply = send(Ask("/ping"))
-        if reply.status == 200 and not reply.body.strip():
-            return "mlflow"
-        return "torchserve" if reply.status == 200 else "v1"
+        return "mlflow" if reply.status == 200 and not reply.body.strip() else "v1"
     raise ProbeError("what the server speaks cannot be told", f"name it: --api {'|'.join(APIS)}")
 
 

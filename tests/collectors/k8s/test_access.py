@@ -186,6 +186,7 @@ def test_a_plug_in_is_asked_again_when_its_token_has_expired(tmp_path: Path, ask
     [
         (f"echo {CANARY}{CANARY}; echo 'over: {CANARY}{CANARY}' >&2; exit 3", {}, "failed with status 3: over: …"),
         (f"echo {CANARY}", {}, "answered something else than an ExecCredential"),
+        (r"""printf '{"kind": "ExecCredential", "status": {"token": "\377"}}'""", {}, "something else than an Exec"),
         ("echo '{}'", {}, "gave no credential"),
         (f"cat <<'X'\n{credential()}\nX", {}, "gave neither a token nor a certificate"),
         ("true", {"apiVersion": "client.authentication.k8s.io/v1alpha1"}, "speaks client.authentication.k8s.io/"),
@@ -208,7 +209,7 @@ def test_a_plug_in_that_hangs(tmp_path: Path, ask: Ask, monkeypatch: pytest.Monk
     with Cluster() as cluster:
         began = time.monotonic()
         found = ask(cluster, "k8s:prod", user=exec_user(plugin(tmp_path / "login", "exec sleep 60")))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert "took longer than 0.2 seconds" in found.errors[0].message
 
 

@@ -142,7 +142,7 @@ class Login:
             )
         try:
             credential = msgspec.json.decode(ended.output, type=_Credential)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise AccessError(
                 f"the credential plug-in '{name}' answered something else than an ExecCredential", _LOG_IN
             ) from None

@@ -88,7 +88,7 @@ def answer(body: bytes, redactor: Redactor) -> str:
     """An answer of Prometheus' HTTP API with the labels of its series redacted; where it is none, a redacted text."""
     try:
         read = msgspec.json.decode(body, type=_Answer)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return redactor.text(body.decode("utf-8", "replace"))
     labels = Labels(redactor)
     for entry in read.data.result:

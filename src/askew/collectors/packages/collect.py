@@ -59,7 +59,7 @@ def _without_files(content: bytes) -> bytes:
         return content
     try:
         parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return content  # the reader says what is wrong with it, and where
     for name in _NO_PACKAGES & parts.keys():
         part = bytes(parts[name])

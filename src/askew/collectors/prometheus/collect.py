@@ -142,7 +142,7 @@ class _Server:
             return ()
         try:
             listed = msgspec.json.decode(answer.data, type=list[str])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._fail(reply, f"expected a list of names: {error}")
             return ()
         wanted = _wanted()
@@ -198,7 +198,7 @@ class _Server:
             return reply, None
         try:
             answer = msgspec.json.decode(reply.body, type=_Answer)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             page = reply.body.lstrip()[:1] == b"<"
             fault = "a web page was answered, not Prometheus' API: perhaps a login" if page else "no JSON was answered"
             return Reply(status=0, fault=fault, hint=_EXAMPLE), None
@@ -228,7 +228,7 @@ def _why(reply: Reply) -> str:
         return reply.fault
     try:
         error = msgspec.json.decode(reply.body, type=_Answer).error[:300]
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = ""
     return f"status {reply.status}" + (f": {error}" if error else "")
 

@@ -14,7 +14,7 @@ from askew.facts.types import Value
 from askew.platforms.huggingface.chat_template import OPENER
 from askew.platforms.huggingface.tokenizer_json import digest
 from askew.platforms.kubernetes.observe import observed
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Confidence, Observation, Unknown
 
 CORPUS = 1
 PROBES = "#probes"  # behind the name of a directory: the answers to the probes
@@ -147,7 +147,8 @@ class Encoded(msgspec.Struct, frozen=True):
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """All that was tried on one directory; ``bos`` is the text of its BOS token, ``library`` the one that encoded."""
+    """All that was tried on one directory; ``bos`` is the text of its BOS token, ``library`` the one that encoded, and
+    ``assumed`` what it took from elsewhere than the files."""
 
     rendered: Rendered | None = None
     encoded: Encoded | None = None
@@ -155,6 +156,7 @@ class Answers(msgspec.Struct, frozen=True):
     template: tuple[str, int, int] = ("", 0, 0)
     tokenizer: str = ""
     library: str = ""
+    assumed: str = ""
 
 
 def of_probes(text: str) -> Iterator[Observation]:
@@ -165,7 +167,8 @@ def of_probes(text: str) -> Iterator[Observation]:
         return
     if answers.encoded is not None:
         place = Location(answers.tokenizer, line=1, column=1)
-        yield from _encoded(answers.encoded, place, "" if answers.library == "tokenizers" else f"{answers.library}+")
+        algorithm = "" if answers.library == "tokenizers" else f"{answers.library}+"
+        yield from _encoded(answers.encoded, place, algorithm, answers.assumed)
     if answers.rendered is not None:
         source, line, column = answers.template
         yield from _rendered(answers.rendered, Location(source, line=line, column=column), answers.bos)
@@ -180,7 +183,7 @@ def was_rendered(text: str) -> bool:
     return found is not None and not found.fault
 
 
-def _encoded(found: Encoded, place: Location, algorithm: str) -> Iterator[Observation]:
+def _encoded(found: Encoded, place: Location, algorithm: str, assumed: str) -> Iterator[Observation]:
     """``algorithm`` stands in front of a digest that compares with those of the same library only."""
     fact = "model.tokenizer.behaviour"
     if found.fault:
@@ -188,7 +191,10 @@ def _encoded(found: Encoded, place: Location, algorithm: str) -> Iterator[Observ
         return
     shown = tuple(f"{_json(text)} → {answer(ids, back)}" for text, ids, back in found.answers)
     value = algorithm + digest([CORPUS, [list(answer) for answer in found.answers]])
-    yield observed(fact, value, place, origin="model", basis="seen", because=shown)
+    if assumed:
+        shown = (*shown, assumed)
+    sure: Confidence = "likely" if assumed else "certain"
+    yield observed(fact, value, place, origin="model", basis="seen", because=shown, confidence=sure)
 
 
 def answer(ids: list[int], back: str) -> str:
