@@ -59,6 +59,7 @@ def test_a_release_takes_what_every_cluster_takes() -> None:
     ("text", "options", "said", "hint"),
     [
         ("prod/deployment", (), "'deployment' has no name behind it", "prod/KIND/NAME"),
+        ("prod/chat", (), "'chat' has no name behind it", "deployment/chat; k8s:prod shows all"),
         ("prod/deployment/llm/x", (), "'x' is too much", "k8s:"),
         ("Prod", (), "'Prod' is no name of a namespace", "k8s:"),
         ("prod/-/x", (), "'-' is no kind", "model.kubeai.org"),

@@ -98,7 +98,9 @@ def parse(target: str, options: tuple[tuple[str, str], ...]) -> Target:
         raise TargetError(f"'{namespace}' is no name of a namespace", FORM)
     if len(words) == 2:
         raise TargetError(
-            f"'{words[1]}' has no name behind it", f"write k8s:{namespace or '*'}/KIND/NAME, such as deployment/llm"
+            f"'{words[1]}' has no name behind it",
+            f"write k8s:{namespace or '*'}/KIND/NAME, such as deployment/{_example(words[1])}; "
+            f"k8s:{namespace or '*'} shows all",
         )
     if len(words) > 3:
         raise TargetError(f"'{'/'.join(words[3:])}' is too much", FORM)
@@ -178,6 +180,11 @@ def _given(options: Iterable[tuple[str, str]], known: Mapping[str, str]) -> dict
     if "as-group" in given and "as" not in given:
         raise TargetError("a group is impersonated only together with a user", "write ?as=USER&as-group=GROUP")
     return given
+
+
+def _example(word: str) -> str:
+    """The name that was probably meant: people leave out the kind more often than the name."""
+    return "llm" if word.lower().rstrip("s") in ("deployment", "statefulset", "daemonset", "pod", "job") else word
 
 
 def _seconds(text: str) -> float:
