@@ -13,8 +13,9 @@ from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES, Dialect, read
 
 DATA_EXTENSIONS = frozenset((".yaml", ".yml", ".json", ".lock"))
-# systemd.unit(5), podman-systemd.unit(5); ``.conf`` only as a drop-in (``llm.service.d/gpu.conf``).
-TEXT_EXTENSIONS = frozenset((".service", ".container", ".pod", ".kube", ".image", ".env"))
+# systemd.unit(5), podman-systemd.unit(5); ``.conf`` only as a drop-in (``llm.service.d/gpu.conf``); a chat template
+# that a launch names is a ``.jinja``.
+TEXT_EXTENSIONS = frozenset((".service", ".container", ".pod", ".kube", ".image", ".env", ".jinja"))
 MAX_TEXT_BYTES = 4 * 2**20
 # Directories that hold no deployment, but sometimes very many files.
 SKIPPED_DIRECTORIES = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
