@@ -142,6 +142,8 @@ def test_what_all_pods_run_is_what_runs(folder: Path) -> None:
     assert finding.summary == "runtime.max_model_len: 8192 in the template, 4096 in all 2 pods"
     assert finding.reference is not None and finding.reference.value == 8192
     assert finding.target is not None and finding.target.value == 4096
+    proved = [side.locations[0].object for side in (finding.reference, finding.target)]
+    assert proved == ["apps/v1 Deployment prod/llm", "v1 Pod prod/llm-aaa-0"]
 
 
 def test_a_digest_or_a_mirror_in_the_place_of_the_image_is_no_difference(folder: Path) -> None:
@@ -150,6 +152,25 @@ def test_a_digest_or_a_mirror_in_the_place_of_the_image_is_no_difference(folder:
         assert one.overruled == () and one.apart == ()
         assert one.facts["runtime.image.tag"].value == "v0.8.5"
         assert one.engine is not None and one.engine.version == "0.8.5"
+
+
+def test_a_probe_that_one_of_them_lacks_is_one_difference(folder: Path) -> None:
+    probed = live.pod("llm-aaa-1")
+    probed["spec"]["containers"][0]["readinessProbe"] = {"httpGet": {"path": "/health", "port": 8000}}
+    known = apart(folder, live.deployment(), live.pod("llm-aaa-0"), probed)
+    assert set(known) == {"orchestration.probe.readiness"}
+    assert known["orchestration.probe.readiness"]["llm-aaa-0"] is None
+    (found,) = findings(folder, "replicas-differ", live.deployment(), live.pod("llm-aaa-0"), probed)
+    assert "not set in llm-aaa-0" in found.summary and "path=/health" in found.summary
+
+
+def test_a_policy_that_pulls_every_image_is_no_difference(folder: Path) -> None:
+    pods = [live.pod("llm-aaa-0"), live.pod("llm-aaa-1")]
+    for pod in pods:
+        pod["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    one = snapshot(folder, live.deployment(), *pods)
+    assert one.overruled == () and one.apart == ()
+    assert apart(folder, live.deployment(), live.pod("llm-aaa-0"), pods[1]) == {}
 
 
 def test_another_release_in_all_pods_is_a_difference(folder: Path) -> None:

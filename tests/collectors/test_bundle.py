@@ -316,6 +316,14 @@ def test_several_sources_are_told_apart_by_number_or_name(place: Path) -> None:
     assert [status.uri for status in joined.statuses] == ["inputs/current.yaml", "cmd:vllm serve m"]
 
 
+def test_a_bundle_is_recognised_by_its_name(place: Path) -> None:
+    (place / "b.tar.gz").write_bytes(seal(["inputs/current.yaml"]))
+    side = load("b.tar.gz", "target", Redactor())
+    assert not side.errors and side.statuses[0].uri == "inputs/current.yaml"
+    (place / "c.tar.gz").write_bytes(b"nothing of the kind")
+    assert "no bundle" in load("c.tar.gz", "target", Redactor()).errors[0].message
+
+
 def test_a_timeline_tells_what_changed_when(place: Path) -> None:
     (place / "live.json").write_text(
         json.dumps(

@@ -296,6 +296,7 @@ CASES: tuple[Case, ...] = (
                 "total_slots": 4, "model_path": "/models/tiny.gguf", "build_info": "b11549-1a2b3c4",
                 "bos_token": "<s>",
             },
+            "/api/tags": {"models": [{"name": "tiny", "model": "tiny", "size": "", "digest": "", "type": "model"}]},
         },
         facts={
             "runtime.engine.version": "b11549",

@@ -130,6 +130,22 @@ def test_an_unknown_server_has_names_and_no_engine(owner: str) -> None:
     assert found["runtime.engine.name"].state == "unknown"
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"/api/tags": {"models": []}},  # an API gateway that has the path, and no model
+        {"/info": {"model_id": "org/m", "max_total_tokens": 2048, "eager_prefill": False, "request_logger_url": None}},
+    ],
+    ids=["no models", "LoRAX"],
+)
+def test_what_answers_like_an_engine_is_not_taken_for_it(answers: dict[str, object]) -> None:
+    assert talk(answers).engine == ""
+
+
+def test_an_ollama_without_models_is_one() -> None:
+    assert talk({"/api/tags": {"models": []}, "/api/version": {"version": "0.13.1"}}).engine == "ollama"
+
+
 def test_models_of_several_owners_are_nobodys() -> None:
     cards = [{"id": "a", "owned_by": "vllm"}, {"id": "b", "owned_by": "sglang"}]
     assert talk({"/v1/models": {"data": cards}}).engine == ""

@@ -217,11 +217,26 @@ def test_what_labels_say_of_the_configuration():
     )  # fmt: skip
     newer = said(told(text.replace("}", ',kv_cache_size_tokens="15800"}')))
     assert (newer["runtime.kv_cache.tokens"].value, newer["runtime.kv_cache.tokens"].confidence) == (15800, "certain")
-    differing = said(told(text, replica="a"), told(text.replace("1000", "990"), replica="b"))
+    near = said(told(text, replica="a"), told(text.replace("1000", "990"), replica="b"))
+    assert near["runtime.kv_cache.tokens"].value == 16000  # each measures what is left when it starts
+    differing = said(told(text, replica="a"), told(text.replace("1000", "500"), replica="b"))
     tokens = differing["runtime.kv_cache.tokens"]
-    assert isinstance(tokens.value, Unknown) and "990×16, 1000×16" in tokens.value.reason.replace(
-        "1000×16, 990×16", "990×16, 1000×16"
-    )
+    assert isinstance(tokens.value, Unknown) and "1000×16, 500×16" in tokens.value.reason
+
+
+def test_of_ranks_that_have_a_little_more_the_smallest_counts():
+    text = 'sglang:max_total_num_tokens{dp_rank="0"} 100500\nsglang:max_total_num_tokens{dp_rank="1"} 100000\n'
+    assert value(said(told(text)), "runtime.kv_cache.tokens") == 100000
+    far = said(told(text.replace("100500", "200000")))["runtime.kv_cache.tokens"].value
+    assert isinstance(far, Unknown)
+
+
+def test_a_slice_of_one_device_is_not_what_all_of_the_node_are():
+    used = 'DCGM_FI_DEV_FB_USED{gpu="0",modelName="NVIDIA H100 80GB HBM3",GPU_I_PROFILE="1g.10gb",GPU_I_ID="7"} 4000\n'
+    assert value(said(told(used)), "hardware.gpu.mig_profile") == "1g.10gb"
+    for more in (used.replace(',GPU_I_PROFILE="1g.10gb",GPU_I_ID="7"', ""), used.replace("1g.10gb", "3g.40gb")):
+        profile = said(told(used + more.replace('gpu="0"', 'gpu="1"')))["hardware.gpu.mig_profile"].value
+        assert isinstance(profile, Unknown) and "1g.10gb" in profile.reason
 
 
 def test_units_are_those_of_the_facts():
@@ -280,7 +295,7 @@ def test_what_kube_state_metrics_says_of_a_workload():
 kube_horizontalpodautoscaler_spec_min_replicas{namespace="prod",horizontalpodautoscaler="llm"} 2
 kube_horizontalpodautoscaler_spec_max_replicas{namespace="prod",horizontalpodautoscaler="llm"} 8
 kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container="vllm"} 3
-kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container="vllm"} 0
+kube_pod_container_status_restarts_total{namespace="prod",pod="llm-b",container="vllm"} 2
 """
     facts = {one.fact: one.value for one in (heard((told(text),)) or pytest.fail("nothing heard")).observations}
     sidecar = text + 'kube_pod_container_status_restarts_total{namespace="prod",pod="llm-a",container="proxy"} 9\n'

@@ -327,7 +327,10 @@ def test_what_was_hidden_in_one_place_is_found_in_another() -> None:
     recalling.variable("HF_TOKEN", "abc-123-def-456")
     recalling.variable("A_PASSWORD", "short")
     recalling.variable("B_PASSWORD", "models/llama-3.1-8b")
+    recalling.variable("C_PASSWORD", "max-num-seqs: 256\nmax-num-seqs=2560\nMIIEvAIBADANBgkqhki0")
     assert (
         recalling.without("see abc-123-def-456, short models/llama-3.1-8b")
         == "see ***************, short models/llama-3.1-8b"
     )
+    assert recalling.without("max-num-seqs: 256, max-num-seqs=2560") == "max-num-seqs: 256, max-num-seqs=2560"
+    assert recalling.without("MIIEvAIBADANBgkqhki0") == "*" * 20

@@ -50,6 +50,11 @@ def test_values(recorded: object, now: object, said: str) -> None:
         ([0.0], [0.0], ""),
         ([1.0], "x", "no vector"),
         ([1.0, 2.0], None, "no vector"),
+        ([[1.0], [0.5, 0.5]], [[1.0], [0.5, 0.5]], ""),
+        ([[1.0], [0.5, 0.5]], [[1.0], [0.5, 0.0]], "vector 2: 1 - cosine is 0.293"),
+        ([[1.0], [0.5, 0.5]], [[1.0]], "2 vectors, now 1"),
+        ([[[1.0]]], [[[1.0]]], "no vector"),
+        ([[1.0]], [1.0], "no vector"),
     ],
 )
 def test_vectors(recorded: object, now: object, said: str) -> None:
@@ -109,3 +114,77 @@ def test_anything_can_be_compared(a: object, b: object, kind: str) -> None:
     agree(kind, a, b, T)  # type: ignore[arg-type]
     if kind not in ("chat", "completions", "embeddings", "tei"):
         assert agree(kind, a, a, T).agrees  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "said"),
+    [
+        ([float("inf")], [1.0], "inf, now 1.0"),
+        ([1.0], [float("-inf")], "now -inf"),
+        ([10**400], [10**400], ""),
+        ([10**400], [1.5], "a number of 1329 bits, now 1.5"),
+        ([10**400], [10**400 + 1], "a number of"),
+        ([{"a": 1}], [[1]], "a map of 1, now a list of 1"),
+        ([None], ["a"], "null, now 'a'"),
+    ],
+)
+def test_numbers_that_have_no_distance(recorded: object, now: object, said: str) -> None:
+    found = agree("v2", recorded, now, T)
+    assert found.agrees == (not said) and said in found.why
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e200, 1e307])
+def test_vectors_of_any_size(scale: float) -> None:
+    one, other = [scale, 0.0], [0.0, scale]
+    assert agree("tei", one, one, T).agrees and not agree("tei", one, other, T).agrees
+    assert not agree("tei", [1.0, 0.0], one, T).agrees
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+VECTOR = st.lists(FINITE | st.sampled_from([0.0, 1.0, 1.0005]), min_size=1, max_size=3)
+NUMBERS = st.recursive(
+    st.sampled_from([0, 1, 0.0, 1.0, 1.00005, 1.1, -1.0]) | FINITE,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=4,
+)
+CHANCE = st.sampled_from([-0.1, -0.2, -0.3, -1.0, -9.0])
+WORD = st.sampled_from("abc")
+TOKEN = st.fixed_dictionaries(
+    {"text": WORD, "logprob": CHANCE, "others": st.lists(st.tuples(WORD, CHANCE).map(list), max_size=3)}
+)
+
+
+def written(tokens: list[dict[str, object]], finish: str) -> dict[str, object]:
+    return {"text": "".join(str(one["text"]) for one in tokens), "finish": finish, "tokens": tokens}
+
+
+WRITTEN = st.builds(written, st.lists(TOKEN, max_size=3), st.sampled_from(["stop", "length"]))
+PAIRS = st.one_of(
+    st.tuples(st.just("chat"), WRITTEN, WRITTEN),
+    st.tuples(st.just("embeddings"), VECTOR, VECTOR),
+    st.tuples(st.just("tei"), st.lists(VECTOR, min_size=2, max_size=3), st.lists(VECTOR, min_size=1, max_size=3)),
+    st.tuples(st.just("v2"), NUMBERS, NUMBERS),
+    st.tuples(st.just("torchserve"), JSON, JSON),
+)
+BOUND = st.sampled_from([0.0, 1e-6, 1e-3, 0.1, 0.25, 2.0, 10.0])
+TOLERANCES = st.builds(Tolerance, relative=BOUND, absolute=BOUND, cosine=BOUND, logprob=BOUND)
+
+
+@given(PAIRS, TOLERANCES)
+def test_it_does_not_matter_which_was_first(pair: tuple[str, object, object], tolerance: Tolerance) -> None:
+    api, a, b = pair
+    one, other = agree(api, a, b, tolerance), agree(api, b, a, tolerance)  # type: ignore[arg-type]
+    assert one.agrees == other.agrees and one.near_tie == other.near_tie
+    assert agree(api, a, a, tolerance).agrees  # type: ignore[arg-type]
+    assert bool(one.why) or one.agrees
+
+
+@given(PAIRS, TOLERANCES, TOLERANCES)
+def test_what_agrees_does_so_under_a_larger_tolerance(
+    pair: tuple[str, object, object], one: Tolerance, other: Tolerance
+) -> None:
+    api, a, b = pair
+    names = ("relative", "absolute", "cosine", "logprob")
+    larger = Tolerance(**{name: max(getattr(one, name), getattr(other, name)) for name in names})
+    if agree(api, a, b, one).agrees:  # type: ignore[arg-type]
+        assert agree(api, a, b, larger).agrees  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from askew.cli.run import run
 from askew.facts.catalogue import FACTS
@@ -50,6 +52,15 @@ def embedding(vector: object) -> Answer:
     return as_json({"data": [{"embedding": vector}]})
 
 
+def calling(name: str, call: str) -> Answer:
+    tool = {"id": call, "type": "function", "function": {"name": name, "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [tool]}
+    return as_json({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+
+
+VECTORS = embedding([1.0, 0.0])
+LIKELY = {"token": " you", "logprob": -0.5, "top_logprobs": [{"token": " you", "logprob": -0.5}]}
+LLAMA = as_json({"choices": [{"text": " you", "finish_reason": "stop", "logprobs": {"content": [LIKELY]}}]})
 VECTOR = base64.b64encode(struct.pack("<3f", 0.1, 0.2, 0.3)).decode()
 CASES: Mapping[str, tuple[object, dict[str, Answer], dict[str, Answer], str]] = {
     "chat": (
@@ -71,6 +82,12 @@ CASES: Mapping[str, tuple[object, dict[str, Answer], dict[str, Answer], str]] = 
         {"input": "Hello"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding([1.0, 0.0])},
         {"POST /v1/embeddings": embedding([0.0, 1.0])}, "1 - cosine is 1",
     ),
+    "several embeddings": (
+        {"input": ["Hello", "Bye"]},
+        {"/v1/models": MODELS, "POST /v1/embeddings": as_json({"data": [{"embedding": [1.0]}, {"embedding": [1.0]}]})},
+        {"POST /v1/embeddings": as_json({"data": [{"embedding": [1.0]}, {"embedding": [-1.0]}]})},
+        "vector 2: 1 - cosine is 2",
+    ),
     "embeddings in base64": (
         {"input": "Hello"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(VECTOR)},
         {"POST /v1/embeddings": embedding([0.1, 0.2])}, "3 dimensions, now 2",
@@ -89,7 +106,54 @@ CASES: Mapping[str, tuple[object, dict[str, Answer], dict[str, Answer], str]] = 
         {"instances": [[1]]}, {"/ping": as_text(""), "POST /invocations": as_json({"predictions": ["a"]})},
         {"POST /invocations": as_json({"predictions": ["b"]})}, "'a', now 'b'",
     ),
+    "torchserve": (
+        {"instances": [[1]]},
+        {"/ping": as_json({"status": "Healthy"}), "POST /predictions/doubler": Answer(200, b'{\n  "y": 2\n}')},
+        {"POST /predictions/doubler": Answer(200, b'{\n  "y": 3\n}')}, "y: 2, now 3",
+    ),
+    "torchserve by its management port": (
+        "a text",
+        {"/models": as_json({"models": [{"modelName": "doubler", "modelUrl": "doubler.mar"}]}),
+         "POST /predictions/doubler": as_text("positive")},
+        {"POST /predictions/doubler": as_text("negative")}, "'positive', now 'negative'",
+    ),
+    "infinity": (
+        "a text", {"/models": as_json({"data": [{"id": "m", "owned_by": "infinity"}]}), "POST /embeddings": VECTORS},
+        {"POST /embeddings": embedding([0.0, 1.0])}, "1 - cosine is 1",
+    ),
+    "kserve": (
+        {"instances": [[1]]},
+        {"/v2": as_json({"name": "kserve", "version": "0.21.0", "extensions": ["model_repository_extension"]}),
+         "/v2/models": as_json({"models": ["doubler"]}),
+         "POST /v1/models/doubler:predict": as_json({"predictions": [3]})},
+        {"POST /v1/models/doubler:predict": as_json({"predictions": [4]})}, "[0]: 3, now 4",
+    ),
+    "kserve that tells its models alone": (
+        {"instances": [[1]]},
+        {"/v1/models": as_json({"models": ["doubler"]}),
+         "POST /v1/models/doubler:predict": as_json({"predictions": [3.5]})},
+        {"POST /v1/models/doubler:predict": as_json({"predictions": [3.6]})}, "[0]: 3.5, now 3.6",
+    ),
+    "tensorflow serving": (
+        {"instances": [[1]]},
+        {"/v1/models/default": as_json({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}),
+         "/v1/models/default/metadata": as_json({"model_spec": {"name": "default"}}),
+         "POST /v1/models/default:predict": as_json({"predictions": [[0.25, 0.75]]})},
+        {"POST /v1/models/default:predict": as_json({"predictions": [[0.5, 0.5]]})}, "[0][0]: 0.25, now 0.5",
+    ),
+    "a tool": (
+        "What time is it?", {"/v1/models": MODELS, "POST /v1/chat/completions": calling("clock", "call-1")},
+        {"POST /v1/chat/completions": calling("watch", "call-1")}, "'clock({})', now 'watch({})'",
+    ),
+    "completions as llama.cpp tells them": (
+        {"prompt": "Hello"}, {"/v1/models": MODELS, "POST /v1/completions": LLAMA},
+        {"POST /v1/completions": as_json({"choices": [{"text": " we", "finish_reason": "stop"}]})}, "now ' we'",
+    ),
 }  # fmt: skip
+
+
+# What TorchServe answers on its port for predictions names no model.
+NAMED = {"torchserve": ("--model", "doubler")}
 
 
 @contextmanager
@@ -97,17 +161,6 @@ def moving(answers: dict[str, Answer]) -> Iterator[tuple[Served, dict[str, Answe
     """A server whose answers can be changed."""
     with serving(answers) as served:
         yield served, answers
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
-    monkeypatch.setenv("COLUMNS", "200")
-    for name in ("ASKEW_API_KEY", "NETRC", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
 
 
 def write(*inputs: object) -> str:
@@ -119,7 +172,7 @@ def write(*inputs: object) -> str:
 def test_what_is_recorded_is_verified_and_a_change_is_found(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     given, answers, changed, said = CASES[name]
     with moving(dict(answers)) as (served, now):
-        words = ["golden", "record", served.url, "--inputs", write(given), "-o", "golden.json"]
+        words = ["golden", "record", served.url, "--inputs", write(given), "-o", "golden.json", *NAMED.get(name, ())]
         assert run(words) == 0, capsys.readouterr().err
         golden = json.loads(Path("golden.json").read_text())
         assert golden["schema"] == "askew/golden/v1" and golden["url"] == served.url and golden["cases"][0]["stable"]
@@ -131,6 +184,32 @@ def test_what_is_recorded_is_verified_and_a_change_is_found(name: str, capsys: p
         assert said in out and "different: 1 different" in out
     checked = json.loads(Path("v.json").read_text())
     assert checked["verdict"] == "different" and checked["golden"] == golden["digest"] != checked["digest"]
+
+
+def test_the_ids_of_calls_are_drawn_by_lot() -> None:
+    with moving({"/v1/models": MODELS, "POST /v1/chat/completions": calling("clock", "call-1")}) as (served, now):
+        assert run(["golden", "record", served.url, "--inputs", write("Hi"), "-o", "golden.json"]) == 0
+        now["POST /v1/chat/completions"] = calling("clock", "call-2")
+        assert run(["golden", "verify", "golden.json"]) == 0
+
+
+def test_a_url_may_name_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+    given, answers, _, _ = CASES["tensorflow serving"]
+    named = {name.replace("default", "churn"): answer for name, answer in answers.items()}
+    with serving(named) as served:
+        words = ["golden", "record", f"{served.url}/v1/models/churn", "--inputs", write(given), "-o", "golden.json"]
+        assert run(words) == 0, capsys.readouterr().err
+        assert run(["golden", "verify", "golden.json"]) == 0
+    golden = json.loads(Path("golden.json").read_text())
+    assert (golden["api"], golden["model"]) == ("v1", "churn")
+
+
+def test_the_api_is_what_the_user_says(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = {"/v1/models": MODELS, "POST /predictions/m": as_json({"y": 2})}
+    words = ["--api", "torchserve", "--model", "m"]
+    with serving(answers) as served:
+        assert run(["golden", "record", served.url, "--inputs", write("Hi"), "-o", "golden.json", *words]) == 0
+    assert json.loads(Path("golden.json").read_text())["api"] == "torchserve"
 
 
 def test_a_language_model_is_asked_without_chance() -> None:
@@ -201,6 +280,8 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "no json": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("<html>")}, "no JSON"),
     "deep": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("[" * 99999)}, "no JSON"),
     "no choices": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json({"choices": []})}, "not the form"),
+    "two choices": ({"prompt": ["a", "b"]}, {"/v1/models": MODELS, "POST /v1/completions": as_json(
+        {"choices": [{"text": "a"}, {"text": "b"}]})}, "2 answers"),
     "other form": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json([1])}, "not the form"),
     "no models": ("Hi", {}, "--api"),
     "two models": (ROW, {"POST /v2/repository/index": as_json([{"name": "a"}, {"name": "b"}])}, "--model: a, b"),
@@ -208,6 +289,7 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "no vector": ({"input": "a"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(["x"])},
                   "not the form"),
     "unknown": (3, {}, "--api"),
+    "a page": ("Hi", {"/v1/models": as_text("<html>login</html>", media="text/html")}, "--api"),
 }  # fmt: skip
 
 
@@ -243,6 +325,43 @@ def test_a_request_that_makes_no_sense_is_refused(words: tuple[str, ...], capsys
     assert run(["golden", *words]) == 2
     assert "hint: " in capsys.readouterr().err
     assert not Path("g").exists()
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just("\ud83d"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.tuples(ANY, ANY), min_size=1, max_size=4))
+def test_whatever_is_recorded_is_read_again_and_agrees(pairs: list[tuple[object, object]]) -> None:
+    from askew.collectors.asking import Reply
+    from askew.engines.live import Ask
+    from askew.probe.agree import Tolerance
+    from askew.probe.golden import read, record, verify, written
+
+    outputs = {json.dumps(one): json.dumps(other) for one, other in pairs}
+
+    def send(question: Ask) -> Reply:
+        return Reply(status=200, body=outputs[question.body].encode())
+
+    golden, _ = record(
+        send, "u", [one for one, _ in pairs], api="torchserve", model="m", max_tokens=1, tolerance=Tolerance(),
+        tool="t", now="n",
+    )  # fmt: skip
+    again = read(written(golden).encode())
+    assert written(again) == written(golden)
+    checked, _ = verify(send, "u", again, model="", tool="t", now="n")
+    assert checked.verdict == "same" and checked.digest == golden.digest
+    assert json.loads(written(checked))["verdict"] == "same"
+
+
+def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving({}) as served:
+        url = served.url
+    assert run(["golden", "record", url, "--inputs", write("Hi"), "-o", "g"]) == 2
+    assert "Connection refused" in capsys.readouterr().err
 
 
 def test_inputs_that_are_no_json_are_told_by_line(capsys: pytest.CaptureFixture[str]) -> None:

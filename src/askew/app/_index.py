@@ -21,6 +21,7 @@ CHECKS: Mapping[str, str] = {
     "config-changed-after-start": "askew.checks.rules.config_changed_after_start",
     "context-beyond-declared": "askew.checks.rules.context_beyond_declared",
     "double-bos": "askew.checks.rules.double_bos",
+    "engine-reports-otherwise": "askew.checks.rules.engine_reports_otherwise",
     "engine-restarts": "askew.checks.rules.engine_restarts",
     "floating-image-tag": "askew.checks.rules.floating_image_tag",
     "gpu-other-than-requested": "askew.checks.rules.gpu_other_than_requested",

@@ -109,10 +109,14 @@ def _answers(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation
 
 
 def _logs(group: Sequence[Told], engine: str) -> tuple[str, tuple[Observation, ...]]:
+    from askew.engines import nccl
+    from askew.engines.logged import last_start
+
     for name, module in _chosen(LOGS, engine):
         log = cast(Log, import_module(module).LOG)
         if any(log.speaks(one) for one in group):
-            return name, tuple(observation for one in group for observation in log.read(one))
+            said = (found for one in group for found in (*log.read(one), *nccl.read(one, last_start(one, log.starts))))
+            return name, tuple(said)
     return "", ()
 
 

@@ -22,11 +22,12 @@ _Setting: TypeAlias = tuple[str, str]
 
 _Said: TypeAlias = Mapping[_Setting, Observation]
 
-# What a container says of itself beside its launch and is the same in every pod of one template. Volumes are left out:
-# admission mounts some into every pod.
+# What a container says of itself beside its launch and is the same in every pod of one template. Left out are volumes,
+# of which admission mounts some into every pod, and when to pull, which AlwaysPullImages sets in all of them:
+# https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#alwayspullimages
 _OF_CONTAINER = (
     *("runtime.image", "runtime.image.tag", "orchestration.resources.", "orchestration.probe."),
-    *("orchestration.image_pull_policy", "orchestration.prestop", "hardware.gpu.request"),
+    *("orchestration.prestop", "hardware.gpu.request"),
 )
 _IMAGE, _TAG, _DIGEST = "runtime.image", "runtime.image.tag", "runtime.image.digest"
 # What is each pod's own: counters, loads, and what moves while it runs.
@@ -64,7 +65,7 @@ def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolve
             containers.append(container)
             continue
         first = others[0]
-        changed[container.name] = tuple(_overruled(asked, run[0], main))
+        changed[container.name] = tuple(_overruled(asked, run[0], container, main))
         better = {one.fact for one in first.observations if _of_container(one.fact)}
         containers.append(
             msgspec.structs.replace(
@@ -145,8 +146,33 @@ def _apart(group: Sequence[Replica], container: Container | None) -> Iterator[Re
         ):
             row[one.fact, one.key] = one
         rows.append((replica, row))
+    whole = _records([row for _, row in rows])
+    rows = [(replica, row) for (replica, _), row in zip(rows, whole, strict=True)]
     for setting in sorted({setting for _, row in rows for setting in row}):
         yield from _setting(setting, rows)
+
+
+def _records(rows: Sequence[_Said]) -> list[_Said]:
+    """The same with one value for each record (a probe, requests and limits) that not all of them have: that it is not
+    there is one difference, and not one for each of its fields."""
+    lacking = {
+        fact
+        for fact in {fact for row in rows for fact, key in row if key and FACTS[fact].type.record}
+        if not all(any(name == fact and key for name, key in row) for row in rows)
+    }
+    if not lacking:
+        return list(rows)
+    found: list[_Said] = []
+    for row in rows:
+        whole = {setting: one for setting, one in row.items() if setting[0] not in lacking or not setting[1]}
+        for fact in sorted(lacking):
+            fields = {key: one for (name, key), one in row.items() if name == fact and key}
+            if fields:
+                value = {key: one.value for key, one in fields.items() if not isinstance(one.value, Unknown)}
+                first = next(iter(fields.values()))
+                whole[fact, ""] = msgspec.structs.replace(first, key="", value=value)
+        found.append(whole)
+    return found
 
 
 def _setting(setting: _Setting, rows: Sequence[tuple[Replica, _Said]]) -> Iterator[Resolved]:
@@ -202,17 +228,20 @@ def _resolved(fact: str, key: str, rows: Sequence[tuple[str, Observation | None,
     )
 
 
-def _overruled(asked: _Said, run: _Said, replicas: Sequence[Replica]) -> Iterator[Resolved]:
-    """What the template says of each setting that its pods run otherwise; ``values`` has both."""
+def _overruled(asked: _Said, run: _Said, template: Container, replicas: Sequence[Replica]) -> Iterator[Resolved]:
+    """What the template says of each setting that its pods run otherwise, and where; ``values`` has both."""
+    asked, run = _records((asked, run))
     for fact, key in sorted(asked.keys() | run.keys()):
         ours, theirs = asked.get((fact, key)), run.get((fact, key))
         if _same(fact, key, _value(ours), _value(theirs)):
             continue
         pods = "the pod" if len(replicas) == 1 else f"all {len(replicas)} pods"
-        one = _resolved(fact, key, [("the template", ours, None), (pods, theirs, replicas[0].location)])
+        place = (ours.locations if ours is not None else ()) or (template.launch.location,)
+        one = _resolved(fact, key, [("the template", ours, place[0]), (pods, theirs, replicas[0].location)])
         value = _value(ours)
         yield msgspec.structs.replace(
             one,
+            locations=place,
             state="unknown" if isinstance(value, Unknown) else "absent" if value is None else "known",
             value=None if isinstance(value, Unknown) else value,
             reason=value.reason if isinstance(value, Unknown) else "",

@@ -59,6 +59,8 @@ def _has_known_scheme(text: str) -> bool:
 def _request(text: str) -> Request:
     match = _SCHEME.match(text)
     if match is None or os.path.exists(text):
+        if text.endswith(".tar.gz") and os.path.isfile(text):
+            return Request(uri=text, scheme="bundle", target=text)
         model = os.path.isfile(os.path.join(text, "MLmodel"))
         return Request(uri=text, scheme="mlflow" if model else "", target=text)
     scheme = match[1]

@@ -8,6 +8,8 @@ from askew.checks.interface import Needs, Subject
 from askew.facts.types import Value
 
 _ROLLOUT = "orchestration.rollout"
+# A node may be about to join, or quota to come free: an autoscaler of nodes takes minutes, longer where GPUs are few.
+_FOR_A_NODE = frozenset(("Unschedulable", "SchedulingGated"))
 
 
 def refused(subject: Subject, fact: str) -> Iterator[Needs]:
@@ -24,9 +26,11 @@ def rollout(subject: Subject) -> dict[str, Value]:
 
 
 def stuck(subject: Subject) -> bool:
-    """Whether a rollout does not come further by itself."""
+    """Whether a rollout does not come further by itself. Of pods that wait for a node the controller says so, when its
+    patience is at its end."""
     told = rollout(subject)
-    return bool(told.get("reason") or told.get("paused") or told.get("waiting"))
+    waiting = told.get("waiting")
+    return bool(told.get("reason") or told.get("paused") or (waiting and waiting not in _FOR_A_NODE))
 
 
 def moving(subject: Subject) -> bool:

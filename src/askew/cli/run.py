@@ -250,6 +250,8 @@ def _verified(arguments: argparse.Namespace) -> int:
     from askew.report.render import render
 
     golden = opened(arguments.subject)
+    if golden.reason:
+        print(f"askew: {arguments.subject} is partial: {_without_secrets(golden.reason)}", file=sys.stderr)
     options = _options(arguments)
     found, interrupted = verified(
         golden,
@@ -269,6 +271,8 @@ def _verified(arguments: argparse.Namespace) -> int:
     else:
         told = render(report, arguments.format, color=False, width=_width(), verbose=False)
     _write(told, None)
+    if found.verdict == "different" and report.verdict != "skewed":
+        print("askew: waived or ignored, by askew.toml", file=sys.stderr)
     return INTERRUPTED if interrupted else exit_code(report, strict=True)
 
 

@@ -2,8 +2,7 @@
 
 Sources: ``etc/default-counters.csv`` of https://github.com/NVIDIA/dcgm-exporter (memory in MiB, shares in percent),
 https://github.com/utkuozdemir/nvidia_gpu_exporter , https://github.com/ROCm/device-metrics-exporter (memory in MB),
-https://github.com/kubernetes/kube-state-metrics/tree/v2.16.0/docs/metrics . Reasons of lower clocks are bits:
-https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
+https://github.com/kubernetes/kube-state-metrics/tree/v2.16.0/docs/metrics .
 """
 
 from __future__ import annotations
@@ -19,23 +18,13 @@ from askew.evidence.location import Location
 from askew.evidence.scrapes import Scrapes
 from askew.evidence.series import Series
 from askew.facts.types import Value
-from askew.knowledge.gpus import parse_gpu_label
+from askew.knowledge.gpus import clock_reasons, parse_gpu_label
 from askew.resolve.observation import Observation
 
 _MIB = 2**20
 _REASONS = ("DCGM_FI_DEV_CLOCKS_EVENT_REASONS", "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS")
 _RESTARTS = "kube_pod_container_status_restarts_total"
 _XID = "DCGM_FI_DEV_XID_ERRORS"
-# Why a clock is lower than it could be. That the GPU idles, 0x1, is no reason; nor that a display is set up, 0x100.
-_BITS = {
-    0x2: "applications_clocks_setting",
-    0x4: "sw_power_cap",
-    0x8: "hw_slowdown",
-    0x10: "sync_boost",
-    0x20: "sw_thermal_slowdown",
-    0x40: "hw_thermal_slowdown",
-    0x80: "hw_power_brake_slowdown",
-}
 # Labels in which exporters write the name of the GPU, and those of their metrics that always have it.
 _NAMES = {
     "DCGM_FI_DEV_GPU_UTIL": "modelName",
@@ -167,7 +156,7 @@ def _clocks(series: Iterable[Series]) -> Iterator[Observation]:
         values = [int(value) for _, value in one.points if math.isfinite(value) and 0 <= value < 2**16]
         if one.name in _REASONS and values:
             of_reasons.append(one.at)
-            reasons.update(name for bit, name in _BITS.items() if any(value & bit for value in values))
+            reasons.update(name for value in values for name in clock_reasons(value))
         elif one.name == _XID and values:
             of_codes.append(one.at)
             codes.update(value for value in values if value)
@@ -180,11 +169,12 @@ def _clocks(series: Iterable[Series]) -> Iterator[Observation]:
 
 
 def _restarts(series: Iterable[Series]) -> Iterator[Observation]:
-    """Restarts over all pods, where one container of each is meant: sidecars have restarts of their own."""
+    """The most that any of the pods has, where one container of each is meant: sidecars have restarts of their own."""
     found = [one for one in series if one.name == _RESTARTS and one.points and math.isfinite(one.points[-1][1])]
     if found and len({one.labels.get("container", "") for one in found}) == 1:
-        total = sum(max(int(one.points[-1][1]), 0) for one in found)
-        yield _seen("orchestration.restarts", total, [one.at for one in found])
+        most = max(one.points[-1][1] for one in found)
+        worst = [one.at for one in found if one.points[-1][1] == most]
+        yield _seen("orchestration.restarts", max(int(most), 0), worst)
 
 
 def _seen(fact: str, value: Value, places: Sequence[Location]) -> Observation:

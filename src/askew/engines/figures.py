@@ -20,6 +20,7 @@ from askew.evidence.series import (
     quantile,
     summed,
 )  # fmt: skip
+from askew.facts.catalogue import FACTS
 from askew.resolve.observation import Confidence
 
 FEWEST = 30  # values below which a figure says too little to be compared
@@ -272,12 +273,13 @@ def _peak(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figur
 
 
 def _value(meter: Meter, index: Index, found: Sequence[Series]) -> Iterator[Figure]:
-    """What a gauge says: the same of all series, or nothing."""
-    latest = {one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])}
-    if len(latest) == 1:
-        yield Figure(value=latest.pop() * meter.scale, places=_places(found))
+    """What a gauge says: the same of all series, or nothing. What each start measures anew is a little apart."""
+    latest = sorted({one.points[-1][1] for one in found if one.points and _says_something(one.points[-1][1])})
+    if latest and FACTS[meter.fact].type.same(latest[0] * meter.scale, latest[-1] * meter.scale):
+        because = ("the smallest: other series are a little above it",) if len(latest) > 1 else ()
+        yield Figure(value=latest[0] * meter.scale, places=_places(found), because=because)
     elif latest:
-        shown = ", ".join(_text(value * meter.scale) for value in sorted(latest)[:4])
+        shown = ", ".join(_text(value * meter.scale) for value in latest[:4])
         yield Figure(value=None, places=_places(found), why=f"the replicas say different things: {shown}")
 
 
@@ -291,8 +293,7 @@ _READERS: Mapping[str, Callable[[Meter, Index, Sequence[Series]], Iterator[Figur
 
 
 def _together(meter: Meter, found: Sequence[Series]) -> Mapping[str, Mapping[float, float]]:
-    """By replica, the value at each time. Points of series that were not scraped at the same time are as many moments
-    as the series with the most points has."""
+    """By replica, the value at each time: what its series are together that have a point then."""
     moments: dict[str, dict[float, list[float]]] = {}
     for one in found:
         for time, value in one.points:

@@ -27,6 +27,8 @@ from askew.facts.types import Value
 from askew.resolve.observation import Observation
 
 _CONTEXT = r"(?:llama_context|llama_new_context_with_model|llama_init_from_model|llama_context_init): "
+_CACHE = r"K \((\w+)\): +[\d.]+ MiB, V \((\w+)\): +[\d.]+ MiB"
+_DEVICE = r"Device \d+: ([^,]+), compute capability"
 
 
 def _flash(text: str) -> Value:
@@ -93,7 +95,7 @@ TABLE = (
     ),
     Says(
         mark=" MiB, V (",
-        pattern=r"K \((\w+)\): +[\d.]+ MiB, V \((\w+)\): +[\d.]+ MiB",
+        pattern=_CACHE,
         states=(
             State(fact="runtime.kv_cache.key_dtype"),
             State(fact="runtime.kv_cache.value_dtype", group=2),
@@ -121,8 +123,8 @@ TABLE = (
 _DEVICES = (
     Says(
         mark=", compute capability ",
-        pattern=r"Device \d+: [^,]+, compute capability (\d+\.\d+), ",
-        states=(State(fact="hardware.gpu.compute_capability"),),
+        pattern=_DEVICE + r" (\d+\.\d+), ",
+        states=(State(fact="hardware.gpu.compute_capability", group=2),),
     ),
     Says(
         mark="ggml_cuda_init: found ",
@@ -131,9 +133,7 @@ _DEVICES = (
     ),
 )
 
-_CACHE = re.compile(r"K \((\w+)\): +[\d.]+ MiB, V \((\w+)\): +[\d.]+ MiB")
 _SIZE = re.compile(r"(?:llama_kv_cache\w*: size =|KV self size +=) +([\d.]+) MiB")
-_DEVICE = re.compile(r"Device \d+: ([^,]+), compute capability")
 
 
 def loaded(told: Told, since: int) -> tuple[Observation, ...]:
@@ -143,7 +143,7 @@ def loaded(told: Told, since: int) -> tuple[Observation, ...]:
     found = list(stated(told, [one for one in TABLE if not drafted or one.strength == EFFECTIVE], since))
     found.extend(() if drafted else _cache(told, since))
     found.extend(stated(told, _DEVICES))
-    found.extend(gpu_models(told, 0, ", compute capability ", _DEVICE))
+    found.extend(gpu_models(told, 0, ", compute capability ", re.compile(_DEVICE)))
     return tuple(found)
 
 
@@ -156,7 +156,7 @@ def _cache(told: Told, since: int) -> Iterator[Observation]:
         because = ("the sum of the parts of the cache",) if len(sizes) > 1 else ()
         yield from reported("runtime.kv_cache.bytes", total, places, because=because)
     for line in lines(told, " MiB, V (", since):
-        match = _CACHE.search(line.text)
+        match = re.search(_CACHE, line.text)
         if match is not None and match[1] == match[2]:
             order = strong(STATED, line)
             yield from reported("runtime.kv_cache.dtype", match[1], (line.at(match.start(1)),), order=order)

@@ -313,21 +313,11 @@ def mebibytes(text: str) -> Value:
     return int(decimal(text) * 2**20)
 
 
-def gigabytes(text: str) -> Value:
-    """GB with a fraction, as bytes; what engines print so are mostly GiB: then use ``gibibytes``."""
-    return int(decimal(text) * 10**9)
-
-
 def decimal(text: str) -> float:
     """A number, perhaps with commas between thousands."""
     if len(text) > 40:
         raise ValueError("too long for a number")
     return float(text.replace(",", ""))
-
-
-def lower(text: str) -> Value:
-    """A word in lower case."""
-    return text.strip().lower()
 
 
 # Files with the tuned settings of kernels, which vLLM and SGLang look for by the name of the GPU: fused_moe.py.

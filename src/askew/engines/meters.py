@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from askew.engines.figures import Figure, Index, canonical, figures
 from askew.engines.live import Meter, Meters, Stated
+from askew.evidence.location import Location
 from askew.evidence.scrapes import Scrapes
-from askew.evidence.series import Series
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Value
 from askew.resolve.observation import Observation, Unknown
@@ -100,25 +100,26 @@ def _observed(meter: Meter, figure: Figure, scrapes: Scrapes) -> Observation | N
 
 
 def _stated(stated: Stated, index: Index) -> Iterator[Observation]:
-    """What labels say: the same of all replicas as they are now, or unknown."""
-    found = index.find(stated.names)
-    if not found:
+    """What labels say: the same in all series of all replicas as they are now, or unknown. A node has a series for each
+    of its GPUs, and an engine for each of its ranks."""
+    latest: dict[str, float] = {}
+    dated = [(one.points[-1][0] if one.points else 0.0, one) for one in index.find(stated.names)]
+    for at, one in dated:
+        latest[one.replica] = max(at, latest.get(one.replica, at))
+    said: dict[tuple[str, ...], Location] = {}
+    for at, one in dated:
+        if at == latest[one.replica]:
+            said.setdefault(tuple(one.labels.get(label, "") for label in stated.labels), one.at)
+    if not said:
         return
-    said: dict[str, tuple[float, tuple[str, ...], Series]] = {}
-    for one in found:
-        words = tuple(one.labels.get(label, "") for label in stated.labels)
-        latest = one.points[-1][0] if one.points else 0.0
-        if one.replica not in said or latest > said[one.replica][0]:
-            said[one.replica] = (latest, words, one)
-    values = {words for _, words, _ in said.values()}
-    places = tuple(one.at for _, _, one in said.values())[:3]
-    if len(values) > 1:
-        shown = ", ".join(sorted("×".join(words) for words in values)[:4])
-        reason = Unknown(f"the replicas say different things: {shown}", missing=True)
+    values = [_label_value(stated, words) for words in said]
+    value, same = values[0], FACTS[stated.fact].type.same
+    places = tuple(said.values())[:3]
+    if any((one is None) != (value is None) or not same(value, one) for one in values[1:]):
+        shown = ", ".join(sorted("×".join(words) or "none" for words in said)[:4])
+        reason = Unknown(f"the series say different things: {shown}", missing=True)
         yield Observation(fact=stated.fact, value=reason, origin="reported", basis="seen", locations=places, rank=_LAST)
-        return
-    value = _label_value(stated, values.pop())
-    if value is not None:
+    elif value is not None:
         product = len(stated.labels) > 1  # not every block of every model holds as many tokens
         yield Observation(
             fact=stated.fact,

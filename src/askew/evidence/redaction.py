@@ -395,7 +395,9 @@ class Recalling(Redactor):
     def marker(self, secret: str) -> str:
         """As of every redactor; what could be nothing but a secret is remembered."""
         marker = super().marker(secret)
-        for line in {secret, *secret.splitlines()} if "\n" in secret else (secret,):
+        # Of a file in a Secret only what looks like a key: its lines may be settings that others have, too.
+        lines = [one for one in secret.splitlines() if _KEY_LINE.match(one)] if "\n" in secret else [secret]
+        for line in lines:
             if line not in self._replaced and _is_unmistakable(line):
                 self._replaced[line] = marker
                 self._found = None
@@ -411,6 +413,7 @@ class Recalling(Redactor):
         return self._found.sub(lambda m: "*" * len(m[0]), text)
 
 
+_KEY_LINE = _Pattern(r"[A-Za-z0-9+/_.~-]+={0,2}\Z")
 _MOST_SOUGHT = 2000
 _UNMISTAKABLE = 12  # characters; shorter ones are often words that stand elsewhere by chance
 
@@ -420,6 +423,7 @@ def _is_unmistakable(secret: str) -> bool:
         len(secret) >= _UNMISTAKABLE
         and any(char.isdigit() for char in secret)
         and any(char.isalpha() for char in secret)
+        and not any(char.isspace() for char in secret)
         and ("/" not in secret or len(secret) >= 40)  # a path or the name of a model may stand behind a secret's name
         and MARKER.search(secret) is None
     )

@@ -230,5 +230,11 @@ FACTS: tuple[Fact, ...] = (
         observe_with="kubectl -n $NS exec $POD -- nvidia-smi -L",
         playbook="hardware-mismatch",
     ),
-    *later("hardware", _LATER, "hardware-mismatch", follows={"gpu.memory.bytes": "hardware.gpu.model"}),
+    *later(
+        "hardware",
+        _LATER,
+        "hardware-mismatch",
+        follows={"gpu.memory.bytes": "hardware.gpu.model"},
+        evidence=("gpu.throttle_reasons", "gpu.xid_events"),  # of the moment and of the past: they move with the load
+    ),
 )

@@ -19,8 +19,11 @@ _NAMELESS = ("mlflow", "tei")
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server says of itself: its engine, the names of its models, and facts with canonical values."""
+    """What a server says of itself: its engine, the names of its models, and facts with canonical values; or why
+    nobody answered."""
 
+    fault: str = ""
+    hint: str = ""
     engine: str = ""
     models: tuple[str, ...] = ()
     facts: Mapping[str, Value] = {}
@@ -56,14 +59,16 @@ def found_api(send: Send, given: Json, served: Served) -> Api:
     """The API of a server for an input whose form does not tell. Raises ProbeError."""
     if served.engine in _BY_ENGINE:
         return _BY_ENGINE[served.engine]
-    if isinstance(given, str):
-        if _names(_quietly(send, "/v1/models")):
-            return "chat"
-    elif isinstance(given, dict) and ("instances" in given or "inputs" in given):
+    if isinstance(given, str) and _names(_quietly(send, "/v1/models")):
+        return "chat"
+    ping = _quietly(send, "/ping")
+    if isinstance(ping, dict) and "status" in ping:
+        return "torchserve"  # Healthy, Partial Healthy or Unhealthy; its interface for predictions tells no more
+    if isinstance(given, dict) and ("instances" in given or "inputs" in given):
         reply = send(Ask("/ping"))
-        if reply.status == 200 and not reply.body.strip():
-            return "mlflow"
-        return "torchserve" if reply.status == 200 else "v1"
+        return "mlflow" if reply.status == 200 and not reply.body.strip() else "v1"
+    if served.fault:
+        raise ProbeError(served.fault, served.hint)
     raise ProbeError("what the server speaks cannot be told", f"name it: --api {'|'.join(APIS)}")
 
 
@@ -88,6 +93,8 @@ def found_model(send: Send, api: Api, served: Served) -> str:
         names = [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
     if len(names) == 1:
         return names[0]
+    if served.fault and not names:
+        raise ProbeError(served.fault, served.hint)
     said = f"the server has {len(names)} models" if names else "the server does not say which models it has"
     raise ProbeError(said, f"name one with --model: {', '.join(names[:6])}" if names else "name one with --model")
 

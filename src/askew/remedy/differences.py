@@ -74,6 +74,8 @@ def remedies(
         return (_variable(difference),)
     if fact.key == "runtime.packages" and difference.key and isinstance(wanted.value, str):
         return (_package(difference),)
+    if fact.key == "model.golden_outputs":
+        return (_outputs(difference),)
     if fact.key == "model.signature" or fact.key.startswith("model.training."):
         return (_recorded(difference),)
     flag = flag_for(fact.key) if fact.category in _ARGUMENT_CATEGORIES or _is_argument(target, here) else None
@@ -123,6 +125,18 @@ def _package(difference: Difference) -> Remedy:
         text=text,
         verify=f"pip freeze in the image shows {text}",
         undo=f"install {was} again" if was else f"remove {difference.key} again",
+        location=_place(difference.target),
+        safe=False,
+    )
+
+
+def _outputs(difference: Difference) -> Remedy:
+    """What a model gives follows from what serves it."""
+    return Remedy(
+        action="Take back what changed between the two servers, in weights, engine or settings: "
+        "askew diff of the deployment then and now names it",
+        verify="askew golden verify: all inputs are answered as they were",
+        undo="serve what runs now again",
         location=_place(difference.target),
         safe=False,
     )

@@ -209,7 +209,7 @@ def test_a_plug_in_that_hangs(tmp_path: Path, ask: Ask, monkeypatch: pytest.Monk
     with Cluster() as cluster:
         began = time.monotonic()
         found = ask(cluster, "k8s:prod", user=exec_user(plugin(tmp_path / "login", "exec sleep 60")))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert "took longer than 0.2 seconds" in found.errors[0].message
 
 

@@ -201,18 +201,18 @@ def test_servers_that_drip_or_hang() -> None:
     event = time.monotonic
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
-        until = event() + 10
+        until = event() + 30
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         while event() < until:
             handler.wfile.write(b" ")
             select(0.02)
 
     def hang(handler: BaseHTTPRequestHandler) -> None:
-        select(3)
+        select(30)
 
     def headers(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        until = event() + 10
+        until = event() + 30
         while event() < until:
             handler.wfile.write(b"X-A: b\r\n")
             select(0.02)
@@ -227,7 +227,7 @@ def test_servers_that_drip_or_hang() -> None:
             began = event()
             with pytest.raises(RequestError):
                 one.get("/x", seconds=0.4, attempts=1)
-            assert event() - began < 2
+            assert event() - began < 8
             one.close()
 
 
@@ -269,14 +269,14 @@ def test_the_time_for_everything(ask: Ask) -> None:
 
     def slow(path: str, query: dict[str, str]) -> Any:
         if path.endswith("/pods"):
-            return lambda handler: wait(5)
+            return lambda handler: wait(30)
         return None
 
     with Cluster(*rollout()) as cluster:
         cluster.answer = slow
         began = time.monotonic()
         found = ask(cluster, "k8s:prod?timeout=1")
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
     assert found.status == "partial"
     assert "not everything could be read within 1 seconds" in found.reason
     assert "Deployment" in kinds(found)
@@ -297,9 +297,7 @@ def test_connections_that_break(ask: Ask) -> None:
 def test_nobody_listens(ask: Ask) -> None:
     with Cluster() as cluster:
         pass
-    began = time.monotonic()
     found = ask(cluster, "k8s:prod")
-    assert time.monotonic() - began < 2
     assert "refuses connections" in found.errors[0].message
 
 

@@ -183,6 +183,15 @@ def test_driver_cuda_slices_and_sharing_are_read_from_labels():
     assert found["hardware.gpu.sharing"] == "time-slicing"
 
 
+@pytest.mark.parametrize(("strategy", "memory"), [("single", 81559 * 2**20), ("none", 81559 * 2**20), ("mixed", None)])
+def test_the_memory_of_a_whole_device_is_not_that_of_a_slice(strategy, memory):
+    labels = f'{H100}, nvidia.com/gpu.memory: "81559", nvidia.com/mig.strategy: {strategy}'
+    devices = "nvidia.com/mig-1g.10gb: 7" if strategy == "mixed" else "nvidia.com/gpu: 7"
+    asked = devices.replace("7", "1")
+    found = facts(one(deployment(devices=asked) + node(labels=labels, devices=devices)))
+    assert found.get("hardware.gpu.memory.bytes") == memory
+
+
 def test_gke_has_a_word_of_its_own_for_sharing():
     labels = "cloud.google.com/gke-accelerator: nvidia-l4, cloud.google.com/gke-gpu-sharing-strategy: time-sharing"
     assert facts(one(deployment() + node(labels=labels)))["hardware.gpu.sharing"] == "time-slicing"

@@ -54,6 +54,19 @@ def test_an_autoscaler_that_gets_no_metric() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("latest", "recent"),
+    [("2026-01-02T10:00:40Z", True), ("2026-01-02T10:04:59Z", True), ("2026-01-02T10:05:00Z", False), ("soon", True)],
+)
+def test_whether_it_has_been_so_for_long_is_told_by_the_objects(latest: str, recent: bool) -> None:
+    failed = condition("ScalingActive", "False", "FailedGetPodsMetric") | {"lastTransitionTime": "2026-01-02T10:00:00Z"}
+    hpa = thing(*HPA, spec={"scaleTargetRef": REF, "maxReplicas": 4}, status={"conditions": [failed]})
+    ready = {"type": "Ready", "status": "True", "lastHeartbeatTime": latest, "lastTransitionTime": 5}
+    node = thing("v1", "Node", "n1", "", status={"conditions": [ready]})
+    told = status(hpa, node)
+    assert (told["since"], told["recent"]) == ("2026-01-02T10:00:00Z", recent)
+
+
 def test_the_values_that_it_has() -> None:
     metric = {"type": "Pods", "pods": {"metric": {"name": "queue"}, "current": {"averageValue": "2500m"}}}
     resource = {

@@ -23,8 +23,9 @@ reason names the part.
 
 ## When it is fine
 
-In the first minutes of a deployment, before its metrics are there. A workload that is scaled to zero or paused on
-purpose (`ScalingDisabled`) is not reported.
+In the first minutes of a deployment, before its metrics are there: while no object shows a time that is five minutes
+later than the condition's, the finding is *low*. A workload that is scaled to zero or paused on purpose
+(`ScalingDisabled`) is not reported.
 
 ## References
 
@@ -63,13 +64,15 @@ def run(subject: Subject) -> Iterator[Outcome]:
     wrong = next(((key, words) for key, state, words in _WRONG if told.get(key) is state), None)
     if wrong is None or reason.startswith("ScalingDisabled") or told.get("paused") is True:
         return
+    since = f" since {told['since']}" if told.get("since") else ""
     entries = [known.entries[key] for key in (wrong[0], "reason") if key in known.entries]
     spots = places(subject, *entries)
     yield found(
         CHECK,
         subject,
         at=spots,
-        summary=f"the autoscaler does not scale: {reason or wrong[1]}",
+        severity="low" if told.get("recent") is True else CHECK.severity,
+        summary=f"the autoscaler does not scale{since}: {reason or wrong[1]}",
         impact="The replicas stay as they are, or as the fallback says, however long the queue is.",
         remedies=(
             Remedy(

@@ -24,7 +24,8 @@ rollout or take it back with `kubectl rollout undo`.
 
 ## When it is fine
 
-While it is on its way: then the finding is *info*. A canary that is meant to stay half way can be waived.
+While it is on its way: then the finding is *info*; and *low* while pods wait for a node, which may be about to join. A
+canary that is meant to stay half way can be waived.
 
 ## References
 
@@ -43,7 +44,7 @@ from askew.facts.types import Value
 from askew.findings.finding import Remedy
 
 _FACT = "orchestration.rollout"
-_ORDER = ("reason", "waiting", "paused", "complete", "updated", "versions")
+_ORDER = ("reason", "waiting", "paused", "noticed", "complete", "updated", "versions")
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -59,7 +60,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
         CHECK,
         subject,
         at=spots,
-        severity="medium" if stuck(subject) else "info",
+        severity="medium" if stuck(subject) else "low" if told.get("waiting") else "info",
         summary=_summary(told),
         impact="Requests are answered by the version that their pod is of; what the manifest says holds for some.",
         remedies=(
@@ -89,6 +90,8 @@ def _summary(told: dict[str, Value]) -> str:
         parts.append(f"{number} pod{'s do' if number != 1 else ' does'} not start: {told['waiting']}")
     if told.get("reason"):
         parts.append(str(told["reason"]))
+    if told.get("noticed") is False:
+        parts.append("the controller has not acted on the last change")
     if told.get("paused"):
         parts.append("it is paused")
     return "; ".join(parts)

@@ -37,27 +37,31 @@ class _Side(msgspec.Struct, frozen=True):
     merges: bytes | None
     found: Tokenizer
     added: list[Token]
-    library: str
-    asked: dict[str, object]
+    way: tokens.Way
 
 
 def parted(reference: str, target: str, seen: tuple[str, str], redactor: Redactor) -> Parted:
     """What tells two files with a vocabulary apart. ``seen``: the digest of each tokenizer as it was read; a file that
     has another one by now tells nothing. Nothing is raised for what lies there."""
-    sides = [_side(path, digest) for path, digest in zip((reference, target), seen, strict=True)]
-    one, two = sides
+    one, two = (_side(path, digest) for path, digest in zip((reference, target), seen, strict=True))
     if one is None or two is None or one.found.kind != two.found.kind:
         return Parted()
     listed = [words.words(side.found.kind, side.data, side.merges) for side in (one, two)]
     found = words.part(listed[0], listed[1], one.added, two.added)
     sentences = tuple(redactor.text(sentence) for sentence in found.sentences)
-    if not one.library:
+    if not one.way.library:
         return Parted(sentences)
-    texts = [text for text in probes.TEXTS if "\0" not in text or one.library != "sentencepiece"]
+    texts = one.way.texts(probes.TEXTS)
     named = [text for token in found.named for text in (token, _plain(token)) if 0 < len(text) <= _LONGEST]
     named = [text for text in named if "\0" not in text and redactor.text(text) == text]
-    asked = {"kind": "apart", "sides": [one.asked, two.asked], "texts": texts, "named": named, "seconds": _SECONDS}
-    answers = tokens.ask(one.library, asked, probes.Encoded).answers
+    asked = {
+        "kind": "apart",
+        "sides": [one.way.asked, two.way.asked],
+        "texts": texts,
+        "named": named,
+        "seconds": _SECONDS,
+    }
+    answers = tokens.ask(one.way.library, asked, probes.Encoded).answers
     if len(answers) != 2:
         return Parted(sentences)
     (text, *left), (_, *right) = answers
@@ -87,5 +91,5 @@ def _side(path: str, digest: str) -> _Side | None:
     if tokenizer.digest_of(files, found) != digest:
         return None
     added, _ = tokenizer.added_tokens(files, found)
-    library, asked = tokens.encoding(found, files, os.path.abspath(os.path.realpath(path)))
-    return _Side(path, data, merges, found, added, library, asked)
+    way = tokens.encoding(found, files, name, os.path.abspath(os.path.realpath(path)))
+    return _Side(path, data, merges, found, added, way)

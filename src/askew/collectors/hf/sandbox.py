@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 _Answer = Callable[[str], tuple[list[int], str]]  # token ids of a text, and what they decode to
-_MEMORY = {"templates": 1 << 30, "tokens": 4 << 30, "pieces": 1 << 30, "apart": 6 << 30}
+_MEMORY = {"templates": 1 << 30, "tokens": 4 << 30, "pieces": 1 << 30, "ranks": 4 << 30, "apart": 6 << 30}
 _SECONDS = 15
 _LONGEST = 1 << 18  # characters of one prompt
 _FAILED = "\x00"
@@ -240,7 +240,43 @@ def _pieces(asked: dict[str, Any]) -> _Answer:
     return answer
 
 
-_ENCODERS: dict[str, Callable[[dict[str, Any]], _Answer]] = {"tokens": _tokens, "pieces": _pieces}
+def _ranks(asked: dict[str, Any]) -> _Answer:
+    import base64
+    import unicodedata
+
+    import tiktoken
+
+    with open(asked["path"], "rb") as file:
+        data = file.read()
+    if asked["tekken"]:
+        listed = [(entry["rank"], entry["token_bytes"]) for entry in json.loads(data)["vocab"]]
+    else:
+        lines = (line.split() for line in data.splitlines() if line.strip())
+        listed = [(int(rank), token) for token, rank in lines]
+    del data
+    first = asked["first"]  # the id of rank 0: special tokens stand in front of the ranks
+    try:
+        ranks = {base64.b64decode(token, validate=True): rank for rank, token in sorted(listed)[: asked["most"]]}
+    except ValueError:
+        raise _UnreadError("expected the tokens in base64") from None
+    lacking = [byte for byte in range(256) if bytes([byte]) not in ranks]
+    if lacking:
+        raise _UnreadError(f"expected a rank for each byte, found none for 0x{lacking[0]:02x}")
+    if len(set(ranks.values())) != len(ranks) or min(ranks.values()) < 0 or max(ranks.values()) >= 2**31:
+        raise _UnreadError("expected ranks from 0 to 2147483647, each once")
+    try:
+        encoding = tiktoken.Encoding("inspected", pat_str=asked["pattern"], mergeable_ranks=ranks, special_tokens={})
+    except Exception as error:
+        raise _UnreadError(f"tiktoken does not read the file: {str(error)[:300]}") from None
+
+    def answer(text: str) -> tuple[list[int], str]:
+        plain = encoding.encode_ordinary(unicodedata.normalize("NFC", text) if asked["nfc"] else text)
+        return [first + rank for rank in plain], encoding.decode(plain)
+
+    return answer
+
+
+_ENCODERS: dict[str, Callable[[dict[str, Any]], _Answer]] = {"tokens": _tokens, "pieces": _pieces, "ranks": _ranks}
 
 if __name__ == "__main__":
     try:

@@ -51,6 +51,11 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         if os.path.dirname(document.source) == shown
     }
     texts = _templates(reader, redactor, path, shown, names, real)
+    texts += [
+        text
+        for text in reader.texts
+        if text.source.endswith(chat_template.GGUF) and os.path.dirname(text.source) == shown
+    ]
     found, place = _tokenizer(reader, redactor, path, shown, names, real)
     best = chat_template.chosen(files, texts, frozenset(names))
     rendered = encoded = None
@@ -60,22 +65,22 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
             special[name] = [text for one in node.each() if (text := tokenizer.text_of_token(one)) is not None]
         else:
             special[name] = tokenizer.text_of_token(node)
-    if best is not None and (plain := best.used(False)) is not None:
-        asked = {
-            "kind": "templates",
-            "templates": {"plain": plain, "tools": best.used(True) or plain},
-            "special": special,
-            "conversations": [msgspec.to_builtins(one) for one in probes.CONVERSATIONS],
-        }
-        rendered = ask("jinja2", asked, probes.Rendered)
-    library = ""
+    plain = best.used(False) if best is not None else None
+    tools = best.used(True) if best is not None else None
+    if best is not None and plain is not None and best.place.source.endswith(".gguf"):
+        special = dict(chat_template.special_of_gguf(texts))
+        if not chat_template.special_names(plain) <= special.keys():
+            plain = None  # what it renders depends on tokens that the file does not name
+    if plain is not None:
+        rendered = render(plain, tools or plain, special)
+    way = Way()
     if found is not None:
-        library, asked = encoding(
-            found, files, os.path.abspath(real(os.path.join(path, os.path.basename(place)), place))
-        )
-        if library:
-            texts_of = [text for text in probes.TEXTS if "\0" not in text or library != "sentencepiece"]
-            encoded = ask(library, {**asked, "texts": texts_of}, probes.Encoded)
+        lies = os.path.abspath(real(os.path.join(path, os.path.basename(place)), place))
+        way = encoding(found, files, os.path.basename(place), lies)
+        if way.fault:
+            encoded = probes.Encoded(fault=way.fault, hint=way.hint)
+        elif way.library:
+            encoded = ask(way.library, {**way.asked, "texts": way.texts(probes.TEXTS)}, probes.Encoded)
     if rendered is None and encoded is None:
         return
     answers = probes.Answers(
@@ -84,20 +89,69 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         bos=special.get("bos_token"),
         template=(best.place.source, best.place.line, best.place.column) if best is not None else ("", 0, 0),
         tokenizer=place,
-        library=library,
+        library=way.library,
+        assumed=way.assumed,
     )
     reader.texts.append(Text(source=f"{shown}/{probes.PROBES}", text=msgspec.json.encode(answers).decode()))
 
 
-def encoding(found: tokenizer_json.Tokenizer, files: Mapping[str, Document], path: str) -> tuple[str, dict[str, Any]]:
-    """The library that encodes with a vocabulary, and what to ask of it; an empty name where there is none."""
+def render(plain: str, tools: str, special: Mapping[str, Any]) -> probes.Rendered:
+    """What a template makes of the conversations. ``tools``: the one for those with tools."""
+    asked = {
+        "kind": "templates",
+        "templates": {"plain": plain, "tools": tools},
+        "special": special,
+        "conversations": [msgspec.to_builtins(one) for one in probes.CONVERSATIONS],
+    }
+    found: probes.Rendered = ask("jinja2", asked, probes.Rendered)
+    return found
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How a vocabulary is tried: the library that encodes with it (empty where there is none), what to ask of it, what
+    it takes from elsewhere than the files, and why it cannot be tried."""
+
+    library: str = ""
+    asked: dict[str, Any] = {}
+    assumed: str = ""
+    fault: str = ""
+    hint: str = ""
+
+    def texts(self, texts: Sequence[str]) -> list[str]:
+        """The texts that the library can be asked: to SentencePiece a NUL ends a text."""
+        return [text for text in texts if "\0" not in text or self.library != "sentencepiece"]
+
+
+def encoding(found: tokenizer_json.Tokenizer, files: Mapping[str, Document], name: str, path: str) -> Way:
+    """How to try the vocabulary of a file of this name. ``path``: where it lies, which is a blob in the Hub's cache."""
     if found.kind == "tokenizer.json":
         added, _ = tokenizer.added_tokens(files, found)
         more = [msgspec.to_builtins(token) for token in added if token not in found.added]
-        return "tokenizers", {"kind": "tokens", "path": path, "added": more}
+        return Way("tokenizers", {"kind": "tokens", "path": path, "added": more})
     if found.kind == "sentencepiece":
-        return "sentencepiece", {"kind": "pieces", "path": path}
-    return "", {}
+        return Way("sentencepiece", {"kind": "pieces", "path": path})
+    if found.kind == "tekken":
+        said = tokenizer.tekken(found)
+        if said is None:
+            what = "no text was encoded: expected config.pattern and config.default_num_special_tokens in the file"
+            return Way(fault=what, hint=_HINT)
+        most = found.vocabulary.count if found.vocabulary is not None else 0
+        return Way("tiktoken", _ranks(path, said[0], said[1], most, nfc=False, tekken=True))
+    if found.kind != "tiktoken":
+        return Way()
+    known = tokenizer.RANKS.get(name)
+    if known is None:
+        what = "no text was encoded: a file of ranks does not say how a text is split, the code of its model does"
+        return Way(fault=what, hint="save the tokenizer as tokenizer.json, which says it")
+    pattern, nfc, whose = known
+    asked = _ranks(path, pattern, 0, found.size, nfc=nfc, tekken=False)
+    return Way("tiktoken", asked, f"split as {whose} does: the file does not say how, and its code is not run")
+
+
+def _ranks(path: str, pattern: str, first: int, most: int, *, nfc: bool, tekken: bool) -> dict[str, Any]:
+    return {
+        "kind": "ranks", "path": path, "pattern": pattern, "first": first, "most": most, "nfc": nfc, "tekken": tekken,
+    }  # fmt: skip
 
 
 def _templates(

@@ -222,6 +222,7 @@ RESOURCES: tuple[Resource, ...] = (
         "resource.k8s.io",
         "v1 v1beta2 v1beta1",
         "DeviceClass/deviceclasses",
+        "ResourceSlice/resourceslices",
         namespaced=False,
     ),
     *_rows("around", "what went wrong lately: only warnings", "", "v1", "Event/events/ev"),

@@ -30,7 +30,6 @@ from askew.engines.logged import (
 from askew.engines.reprs import fields
 from askew.engines.settings import OTHER
 from askew.evidence.told import Told
-from askew.facts.types import Value
 from askew.resolve.observation import Observation
 
 _STARTS = ("input backend=",)
@@ -39,15 +38,11 @@ _CONFIGURATION = re.compile(r"(?:updated )?backend_config=(?=\w+EngineConfig\()"
 _RENAMED = {"max_context_token_num": "", "model_format": "--model-format", "dtype": "--dtype", "tp": "--tp"}
 
 
-def _backend(text: str) -> Value:
-    return text.lower()
-
-
 _TABLE = (
     Says(
         mark="input backend=",
         pattern=r"input backend=(turbomind|pytorch), backend_config=",
-        states=(State(fact="runtime.engine.backend", read=_backend),),
+        states=(State(fact="runtime.engine.backend", read=str.lower),),
     ),
     Says(
         mark="session_len",

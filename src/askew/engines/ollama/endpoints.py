@@ -6,6 +6,7 @@ of one request (``context_length`` at ``/api/ps``); the parameters at ``/api/sho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -17,11 +18,14 @@ from askew.evidence.document import Node
 from askew.resolve.observation import Observation
 
 _VERSION, _TAGS, _LOADED = "/api/version", "/api/tags", "/api/ps"
+# llama.cpp's server lists its model there too, with an empty digest: tools/server of
+# https://github.com/ggml-org/llama.cpp
+_DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 
 def _asks(answers: Answers) -> tuple[Ask, ...]:
     if not _speaks(answers):
-        return (Ask(_TAGS),)
+        return (Ask(_TAGS), Ask(_VERSION))
     shows = tuple(_show(name) for name in _names(answers)[:MOST_MODELS])
     return (Ask(_VERSION, lacking="its release stays unknown"), Ask(_TAGS), Ask(_LOADED), *shows)
 
@@ -33,7 +37,12 @@ def _show(name: str) -> Ask:
 
 def _speaks(answers: Answers) -> bool:
     models = root(answers, _TAGS)["models"]
-    return models.is_sequence and all(one["digest"].exists and one["name"].exists for one in models.each())
+    if not models.is_sequence:
+        return False
+    listed = list(models.each())
+    if not listed:  # which others answer that have no model, too
+        return root(answers, _VERSION)["version"].exists
+    return all(_DIGEST.fullmatch(str(one["digest"].value)) and one["name"].exists for one in listed)
 
 
 def _names(answers: Answers) -> list[str]:

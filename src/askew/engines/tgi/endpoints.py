@@ -36,7 +36,8 @@ def _asks(answers: Answers) -> tuple[Ask, ...]:
 
 def _speaks(answers: Answers) -> bool:
     info = root(answers, _INFO)
-    return info["model_id"].exists and info["max_total_tokens"].exists
+    fork = info["request_logger_url"].exists  # LoRAX, which has kept the rest: github.com/predibase/lorax
+    return info["model_id"].exists and info["max_total_tokens"].exists and not fork
 
 
 def _read(answers: Answers) -> tuple[Observation, ...]:

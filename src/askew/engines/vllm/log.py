@@ -148,13 +148,8 @@ _TABLE = (
         states=(State(fact="runtime.kv_cache.dtype", read=_taken),),
     ),
     Says(
-        mark="Async scheduling is ",
-        pattern=r"(?:Asynchronous|Async) scheduling is (enabled)",
-        states=(State(fact="runtime.async_scheduling", value=True),),
-    ),
-    Says(
-        mark="Asynchronous scheduling is ",
-        pattern=r"Asynchronous scheduling is (?:enabled)",
+        mark=" scheduling is enabled",
+        pattern=r"\bAsync(?:hronous)? scheduling is enabled",
         states=(State(fact="runtime.async_scheduling", value=True),),
     ),
     Says(

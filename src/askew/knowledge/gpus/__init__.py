@@ -212,6 +212,24 @@ def _names() -> dict[str, frozenset[str]]:
     return names
 
 
+# nvmlClocksEventReasons in docs.nvidia.com/deploy/nvml-api/. That the GPU idles, 0x1, is no reason; nor that a display
+# is set up, 0x100.
+_CLOCK_REASONS = {
+    0x2: "applications_clocks_setting",
+    0x4: "sw_power_cap",
+    0x8: "hw_slowdown",
+    0x10: "sync_boost",
+    0x20: "sw_thermal_slowdown",
+    0x40: "hw_thermal_slowdown",
+    0x80: "hw_power_brake_slowdown",
+}
+
+
+def clock_reasons(bits: int) -> tuple[str, ...]:
+    """Why a clock is lower than it could be, by the bits in which NVML tells it."""
+    return tuple(name for bit, name in _CLOCK_REASONS.items() if bits & bit)
+
+
 def mig_profile(text: str) -> str:
     """The canonical MIG profile: `nvidia.com/mig-1g.10gb.me` and `1g.10gb+me` are `1g.10gb+me`. Raises
     ValueNotUnderstood."""

@@ -14,7 +14,7 @@ from askew.facts.types import Value
 from askew.platforms.huggingface.chat_template import OPENER
 from askew.platforms.huggingface.tokenizer_json import digest
 from askew.platforms.kubernetes.observe import observed
-from askew.resolve.observation import Observation, Unknown
+from askew.resolve.observation import Confidence, Observation, Origin, Unknown
 
 CORPUS = 1
 PROBES = "#probes"  # behind the name of a directory: the answers to the probes
@@ -147,7 +147,8 @@ class Encoded(msgspec.Struct, frozen=True):
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """All that was tried on one directory; ``bos`` is the text of its BOS token, ``library`` the one that encoded."""
+    """All that was tried on one directory; ``bos`` is the text of its BOS token, ``library`` the one that encoded, and
+    ``assumed`` what it took from elsewhere than the files."""
 
     rendered: Rendered | None = None
     encoded: Encoded | None = None
@@ -155,6 +156,7 @@ class Answers(msgspec.Struct, frozen=True):
     template: tuple[str, int, int] = ("", 0, 0)
     tokenizer: str = ""
     library: str = ""
+    assumed: str = ""
 
 
 def of_probes(text: str) -> Iterator[Observation]:
@@ -165,10 +167,11 @@ def of_probes(text: str) -> Iterator[Observation]:
         return
     if answers.encoded is not None:
         place = Location(answers.tokenizer, line=1, column=1)
-        yield from _encoded(answers.encoded, place, "" if answers.library == "tokenizers" else f"{answers.library}+")
+        algorithm = "" if answers.library == "tokenizers" else f"{answers.library}+"
+        yield from _encoded(answers.encoded, place, algorithm, answers.assumed)
     if answers.rendered is not None:
         source, line, column = answers.template
-        yield from _rendered(answers.rendered, Location(source, line=line, column=column), answers.bos)
+        yield from of_rendered(answers.rendered, Location(source, line=line, column=column), answers.bos)
 
 
 def was_rendered(text: str) -> bool:
@@ -180,7 +183,7 @@ def was_rendered(text: str) -> bool:
     return found is not None and not found.fault
 
 
-def _encoded(found: Encoded, place: Location, algorithm: str) -> Iterator[Observation]:
+def _encoded(found: Encoded, place: Location, algorithm: str, assumed: str) -> Iterator[Observation]:
     """``algorithm`` stands in front of a digest that compares with those of the same library only."""
     fact = "model.tokenizer.behaviour"
     if found.fault:
@@ -188,7 +191,10 @@ def _encoded(found: Encoded, place: Location, algorithm: str) -> Iterator[Observ
         return
     shown = tuple(f"{_json(text)} → {answer(ids, back)}" for text, ids, back in found.answers)
     value = algorithm + digest([CORPUS, [list(answer) for answer in found.answers]])
-    yield observed(fact, value, place, origin="model", basis="seen", because=shown)
+    if assumed:
+        shown = (*shown, assumed)
+    sure: Confidence = "likely" if assumed else "certain"
+    yield observed(fact, value, place, origin="model", basis="seen", because=shown, confidence=sure)
 
 
 def answer(ids: list[int], back: str) -> str:
@@ -200,14 +206,15 @@ def _ids(ids: list[int]) -> str:
     return " ".join(str(number) for number in ids) or "no token"
 
 
-def _rendered(found: Rendered, place: Location, bos: str | None) -> Iterator[Observation]:
+def of_rendered(found: Rendered, place: Location, bos: str | None, origin: Origin = "model") -> Iterator[Observation]:
+    """The facts that the prompts state. ``bos``: the text of the BOS token, where it is known."""
     fact = "model.chat_template.behaviour"
     if found.fault:
-        yield observed(fact, Unknown(found.fault, found.hint, missing=True), place, origin="model", basis="seen")
+        yield observed(fact, Unknown(found.fault, found.hint, missing=True), place, origin=origin, basis="seen")
         return
     shown = tuple(f"{label} → {_shortened(_quoted(prompt))}" for label, prompt in found.answers)
     value = digest([CORPUS, [list(answer) for answer in found.answers]])
-    yield observed(fact, value, place, origin="model", basis="seen", because=shown)
+    yield observed(fact, value, place, origin=origin, basis="seen", because=shown)
     prompts = dict(found.answers)
     asked, plain = prompts.get("one question", ""), prompts.get("one question, no generation prompt", "")
     if not asked or not plain or asked.startswith(FAILED):
@@ -215,7 +222,7 @@ def _rendered(found: Rendered, place: Location, bos: str | None) -> Iterator[Obs
     because = ("rendered for one question",)
 
     def seen(fact: str, value: Value) -> Observation:
-        return observed(fact, value, place, origin="model", basis="seen", because=because)
+        return observed(fact, value, place, origin=origin, basis="seen", because=because)
 
     if bos:
         yield seen("model.chat_template.emits_bos", asked.startswith(bos))

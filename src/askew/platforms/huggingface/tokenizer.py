@@ -31,6 +31,13 @@ _OWN_BOS = frozenset(("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", 
 _SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|NUMBERS| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+# How the code beside a file of ranks splits a text, which the file itself does not say: by the file's name, whether the
+# text is normalised to NFC, and whose code it is. Sources: tokenization_qwen.py of
+# https://huggingface.co/Qwen/Qwen-7B and llama/tokenizer.py of https://github.com/meta-llama/llama3.
+RANKS: Mapping[str, tuple[str, bool, str]] = {
+    "qwen.tiktoken": (_SPLIT.replace("NUMBERS", r"\p{N}"), True, "Qwen's tokenization_qwen.py"),
+    "tokenizer.model": (_SPLIT.replace("NUMBERS", r"\p{N}{1,3}"), False, "the tokenizer.py of Llama 3"),
+}
 _SPLITS = {"llama-bpe": r"\p{N}{1,3}", "qwen2": r"\p{N}"}
 _BYTES: Value = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
 _BYTES_AND_WORDS: Value = {"type": "ByteLevel", "add_prefix_space": False}
@@ -125,6 +132,15 @@ def pre_tokenizer(text: str) -> str | None:
         return None
     steps = part.get("steps") if part.get("type") == "Sequence" else [part]
     return " + ".join(_shown_step(step) for step in steps if isinstance(step, dict)) if isinstance(steps, list) else ""
+
+
+def tekken(tokenizer: Tokenizer) -> tuple[str, int] | None:
+    """How a ``tekken.json`` encodes: the pattern that splits a text, and the id of rank 0, if it says so."""
+    split, model = _decoded(tokenizer.pre_tokenizer), _decoded(tokenizer.model)
+    pattern = split.get("pattern") if isinstance(split, dict) else None
+    said = pattern.get("Regex") if isinstance(pattern, dict) else None
+    first = model.get("first") if isinstance(model, dict) else None
+    return (said, first) if isinstance(said, str) and isinstance(first, int) and not isinstance(first, bool) else None
 
 
 def _shown_step(step: dict[str, Value]) -> str:

@@ -100,12 +100,14 @@ class _Tekken(msgspec.Struct, frozen=True):
 def of_tekken(data: bytes) -> Tokenizer:
     """Mistral's ``tekken.json``: ranks, the pattern that splits, special tokens. Raises ValueError."""
     found, ranks = _tekken(data)
+    reserved = found.config.get("default_num_special_tokens")
     used = found.config.get("default_vocab_size")
     special = [Token(one.rank, one.token_str, ("special",)) for one in found.special_tokens or ()]
     return Tokenizer(
         kind="tekken",
         size=used if isinstance(used, int) else len(ranks) + len(special),
-        model=text({"type": "tekken", "version": found.config.get("version")}),
+        # The special tokens have the first ids, so that their number moves those of all others.
+        model=text({"type": "tekken", "version": found.config.get("version"), "first": reserved}),
         vocabulary=bulk(f"{rank} {token}" for rank, token in ranks),
         pre_tokenizer=text({"type": "Split", "pattern": {"Regex": found.config.get("pattern")}}),
         added=sorted(special),

@@ -8,6 +8,7 @@ apis/keda/v1alpha1/condition_types.go of kedacore/keda.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import msgspec
 
@@ -18,6 +19,7 @@ from askew.platforms.kubernetes.draft import Draft, Join
 from askew.platforms.kubernetes.events import warnings
 from askew.platforms.kubernetes.objects import Objects
 from askew.platforms.kubernetes.observe import Entry, observed_map, text_of
+from askew.platforms.kubernetes.times import is_recent
 from askew.resolve.observation import Observation
 
 FACT = "orchestration.autoscaler.status"
@@ -27,6 +29,7 @@ _KEDA = {"Ready": "ready", "Active": "active", "Fallback": "fallback", "Paused":
 # What each condition is while all is well; of those that are otherwise the first tells why.
 _WELL = {"scaling_active": True, "able_to_scale": True, "ready": True, "fallback": False}
 _LONGEST = 240
+_SETTLES = timedelta(minutes=5)  # pods that load a model have no metrics before, and a scrape that failed comes again
 
 
 def autoscaler_states(draft: Draft, objects: Objects) -> Sequence[Observation]:
@@ -41,6 +44,7 @@ def autoscaler_states(draft: Draft, objects: Objects) -> Sequence[Observation]:
         found.extend(aimed_at(draft, objects, *_HPA))
     entries: dict[str, Entry] = {}
     reasons: dict[str, Entry] = {}
+    began: dict[str, Entry] = {}
     for one in found:
         status = one.node["status"]
         words = _KEDA if one.group == "keda.sh" else _CONDITIONS
@@ -51,12 +55,16 @@ def autoscaler_states(draft: Draft, objects: Objects) -> Sequence[Observation]:
             entries[name] = Entry(state == "True", condition.location)
             if name in _WELL and entries[name].value is not _WELL[name] and text_of(condition["reason"]):
                 reasons[name] = Entry(_said(condition), condition["reason"].location)
+                began[name] = Entry(text_of(condition["lastTransitionTime"]), condition["lastTransitionTime"].location)
         entries.update(_counted(status))
     if not entries:
         return ()
     for name in _WELL:
         if name in reasons:
-            entries["reason"] = reasons[name]
+            entries["reason"], since = reasons[name], began[name]
+            if since.value:
+                entries["since"] = since
+                entries["recent"] = Entry(is_recent(str(since.value), objects, _SETTLES), since.location)
             break
     because = tuple(str(one) for one in warnings(found, objects))
     observations = observed_map(FACT, entries, origin="reported", because=because)

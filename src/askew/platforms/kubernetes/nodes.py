@@ -327,7 +327,7 @@ def _profile(node: Object) -> _Read | None:
     from askew.knowledge.gpus import parse_gpu_label
 
     text = node.labels.get(_PRODUCT)
-    if text is not None and node.labels.get("nvidia.com/mig.strategy") != "mixed":
+    if text is not None and node.labels.get(_STRATEGY) != "mixed":
         try:
             return parse_gpu_label(text).mig_profile, (_place(node, _PRODUCT),)
         except ValueError:
@@ -347,7 +347,9 @@ def _sharing(node: Object) -> _Read | None:
 
 
 def _memory(node: Object) -> _Read | None:
-    """Memory of one device, which the label tells in MiB."""
+    """Memory of one device, which the label tells in MiB: of a whole one, where its slices are of several kinds."""
+    if node.labels.get(_STRATEGY) == "mixed":
+        return None
     megabytes = _whole(node.labels.get(_MEMORY, ""))
     return (megabytes * 2**20, (_place(node, _MEMORY),)) if megabytes else None
 
@@ -368,7 +370,7 @@ def _version(full: str, *parts: str) -> Callable[[Object], _Read | None]:
     return read
 
 
-_MEMORY = "nvidia.com/gpu.memory"
+_MEMORY, _STRATEGY = "nvidia.com/gpu.memory", "nvidia.com/mig.strategy"
 _DRIVER, _CUDA = "nvidia.com/cuda.driver", "nvidia.com/cuda.runtime"
 _LABELLED: Mapping[str, Callable[[Object], _Read | None]] = {
     "hardware.gpu.mig_profile": _profile,

@@ -83,7 +83,7 @@ def _counted(one: Object, status: Node, fields: tuple[str, str, str]) -> Iterato
     yield "updated", Entry(new, place)
     yield "ready", Entry(ready.integer() or 0, ready.location if ready.exists else status.location)
     if not noticed:
-        yield "reason", Entry("the controller has not acted on the last change", status["observedGeneration"].location)
+        yield "noticed", Entry(False, status["observedGeneration"].location)
 
 
 def _stuck(one: Object, status: Node, pods: Sequence[Object]) -> Iterator[tuple[str, Entry]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from askew.knowledge.gpus import begins_longer_name, clock_reasons, is_device_name
 from askew.platforms.smi.capture import MOST_DEVICES, Capture, Device, Lines, Said, nothing
 
 # Column → field: `nvidia-smi --help-query-gpu`, `hl-smi -Q`, `rocm-smi --help`, `amd-smi static --help`.
@@ -31,11 +32,6 @@ _AMD = frozenset(("device", "gpu", "card series", "market_name"))
 # Rows of these are processes, pages or clocks, not devices.
 _NO_DEVICES = frozenset(("pid", "process_name", "retired_pages.address", "graphics", "used_gpu_memory", "gpu_util"))
 _REASON = re.compile(r"clocks_(?:event|throttle)_reasons\.(\w+)")
-# NVML's bits: nvmlClocksEventReasons in docs.nvidia.com/deploy/nvml-api/.
-_BITS = {
-    0x1: "gpu_idle", 0x2: "applications_clocks_setting", 0x4: "sw_power_cap", 0x8: "hw_slowdown", 0x10: "sync_boost",
-    0x20: "sw_thermal_slowdown", 0x40: "hw_thermal_slowdown", 0x80: "hw_power_brake_slowdown",
-}  # fmt: skip
 _UNIT = re.compile(r"\s*\[([^\]]{1,10})\]$")
 _COMMAND = re.compile(r"(?:nvidia-smi\b.*--query-gpu|hl-smi\b.*(?:-Q|--query-aip))[=\s]\s*['\"]?([a-z0-9_.,]+)")
 _SELECTED = re.compile(r"\s(?:-i|--id)[=\s]\s*\S")
@@ -165,8 +161,6 @@ def _plausible(column: str, text: str) -> bool:
 def _whole(column: str, text: str) -> bool:
     """Whether the last word of a text that has no line end can be taken as it stands."""
     if _COLUMNS.get(column) == "name":
-        from askew.knowledge.gpus import begins_longer_name
-
         return not begins_longer_name(text)
     return _FINISHED.fullmatch(text) is not None or _UUID.fullmatch(text) is not None or nothing(text)
 
@@ -224,22 +218,22 @@ def _reasons(name: str, cell: Said) -> list[Said]:
             bits = int(cell.text, 16)
         except ValueError:
             return []
-        return [Said(word, cell.at) for bit, word in _BITS.items() if bits & bit]
+        return [Said(word, cell.at) for word in clock_reasons(bits)]
     return [Said(name, cell.at)] if cell.text == "Active" else []
 
 
 def read_bare(lines: Lines, row: int) -> tuple[Capture | None, int]:
     """Rows without a header or a command: each must begin with, or hold, the exact name of a known device; then that
     name, a UUID, a bus address and a driver's version are told by their shapes, and nothing else is."""
-    from askew.knowledge.gpus import is_device_name
-
     begin = row
     devices: list[Device] = []
     driver: Said | None = None
     while row < len(lines) and len(devices) < MOST_DEVICES:
         said: dict[str, Said] = {}
         for cell in _cells(lines, row):
-            if is_device_name(cell.text) and not (lines.open_ended(row) and not _whole("name", cell.text)):
+            # No driver prints a bare ``L4``: people write that, in lists and in code.
+            full = " " in cell.text or "-" in cell.text
+            if full and is_device_name(cell.text) and not (lines.open_ended(row) and not _whole("name", cell.text)):
                 said["name"] = cell
             elif _UUID.fullmatch(cell.text):
                 said["uuid"] = cell
