@@ -22,7 +22,9 @@ SKIPPED_DIRECTORIES = frozenset(("node_modules", "__pycache__", "venv", "site-pa
 
 _UNIT = re.compile(r"^\[(?:Unit|Service|Container|Pod|Kube|Install|Image)\]\s*$", re.MULTILINE)
 _DROP_IN = re.compile(r"\.(?:service|container|pod|kube)\.d$")
-_VARIABLE = re.compile(r"^(\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*)(.*\S)", re.MULTILINE)
+_VARIABLE = re.compile(
+    r"^([^\S\n]*(?:export[^\S\n]+)?([A-Za-z_][A-Za-z0-9_.-]*)[^\S\n]*=[^\S\n]*+)(\S(?:.*\S)?)", re.MULTILINE
+)
 # Names of files that configure an engine by themselves: config.pbtxt, config.properties, a Modelfile.
 _ENGINE_FILES = tuple(re.compile(translate(name)) for entry in ENGINES.values() for name in entry.files)
 _MAX_NOTES = 5

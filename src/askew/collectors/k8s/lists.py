@@ -73,10 +73,9 @@ class Lists:
                 continue
             found: list[Document] = []
             where = namespace if row.namespaced else ""
-            if alive and row.kind == "Pod":
-                parameters = {**parameters, "fieldSelector": "status.phase!=Succeeded"}
+            living = {"fieldSelector": "status.phase!=Succeeded"} if alive and row.kind == "Pod" else {}
             try:
-                for page in self.server.pages(known.path(where), parameters):
+                for page in self.server.pages(known.path(where), {**parameters, **living}):
                     if page is None:
                         found.clear()
                         continue
