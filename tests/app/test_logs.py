@@ -91,6 +91,9 @@ def test_a_log_in_which_no_engine_speaks(deployed: Path, capsys: pytest.CaptureF
     (deployed / "c.log").write_text("hello\nworld\n")
     assert run(["facts", f"log:{deployed / 'c.log'}"]) == 2
     assert "no line of it is one that a known engine writes" in capsys.readouterr().err
+    assert run(["check", f"log:{deployed / 'c.log'}"]) == 2
+    shown = capsys.readouterr().out
+    assert "no workload was checked" in shown and "aligned" not in shown
     assert run(["facts", f"{deployed / 'deploy.yaml'}+log:{deployed / 'c.log'}"]) == 2
     captured = capsys.readouterr()
     assert "no line of it is one that vllm writes" in captured.err and "tensor_parallel_size" in captured.out

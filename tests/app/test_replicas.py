@@ -142,6 +142,8 @@ def test_what_all_pods_run_is_what_runs(folder: Path) -> None:
     assert finding.summary == "runtime.max_model_len: 8192 in the template, 4096 in all 2 pods"
     assert finding.reference is not None and finding.reference.value == 8192
     assert finding.target is not None and finding.target.value == 4096
+    proved = [side.locations[0].object for side in (finding.reference, finding.target)]
+    assert proved == ["apps/v1 Deployment prod/llm", "v1 Pod prod/llm-aaa-0"]
 
 
 def test_a_digest_or_a_mirror_in_the_place_of_the_image_is_no_difference(folder: Path) -> None:

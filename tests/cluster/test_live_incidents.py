@@ -119,6 +119,16 @@ def test_a_changed_flag_is_found_against_the_former_revision(cluster: Cluster, d
     assert (finding.reference.value, finding.target.value) == (8192, 4096)
 
 
+def test_an_edit_by_hand_is_found_against_what_was_applied(cluster: Cluster, deployed: str, fleet: Fleet) -> None:
+    uri = f"k8s:{deployed}/deployment/llm"
+    assert found(diff(f"{uri}@applied", uri, Options())) == {}
+    change(cluster.admin, deployed, "llm", {"env": [{"name": "NCCL_P2P_DISABLE", "value": "1"}]})
+    fleet.settle(deployed)
+    report = found(diff(f"{uri}@applied", uri, Options()))
+    assert set(report) == {"runtime.env NCCL_P2P_DISABLE"}
+    assert set(found(diff(f"k8s:{deployed}@applied", f"k8s:{deployed}", Options()))) == set(report)
+
+
 def test_a_rollout_that_changes_nothing_is_silent(cluster: Cluster, deployed: str, fleet: Fleet) -> None:
     restart(cluster.admin, deployed, "llm")
     fleet.settle(deployed)

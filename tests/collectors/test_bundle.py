@@ -297,6 +297,13 @@ def test_a_bundle_goes_through_pipes(place: Path) -> None:
     assert read_back.stderr == straight.stderr
 
 
+def test_a_bundle_may_lie_in_the_home_of_its_user(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "home").mkdir()
+    (place / "home" / "b.tgz").write_bytes(seal(["deploy.yaml"]))
+    monkeypatch.setenv("HOME", str(place / "home"))
+    assert collect("~/b.tgz").status == "complete"
+
+
 def test_several_sources_are_told_apart_by_number_or_name(place: Path) -> None:
     (place / "b.tgz").write_bytes(seal(["inputs/current.yaml", "inputs/last-good.yaml"]))
     for uri in ("bundle:b.tgz#2", "bundle:b.tgz?source=inputs/last-good.yaml", f"bundle:{place}/b.tgz#2"):

@@ -184,6 +184,30 @@ def test_a_daemon_that_never_answers_is_left(daemon: Callable[[Answer], _Daemon]
     assert evidence("x").status == "failed" and time.monotonic() - begin < 1.5
 
 
+def test_a_daemon_that_drips_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each byte comes in time, the whole never does: what came of a log counts, and no answer is waited for."""
+    monkeypatch.setattr(engine, "SECONDS", 0.4)
+    done = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not done.wait(0.02):
+                self.request.sendall(b"x")
+
+    with _Daemon(str(tmp_path / "drip.sock"), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        asked = engine._Socket(str(tmp_path / "drip.sock"))
+        begin = time.monotonic()
+        with pytest.raises(engine.AskError, match="time"):
+            asked.ask("container", "x")
+        assert asked.log("x", 1000).strip(b"x") == b""
+        assert time.monotonic() - begin < 3
+        done.set()
+        server.shutdown()
+
+
 def test_no_secret_comes_through(daemon: Callable[[Answer], _Daemon]):
     made = inspected.container(
         Args=[*inspected.CONTAINER["Args"], "--api-key", CANARY],

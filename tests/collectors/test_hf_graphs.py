@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from askew.app.load import load
+from askew.app.pipeline import Options, diff
 from askew.evidence.redaction import Redactor
 
 
@@ -210,3 +211,38 @@ def test_graphs_that_disagree_are_left_open_and_those_that_agree_are_not(tmp_pat
     assert found["model.training.packages"].entries["torch"].value == "2.6.0"
     opset = found["model.training.packages"].entries["onnx.opset"]
     assert opset.state == "unknown" and "model.onnx, model_fp16.onnx" in opset.reason
+
+
+def plan(release=(10, 3, 0, 26), way=0):
+    """The head of an engine of TensorRT, and what follows it."""
+    return b"ftrt" + struct.pack("<I", way) + bytes(16) + bytes(release) + b"engine" * 100
+
+
+def test_a_plan_of_tensorrt_tells_its_release(tmp_path):
+    (tmp_path / "model.plan").write_bytes(plan())
+    known = facts(tmp_path / "model.plan")
+    assert known["model.training.packages"] == {"tensorrt": "10.3.0"}
+    assert known["model.weights.format"] == "tensorrt-plan"
+
+
+@pytest.mark.parametrize("data", [plan(way=1), plan((0, 0, 0, 0))])
+def test_of_a_plan_that_is_serialised_in_another_way_only_the_format_is_told(tmp_path, data):
+    (tmp_path / "rank0.engine").write_bytes(data)
+    known = facts(tmp_path / "rank0.engine")
+    assert known["model.weights.format"] == "tensorrt-plan" and "model.training.packages" not in known
+
+
+@pytest.mark.parametrize("data", [b"", b"ftrt", b"something else" * 9])
+def test_a_file_of_that_name_that_is_no_plan_tells_nothing(tmp_path, data):
+    (tmp_path / "model.plan").write_bytes(data)
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    assert "model.training.packages" not in facts(f"hf:{tmp_path}")
+
+
+def test_two_releases_of_tensorrt_are_a_difference(tmp_path):
+    for name, release in (("a", (10, 3, 0, 26)), ("b", (10, 9, 0, 34))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.plan").write_bytes(plan(release))
+    report = diff(f"hf:{tmp_path}/a", f"hf:{tmp_path}/b", Options())
+    (finding,) = (f for f in report.workloads[0].findings if f.rule == "model.training.packages")
+    assert finding.key == "tensorrt" and "10.3.0 → 10.9.0" in finding.summary

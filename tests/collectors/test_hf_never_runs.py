@@ -60,7 +60,8 @@ from askew.app.load import load
 from askew.evidence.redaction import Redactor
 
 told = {}
-for uri in [f"hf:{inspected}?digest=full", f"hf:{inspected}?digest=sample", inspected] + [
+served = [sys.argv[5], f"{sys.argv[5]}+hf:{inspected}"]
+for uri in served + [f"hf:{inspected}?digest=full", f"hf:{inspected}?digest=sample", inspected] + [
     f"{scheme}{inspected}/{name}" for name in sorted(os.listdir(inspected)) for scheme in ("", "hf:")
 ]:
     side = load(uri, "target", Redactor())
@@ -72,6 +73,25 @@ report = diff(f"hf:{inspected}", f"hf:{sys.argv[4]}", Options())
 parted = [finding.impact for workload in report.workloads for finding in workload.findings]
 loaded = sorted({"pickle", "_pickle", "numpy", "torch", "sklearn", "onnx"} & sys.modules.keys())
 print(json.dumps({"seen": seen, "loaded": loaded, "told": told, "parted": parted}))
+"""
+
+
+SERVED = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: t}
+data: {t.jinja: "{{ ().__class__.__base__.__subclasses__() }}{{ cycler.__init__.__globals__.os.system('id') }}"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: llm}
+spec:
+  template:
+    spec:
+      containers:
+        - {name: engine, image: "vllm/vllm-openai:v0.11.0", args: [--chat-template=/t/t.jinja],
+           volumeMounts: [{name: t, mountPath: /t}]}
+      volumes: [{name: t, configMap: {name: t}}]
 """
 
 
@@ -125,6 +145,8 @@ def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
     temporary = cache / "tmp"
     temporary.mkdir(parents=True)
     hostile(inspected, mark)
+    served = tmp_path / "serve.yaml"
+    served.write_text(SERVED)
     hostile(tmp_path / "other", mark, (("a", "b"),))
     script = tmp_path / "watch.py"
     script.write_text(WATCHED)
@@ -136,8 +158,9 @@ def test_nothing_is_executed_imported_or_written(tmp_path: Path) -> None:
         "TMPDIR": str(temporary),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    paths = map(str, (script, inspected, cache, package, tmp_path / "other", served))
     done = subprocess.run(
-        [sys.executable, "-P", str(script), str(inspected), str(cache), str(package), str(tmp_path / "other")],
+        [sys.executable, "-P", *paths],
         cwd=inspected, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import pickle
 import struct
@@ -141,7 +143,17 @@ class Estimator:
 
 @pytest.mark.usefixtures("_libraries")
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zlib.compress])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        bytes,
+        gzip.compress,
+        zlib.compress,
+        bz2.compress,
+        lzma.compress,
+        lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    ],
+)
 def test_the_release_of_scikit_learn(tmp_path, protocol, pack):
     data = pickle.dumps([Estimator("1.3.0", Estimator("1.3.0"))], protocol)
     (tmp_path / "model.pkl").write_bytes(pack(data))
@@ -224,6 +236,32 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
         zlib.compress(b"\x80\x04\x8e" + struct.pack("<Q", 300 * 2**20) + bytes(300 * 2**20))
     )
     assert "unpacks to more than" in side(tmp_path / "b.joblib").errors[0].message
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_bomb_in_another_packing_is_not_unpacked(tmp_path, pack):
+    (tmp_path / "b.joblib").write_bytes(pack(b"\x80\x04\x8e" + struct.pack("<Q", 300 * 2**20) + bytes(300 * 2**20)))
+    assert "unpacks to more than" in side(tmp_path / "b.joblib").errors[0].message
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zlib.compress])
+@pytest.mark.parametrize("cut", [20, 60])
+def test_a_damaged_packing_is_named(tmp_path, pack, cut):
+    data = bytearray(pack(pickle.dumps(list(range(500)))))
+    data[cut:] = b"\xff" * (len(data) - cut)
+    (tmp_path / "b.joblib").write_bytes(data)
+    assert side(tmp_path / "b.joblib").errors
+
+
+def test_a_dictionary_that_asks_for_gigabytes_is_refused(tmp_path):
+    (tmp_path / "b.joblib").write_bytes(b"]\0\0\0\x80" + b"\xff" * 8 + bytes(100))
+    assert "too much memory" in side(tmp_path / "b.joblib").errors[0].message
+
+
+def test_what_cannot_be_unpacked_says_so(tmp_path):
+    (tmp_path / "b.joblib").write_bytes(b"\x04\x22\x4d\x18" + bytes(100))
+    error = side(tmp_path / "b.joblib").errors[0]
+    assert "packed with lz4" in error.message and error.hint.startswith("unpack the file")
 
 
 @pytest.mark.usefixtures("_libraries")

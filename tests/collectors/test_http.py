@@ -432,6 +432,14 @@ def test_a_redirect_elsewhere_is_reported_and_never_followed(monkeypatch: pytest
     assert SECRET not in shown(evidence)
 
 
+@pytest.mark.parametrize("target", ["http://[::1", "ftp://elsewhere/", "//me:canary@elsewhere", "http://127.0.0.1:x/"])
+def test_a_redirect_to_what_is_no_url_never_raises(target: str) -> None:
+    with serving({}, missing=Answer(302, b"", (("Location", target),))) as server:
+        evidence = collected(server.url)
+    assert evidence.status == "failed" and "sends elsewhere" in evidence.reason
+    assert "canary" not in repr(evidence)
+
+
 def test_redirects_in_a_circle_end() -> None:
     with serving({}, missing=Answer(302, b"", (("Location", "/x"),))) as server:
         evidence = collected(server.url)
@@ -515,6 +523,20 @@ def test_a_proxy_is_used_and_not_for_hosts_that_need_none(monkeypatch: pytest.Mo
         with serving({"/v1/models": as_json(MODELS)}) as server:
             assert collected(server.url).documents
         assert len(proxy.questions) == before
+
+
+@pytest.mark.parametrize("named", ["http://me:canary@proxy:port", "http://[::1", "socks5://me:canary@proxy:1080"])
+def test_a_proxy_that_is_none_is_a_clear_failure(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("http_proxy", named)
+    evidence = collected("http://llm.example:8000")
+    assert evidence.status == "failed" and "HTTP_PROXY" in evidence.reason and evidence.errors[0].hint
+    assert "canary" not in repr(evidence)
+
+
+def test_no_proxy_is_asked_for_what_this_machine_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"/v1/models": as_json(MODELS)}) as server, serving({}) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert collected(server.url).documents and not proxy.questions
 
 
 def test_parts_that_a_server_names_cannot_become_other_paths() -> None:

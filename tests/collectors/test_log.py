@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,25 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(START.encode())))
     evidence = collect("-")
     assert evidence.status == "complete" and evidence.texts[0].source == "-"
+
+
+def test_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    evidence = collect("-")
+    assert evidence.status == "failed" and "nothing was piped in" in evidence.reason
+
+
+def test_half_of_a_secret_is_not_kept_where_a_log_is_cut_off() -> None:
+    whole = b"INFO started\nnpm_config hf_abcdefghijklmnop1234"
+    for limit in range(len(whole) - 20, len(whole)):
+        assert logs.clean_bytes(whole[:limit], Redactor(), limit) == "INFO started\n"
+    assert logs.clean_bytes(whole[:12], Redactor(), 100) == "INFO started"
+
+
+def test_a_line_that_is_split_without_end_costs_what_it_is_long(tmp_path: Path) -> None:
+    before = time.monotonic()
+    written(tmp_path, ("2026-07-01T10:00:00.123456789Z stdout P " + "x y" * 18 + "\n") * 40_000)
+    assert time.monotonic() - before < 15
 
 
 @pytest.mark.parametrize(

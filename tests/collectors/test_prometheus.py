@@ -112,6 +112,8 @@ def test_labels_become_a_selector(options: list[tuple[str, str]], selectors: tup
         [("job", "llm"), ("window", "soon")],
         [("job", "llm"), ("window", "0s")],
         [("job", "llm"), ("at", "yesterday")],
+        [("job", "llm"), ("at", "9999999999999999999")],
+        [("job", "llm"), ("at", "0001-01-01T00:00:00+02:00")],
         [("job", "llm"), ("tenant", "a b")],
         [("job", "llm"), ("tenant", "a%0d%0aX: y")],
         [("9job", "llm")],
@@ -256,7 +258,8 @@ def test_too_many_points_are_asked_for_as_increases():
     assert number(found["performance.load"].entries["concurrency"]) == 4
 
 
-def test_native_histograms_are_asked_for_as_increases():
+@pytest.mark.parametrize("indent", [None, 1])  # whatever stands in between may write JSON its own way
+def test_native_histograms_are_asked_for_as_increases(indent: int | None):
     name = "vllm:e2e_request_latency_seconds"
     buckets = {"count": "100", "sum": "20", "buckets": [[0, "1", "4", "100"]]}
 
@@ -267,7 +270,7 @@ def test_native_histograms_are_asked_for_as_increases():
         metric = {"pod": "a"} if worked_out else {"__name__": name, "pod": "a"}
         one = {"histogram": [20, buckets]} if worked_out else {"histograms": [[5, buckets], [20, buckets]]}
         data = {"resultType": "vector" if worked_out else "matrix", "result": [{"metric": metric, **one}]}
-        return 200, json.dumps({"status": "success", "data": data}, separators=(",", ":")).encode()
+        return 200, json.dumps({"status": "success", "data": data}, indent=indent).encode()
 
     with Served(answering(answer, [])) as url:
         side = load(f"prometheus:{url}?job=llm&at=20", "target", Redactor())

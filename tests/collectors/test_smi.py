@@ -166,12 +166,20 @@ def test_a_machine_without_the_library(monkeypatch: pytest.MonkeyPatch):
         list(nvml.lines("libno-such-library.so.9"))
 
 
+def test_nothing_that_lies_in_the_directory_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "ctypes.py").write_text("open('ran', 'w')")
+    (tmp_path / "askew.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    evidence("nvml:")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_gpu_that_works_harder_than_another_is_no_difference(tmp_path: Path):
     header, row = "name, clocks_event_reasons.sw_power_cap, clocks_event_reasons.gpu_idle", "NVIDIA H100 80GB HBM3, {}"
     for name, active in (("staging.csv", "Not Active, Active"), ("prod.csv", "Active, Not Active")):
         (tmp_path / name).write_text(f"{header}\n{row.format(active)}\n")
-    uris = [f"nvidia-smi:{tmp_path / name}" for name in ("staging.csv", "prod.csv")]
-    assert not [one for workload in diff(*uris, Options()).workloads for one in workload.findings]
+    reference, target = (f"nvidia-smi:{tmp_path / name}" for name in ("staging.csv", "prod.csv"))
+    assert not [one for workload in diff(reference, target, Options()).workloads for one in workload.findings]
 
 
 def test_the_memory_that_another_driver_shows_of_the_same_card_is_no_difference(tmp_path: Path):

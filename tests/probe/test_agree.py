@@ -50,6 +50,11 @@ def test_values(recorded: object, now: object, said: str) -> None:
         ([0.0], [0.0], ""),
         ([1.0], "x", "no vector"),
         ([1.0, 2.0], None, "no vector"),
+        ([[1.0], [0.5, 0.5]], [[1.0], [0.5, 0.5]], ""),
+        ([[1.0], [0.5, 0.5]], [[1.0], [0.5, 0.0]], "vector 2: 1 - cosine is 0.293"),
+        ([[1.0], [0.5, 0.5]], [[1.0]], "2 vectors, now 1"),
+        ([[[1.0]]], [[[1.0]]], "no vector"),
+        ([[1.0]], [1.0], "no vector"),
     ],
 )
 def test_vectors(recorded: object, now: object, said: str) -> None:
@@ -157,6 +162,7 @@ WRITTEN = st.builds(written, st.lists(TOKEN, max_size=3), st.sampled_from(["stop
 PAIRS = st.one_of(
     st.tuples(st.just("chat"), WRITTEN, WRITTEN),
     st.tuples(st.just("embeddings"), VECTOR, VECTOR),
+    st.tuples(st.just("tei"), st.lists(VECTOR, min_size=2, max_size=3), st.lists(VECTOR, min_size=1, max_size=3)),
     st.tuples(st.just("v2"), NUMBERS, NUMBERS),
     st.tuples(st.just("torchserve"), JSON, JSON),
 )

@@ -19,7 +19,7 @@ from askew.engines.live import Ask
 from askew.probe.agree import Tolerance
 from askew.probe.golden import Golden, record, verify
 from askew.probe.speak import ProbeError
-from tests.serving import as_json, serving
+from tests.serving import Answer, as_json, serving
 
 Write = Callable[..., str]
 CANARY = "canary-7f3e9a1b5c2d"
@@ -251,3 +251,57 @@ def test_a_key_that_a_server_repeats_is_not_kept(
     assert "you said" in Path("g.json").read_text()
     for kept in (said.out, said.err, *(Path(name).read_text() for name in ("g.json", "v.json", "f.json"))):
         assert CANARY not in kept and encoded not in kept
+
+
+def test_the_key_goes_only_to_a_server_that_the_user_names(monkeypatch: pytest.MonkeyPatch, write: Write) -> None:
+    answers = {
+        "POST /v2/repository/index": as_json([{"name": "m"}]),
+        "POST /v2/models/m/infer": as_json(json.loads(scored())),
+    }
+    with serving(answers) as served:
+        assert run(["golden", "record", served.url, "--inputs", write(row(1)), "-o", "g.json"]) == 0
+        monkeypatch.setenv("ASKEW_API_KEY", CANARY)
+        served.headers.clear()
+        assert run(["golden", "verify", "g.json"]) == 0
+        assert served.headers and not any("Authorization" in headers for headers in served.headers)
+        assert run(["golden", "verify", "g.json", served.url]) == 0
+        assert served.headers[-1]["Authorization"] == f"Bearer {CANARY}"
+
+
+def test_a_secret_that_a_model_writes_is_not_shown(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    def saying(text: str) -> Answer:
+        return as_json({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+
+    said = "export OPENAI_API_KEY=sk-proj-Zx81kQpLm20TnVbR47yWd93h"
+    models = as_json({"object": "list", "data": [{"id": "m"}]})
+    answers = {"/v1/models": models, "POST /v1/chat/completions": saying("no")}
+    with serving(answers) as served:
+        assert run(["golden", "record", served.url, "--inputs", write("Hi"), "-o", "old.json"]) == 0
+        answers["POST /v1/chat/completions"] = saying(said)
+        assert run(["golden", "record", served.url, "--inputs", write("Hi"), "-o", "new.json"]) == 0
+        for format in ("text", "json", "sarif", "markdown", "github", "junit"):
+            words = ["golden", "verify", "old.json", served.url, "--format", format, "-o", "v.json", "--force"]
+            assert run(words) == 1
+    for format in ("text", "json"):
+        assert run(["diff", "old.json", "new.json", "--format", format]) == 1
+    told = capsys.readouterr()
+    for text in (told.out, told.err, Path("v.json").read_text()):
+        assert "Zx81kQpLm20" not in text
+    assert "Zx81kQpLm20" in Path("new.json").read_text()  # the outputs are kept as they are
+
+
+HOSTILE = {
+    "deep": b'{"schema": "askew/golden/v1", "cases": [{"input": ' + b"[" * 50_000,
+    "no list": b'{"schema": "askew/golden/v1", "cases": 3}',
+    "nothing": b"",
+    "binary": bytes(range(256)),
+    "other": b'{"schema": "askew/golden/v9"}',
+    "number": b"1" * 5_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_is_none_is_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("g.json").write_bytes(HOSTILE[name])
+    assert run(["golden", "verify", "g.json", "http://127.0.0.1:9"]) == 2
+    assert "hint: " in capsys.readouterr().err

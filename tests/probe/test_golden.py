@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from askew.cli.run import run
 from askew.facts.catalogue import FACTS
@@ -79,6 +81,12 @@ CASES: Mapping[str, tuple[object, dict[str, Answer], dict[str, Answer], str]] = 
     "embeddings": (
         {"input": "Hello"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding([1.0, 0.0])},
         {"POST /v1/embeddings": embedding([0.0, 1.0])}, "1 - cosine is 1",
+    ),
+    "several embeddings": (
+        {"input": ["Hello", "Bye"]},
+        {"/v1/models": MODELS, "POST /v1/embeddings": as_json({"data": [{"embedding": [1.0]}, {"embedding": [1.0]}]})},
+        {"POST /v1/embeddings": as_json({"data": [{"embedding": [1.0]}, {"embedding": [-1.0]}]})},
+        "vector 2: 1 - cosine is 2",
     ),
     "embeddings in base64": (
         {"input": "Hello"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(VECTOR)},
@@ -272,6 +280,8 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "no json": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("<html>")}, "no JSON"),
     "deep": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_text("[" * 99999)}, "no JSON"),
     "no choices": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json({"choices": []})}, "not the form"),
+    "two choices": ({"prompt": ["a", "b"]}, {"/v1/models": MODELS, "POST /v1/completions": as_json(
+        {"choices": [{"text": "a"}, {"text": "b"}]})}, "2 answers"),
     "other form": ("Hi", {"/v1/models": MODELS, "POST /v1/chat/completions": as_json([1])}, "not the form"),
     "no models": ("Hi", {}, "--api"),
     "two models": (ROW, {"POST /v2/repository/index": as_json([{"name": "a"}, {"name": "b"}])}, "--model: a, b"),
@@ -279,6 +289,7 @@ FAILING: Mapping[str, tuple[object, dict[str, Answer], str]] = {
     "no vector": ({"input": "a"}, {"/v1/models": MODELS, "POST /v1/embeddings": embedding(["x"])},
                   "not the form"),
     "unknown": (3, {}, "--api"),
+    "a page": ("Hi", {"/v1/models": as_text("<html>login</html>", media="text/html")}, "--api"),
 }  # fmt: skip
 
 
@@ -314,6 +325,43 @@ def test_a_request_that_makes_no_sense_is_refused(words: tuple[str, ...], capsys
     assert run(["golden", *words]) == 2
     assert "hint: " in capsys.readouterr().err
     assert not Path("g").exists()
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just("\ud83d"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.tuples(ANY, ANY), min_size=1, max_size=4))
+def test_whatever_is_recorded_is_read_again_and_agrees(pairs: list[tuple[object, object]]) -> None:
+    from askew.collectors.asking import Reply
+    from askew.engines.live import Ask
+    from askew.probe.agree import Tolerance
+    from askew.probe.golden import read, record, verify, written
+
+    outputs = {json.dumps(one): json.dumps(other) for one, other in pairs}
+
+    def send(question: Ask) -> Reply:
+        return Reply(status=200, body=outputs[question.body].encode())
+
+    golden, _ = record(
+        send, "u", [one for one, _ in pairs], api="torchserve", model="m", max_tokens=1, tolerance=Tolerance(),
+        tool="t", now="n",
+    )  # fmt: skip
+    again = read(written(golden).encode())
+    assert written(again) == written(golden)
+    checked, _ = verify(send, "u", again, model="", tool="t", now="n")
+    assert checked.verdict == "same" and checked.digest == golden.digest
+    assert json.loads(written(checked))["verdict"] == "same"
+
+
+def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving({}) as served:
+        url = served.url
+    assert run(["golden", "record", url, "--inputs", write("Hi"), "-o", "g"]) == 2
+    assert "Connection refused" in capsys.readouterr().err
 
 
 def test_inputs_that_are_no_json_are_told_by_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,8 +21,8 @@ def chat(words: str) -> Answer:
 
 def asking(text: str) -> str:
     body = {
-        "model": "acme/chat", "temperature": 0, "seed": 0, "n": 1, "max_tokens": 64, "stream": False, "logprobs": True,
-        "top_logprobs": 5, "messages": [{"role": "user", "content": text}],
+        "model": "acme/chat", "temperature": 0, "seed": 0, "n": 1, "max_tokens": 64, "logprobs": True,
+        "top_logprobs": 5, "messages": [{"role": "user", "content": text}], "stream": False,
     }  # fmt: skip
     return f"POST /v1/chat/completions {json.dumps(body)}"
 
@@ -137,6 +137,35 @@ def test_two_recordings_are_compared_output_by_output(write: Write, capsys: pyte
     assert finding["target"]["location"]["line"] == line_of("jumps", "new.json") != line_of("jumps", "old.json")
     assert run(["diff", "old.json", "new.json"]) == 1
     assert "input 2: 'jumps over'" in capsys.readouterr().out
+
+
+def leaning(*words: str) -> Answer:
+    """An answer whose last token is as likely as another one."""
+    tokens = [{"token": word, "logprob": -0.1, "top_logprobs": [{"token": word, "logprob": -0.1}]} for word in words]
+    tokens[-1] = {
+        "token": words[-1], "logprob": -0.7,
+        "top_logprobs": [{"token": "cat", "logprob": -0.7}, {"token": "dog", "logprob": -0.71}],
+    }  # fmt: skip
+    choice = {"message": {"content": " ".join(words)}, "finish_reason": "stop", "logprobs": {"content": tokens}}
+    return as_json({"choices": [choice]})
+
+
+def test_a_tie_is_no_difference_and_no_proof(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    good = engine(**GOOD) | {asking("one"): leaning("a", "cat")}
+    tied = engine(**GOOD) | {asking("one"): leaning("a", "dog")}
+    record(good, write, "both.json", "one", "two")
+    record(good, write, "one.json", "one")
+    record(tied, write, "tied.json", "one")
+    with serving(tied) as served:
+        capsys.readouterr()
+        assert run(["golden", "verify", "both.json", served.url]) == 0
+        out = capsys.readouterr().out
+        assert "input 1: tied: after 1 tokens: 'cat', now 'dog', as likely" in out and "same: 1 tied, 1 same" in out
+        assert run(["golden", "verify", "one.json", served.url, "--format", "json"]) == 3
+    report = json.loads(capsys.readouterr().out)
+    assert report["verdict"] == "incomplete" and "as likely" in report["workloads"][0]["unknown"][0]["reason"]
+    assert run(["diff", "one.json", "tied.json", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "incomplete"
 
 
 def scored(value: float) -> dict[str, Answer]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from askew.app.load import load
+from askew.cli.run import run
 from askew.compare.compare import compare
 from askew.evidence.redaction import Redactor
 from askew.resolve.workload import Snapshot
@@ -22,7 +23,8 @@ import triton_python_backend_utils as utils
 
 class TritonPythonModel:
     def execute(self, requests):
-        return [utils.InferenceResponse(output_tensors=[]) for _ in requests]
+        given = [utils.get_input_tensor_by_name(one, "x").as_numpy() for one in requests]
+        return [utils.InferenceResponse([utils.Tensor("y", 2 * x)]) for x in given]
 """
 CONFIG = """
 backend: "python"
@@ -73,6 +75,33 @@ def test_llama_cpp(installed: Installed, tmp_path: Path) -> None:
         assert differing(asked.replace("-c 512", "-c 1024"), url) == {"runtime.max_model_len"}
 
 
+def test_golden_outputs_of_llama_cpp(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new process with the same weights agrees; other weights under the same name do not."""
+    monkeypatch.chdir(tmp_path)
+    python = installed("llama-cpp", "xllamacpp", "gguf", "numpy")
+    inputs: list[object] = ["Hello", "Once upon a time", {"messages": [{"role": "user", "content": "12 + 30 ="}]}]
+    Path("inputs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in inputs), encoding="utf-8")
+    Path("prompts.jsonl").write_text('{"prompt": "The quick brown"}\n', encoding="utf-8")
+    found: dict[str, int] = {}
+    for turn, weights in (("first", "0"), ("again", "0"), ("other", "1")):
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [str(python), str(HERE / "llama_cpp_server.txt"), str(tmp_path / "tiny.gguf"), str(port), weights]
+        with running(command, f"{url}/health", tmp_path / "log"):
+            if turn == "first":
+                for given, file in (("inputs.jsonl", "chat.json"), ("prompts.jsonl", "completions.json")):
+                    words = ["golden", "record", url, "--inputs", given, "-o", file, "--max-tokens", "12"]
+                    assert run(words) == 0, capsys.readouterr().err
+            for file in ("chat.json", "completions.json"):
+                found[f"{turn} {file}"] = run(["golden", "verify", file, url])
+    golden = json.loads(Path("chat.json").read_text(encoding="utf-8"))
+    assert golden["api"] == "chat" and golden["served"]["runtime.engine.name"] == "llama.cpp"
+    assert all(case["stable"] and len(case["output"]["tokens"]) > 1 for case in golden["cases"])
+    assert list(found.values()) == [0, 0, 0, 0, 1, 1], capsys.readouterr().out
+
+
 def test_triton(installed: Installed, tmp_path: Path) -> None:
     python, port = installed("triton", "nvidia-pytriton"), free_port()
     home = next(python.parents[1].glob("lib/python*/site-packages"))
@@ -103,6 +132,14 @@ def test_triton(installed: Installed, tmp_path: Path) -> None:
         assert differing(str(file), url) == set()
         file.write_text(CONFIG.replace("max_batch_size: 16", "max_batch_size: 8"), encoding="utf-8")
         assert differing(str(file), url) == {"runtime.max_num_seqs"}
+        row = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.1, 2.5]}]}
+        inputs, golden = tmp_path / "rows.jsonl", tmp_path / "golden.json"
+        inputs.write_text(json.dumps(row), encoding="utf-8")
+        assert run(["golden", "record", url, "--inputs", str(inputs), "-o", str(golden)]) == 0
+        recorded = json.loads(golden.read_text(encoding="utf-8"))
+        assert (recorded["api"], recorded["model"]) == ("v2", "doubler")
+        assert recorded["cases"][0]["output"][0]["data"] == pytest.approx([0.2, 5.0])
+        assert run(["golden", "verify", str(golden), url]) == 0
 
 
 def test_mlserver(installed: Installed, tmp_path: Path) -> None:

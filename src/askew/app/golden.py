@@ -12,11 +12,11 @@ import msgspec
 from askew import __version__
 from askew.app.errors import UsageError
 from askew.collectors.asking import Reply, ask
-from askew.collectors.http.address import Address, AddressError, address
+from askew.collectors.http.address import API_KEY, Address, AddressError, address, without_user
 from askew.collectors.http.transport import TOTAL, Transport
 from askew.engines.live import Ask
 from askew.evidence.location import Location
-from askew.evidence.redaction import Redactor
+from askew.evidence.redaction import Redactor, shown
 from askew.facts.types import Value
 from askew.probe.agree import Tolerance
 from askew.probe.find import Served
@@ -45,7 +45,7 @@ def recorded(
 ) -> tuple[Golden, bool]:
     """Record golden outputs; whether Ctrl-C ended it. Raises UsageError where there are none."""
     given = _inputs(_content(inputs), inputs)
-    where = _address(url)
+    where = _address(url, os.environ)
     until = time.monotonic() + timeout
     try:
         served = _served(where, timeout, progress)
@@ -62,13 +62,24 @@ def verified(
 ) -> tuple[Checked, bool]:
     """Verify golden outputs against a server, by default that of the recording; whether Ctrl-C ended it. Raises
     UsageError."""
-    where = _address(url or golden.url)
+    # A file may name any server: the key goes to one that the user names.
+    env = os.environ if url else {name: value for name, value in os.environ.items() if name != API_KEY}
+    where = _address(url or golden.url, env)
     until = time.monotonic() + timeout
     served = _served(where, timeout, progress)
-    return verify(
+    checked, interrupted = verify(
         _send(where, until), where.shown, golden, model=model or _named(where), tool=f"askew {__version__}", now=now,
         served=served, progress=progress,
     )  # fmt: skip
+    # Excerpts go to terminals and reports, where no secret that a model repeats should stand.
+    text = Redactor().text
+    results = [
+        msgspec.structs.replace(
+            one, why=shown(text(one.why)), recorded=shown(text(one.recorded)), now=shown(text(one.now))
+        )
+        for one in checked.results
+    ]
+    return msgspec.structs.replace(checked, results=results), interrupted
 
 
 def opened(file: str) -> Golden:
@@ -79,13 +90,13 @@ def opened(file: str) -> Golden:
         raise UsageError(f"{file}: {error.message}", error.hint) from None
 
 
-def _address(url: str) -> Address:
+def _address(url: str, env: Mapping[str, str]) -> Address:
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url}: this is no address of a server", "write it as in http://host:8000")
+        raise UsageError(f"{without_user(url)}: this is no address of a server", "write it as in http://host:8000")
     try:
-        return address(url, os.environ)
+        return address(url, env)
     except AddressError as error:
-        raise UsageError(f"{url}: {error.message}", error.hint) from None
+        raise UsageError(f"{without_user(url)}: {error.message}", error.hint) from None
 
 
 def _named(where: Address) -> str:
@@ -105,7 +116,10 @@ def _served(where: Address, timeout: float, progress: Callable[[str], None] | No
     transport = Transport(where, total=min(TOTAL, timeout * _SHARE))
     asked = ask(_masked(transport.get, where), Redactor(), where.shown, first=first)
     if asked.silent:
-        return Served()
+        faults = [one for one in asked.refused if one.status == 0]
+        if len(faults) < len(asked.refused) or not faults:
+            return Served()
+        return Served(fault=faults[0].why, hint=faults[0].hint or "see whether it runs")
     scheme, _, name = where.shown.partition("://")
     at = Location(where.shown)
     workload = Workload(namespace=scheme, kind="Endpoint", name=name, source=where.shown, location=at, told=asked.told)

@@ -65,7 +65,7 @@ def load(
     reading, refused = readings(evidence, _is_contract)
     contracts, contract_errors = _contracts(documents)
     workloads = passed_on(_joined(reading.workloads) if len(evidence) > 1 else reading.workloads)
-    resolved = tuple(s for workload in workloads for s in snapshots(workload, assumed))
+    resolved = tuple(_with_template(s) for workload in workloads for s in snapshots(workload, assumed))
     errors = [
         InputError(
             source=redactor.text(e.source),
@@ -96,6 +96,8 @@ def load(
         if part.platform == _LOG and (said := _says_nothing(part, resolved)) is not None:
             errors.append(said)
             statuses[index] = msgspec.structs.replace(statuses[index], status="failed", reason=said.message)
+            silent = {text.source for text in part.texts}
+            resolved = tuple(one for one in resolved if one.workload.containers or one.workload.source not in silent)
         doubts = [error for document in part.documents for error in _doubts(document)]
         errors.extend(doubts)
         if doubts and statuses[index].status == "complete":
@@ -185,6 +187,16 @@ def _assumed_value(key: str, raw: str) -> Value:
         except msgspec.DecodeError as error:
             raise ValueError(f"not valid JSON: {error}") from None
     return declared.type.parse(given)
+
+
+def _with_template(snapshot: Snapshot) -> Snapshot:
+    """With the facts of the chat template that the launch names."""
+    source = snapshot.facts.get("model.chat_template.source")
+    if source is None or source.state != "known" or not source.value:
+        return snapshot
+    from askew.app.templates import with_template
+
+    return with_template(snapshot)
 
 
 def _unreadable(found: Sequence[Snapshot]) -> Iterator[InputError]:

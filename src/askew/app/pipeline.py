@@ -351,7 +351,8 @@ def _placed(resolved: Resolved, snapshot: Snapshot) -> Resolved:
     shown = places(resolved)
     if shown == resolved.locations and shown:
         return resolved
-    cited = tuple(f"see {at}" for at in resolved.locations if at not in shown)
+    given = frozenset(shown)
+    cited = tuple(f"see {at}" for at in resolved.locations if at not in given)
     return msgspec.structs.replace(resolved, locations=shown or (here,), because=resolved.because + cited)
 
 

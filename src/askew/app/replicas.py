@@ -65,7 +65,7 @@ def as_running(workload: Workload) -> tuple[Workload, Mapping[str, tuple[Resolve
             containers.append(container)
             continue
         first = others[0]
-        changed[container.name] = tuple(_overruled(asked, run[0], main))
+        changed[container.name] = tuple(_overruled(asked, run[0], container, main))
         better = {one.fact for one in first.observations if _of_container(one.fact)}
         containers.append(
             msgspec.structs.replace(
@@ -228,18 +228,20 @@ def _resolved(fact: str, key: str, rows: Sequence[tuple[str, Observation | None,
     )
 
 
-def _overruled(asked: _Said, run: _Said, replicas: Sequence[Replica]) -> Iterator[Resolved]:
-    """What the template says of each setting that its pods run otherwise; ``values`` has both."""
+def _overruled(asked: _Said, run: _Said, template: Container, replicas: Sequence[Replica]) -> Iterator[Resolved]:
+    """What the template says of each setting that its pods run otherwise, and where; ``values`` has both."""
     asked, run = _records((asked, run))
     for fact, key in sorted(asked.keys() | run.keys()):
         ours, theirs = asked.get((fact, key)), run.get((fact, key))
         if _same(fact, key, _value(ours), _value(theirs)):
             continue
         pods = "the pod" if len(replicas) == 1 else f"all {len(replicas)} pods"
-        one = _resolved(fact, key, [("the template", ours, None), (pods, theirs, replicas[0].location)])
+        place = (ours.locations if ours is not None else ()) or (template.launch.location,)
+        one = _resolved(fact, key, [("the template", ours, place[0]), (pods, theirs, replicas[0].location)])
         value = _value(ours)
         yield msgspec.structs.replace(
             one,
+            locations=place,
             state="unknown" if isinstance(value, Unknown) else "absent" if value is None else "known",
             value=None if isinstance(value, Unknown) else value,
             reason=value.reason if isinstance(value, Unknown) else "",

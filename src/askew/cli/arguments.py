@@ -225,8 +225,8 @@ Both send inference requests: each input once, and twice to record, to see wheth
 JSON value a line: a text; {{"messages": […]}}; {{"input": "…"}}; a request of KServe's v1 or v2, TensorFlow Serving,
 TorchServe or MLflow. What an input is for shows by its form or by the engine that answers; --api says it otherwise.
 Language models are asked at temperature 0 with a seed; where they tell log probabilities, those count, and texts that
-part where two tokens were as likely agree. The file holds the inputs and outputs as they are. Credentials as for
-http: (ASKEW_API_KEY, user:password@, ~/.netrc) are not kept.
+part where two tokens were as likely are tied: no difference, and nothing shown of what follows. The file holds the
+inputs and outputs as they are. Credentials as for http: (ASKEW_API_KEY, user:password@, ~/.netrc) are not kept.
 
 An input that fails is left out and said; after three in a row, a refused key or Ctrl-C nothing more is asked, and what
 there is is kept. The exit status of record is 0, 2 when an output is missing, 130 after Ctrl-C; that of verify 0 when

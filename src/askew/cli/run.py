@@ -250,6 +250,8 @@ def _verified(arguments: argparse.Namespace) -> int:
     from askew.report.render import render
 
     golden = opened(arguments.subject)
+    if golden.reason:
+        print(f"askew: {arguments.subject} is partial: {_without_secrets(golden.reason)}", file=sys.stderr)
     options = _options(arguments)
     found, interrupted = verified(
         golden,

@@ -6,6 +6,7 @@ Collectors read and redact; they never interpret.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
@@ -68,6 +69,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     base: str = "."
     progress: Callable[[str], None] | None = None
     keep: bool = False
+
+
+def located(name: str, base: str) -> str:
+    """Where a file lies that a source names: ``~`` is the user's home, and a relative path starts from ``base``."""
+    path = os.path.expanduser(name)
+    return path if base in ("", ".") else os.path.join(base, path)
 
 
 class Collector(Protocol):

@@ -71,6 +71,14 @@ def clean(text: str, redactor: Redactor) -> str:
     return redacted(_without_crowds(plain(text)), redactor)
 
 
+def clean_bytes(data: bytes, redactor: Redactor, limit: int) -> str:
+    """The same of bytes, of which at most ``limit`` were asked for: what was cut off in its midst goes, since half of a
+    secret may look like none."""
+    if len(data) >= limit:
+        data = data[: data.rfind(b"\n") + 1] or data
+    return clean(data.decode("utf-8", "replace"), redactor)
+
+
 def _without_crowds(text: str) -> str:
     lines = text.split("\n")
     alike: dict[str, list[int]] = {}
@@ -101,7 +109,8 @@ def plain(text: str) -> str:
         found = _line(line)
         lines[index] = found.text
         if split is not None and split[1] == found.speaker:
-            lines[split[0]] += found.text[found.start :]
+            if len(lines[split[0]]) <= _LONGEST:  # what is beyond is cut anyway
+                lines[split[0]] += found.text[found.start :]
             lines[index] = ""
             split = split if found.goes_on else None
         else:

@@ -95,7 +95,7 @@ class Reader:
         """Read one file as a text, whatever its name; None when it is none. ``variables``: lines are ``NAME=value``."""
         if not data.strip():
             if named:
-                self.fail(source, "the file is empty", "point at a unit file or a manifest")
+                self.fail(source, "the file is empty", "save it again, or point at another")
             return None
         if len(data) > MAX_TEXT_BYTES:
             message = f"the file has {len(data):,} bytes; at most {MAX_TEXT_BYTES:,} are read of a text"

@@ -83,8 +83,12 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
             continue
         left = reference.facts.get(key) or _unseen(fact, reference, target.facts.get(key))
         right = target.facts.get(key) or _unseen(fact, target, reference.facts.get(key))
-        settled = bool(fact.settled_by) and _agree(
-            reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by)
+        # Two files of one path that were both read say more than that their paths are the same.
+        read = left.origin == right.origin == "config-file"
+        settled = (
+            bool(fact.settled_by)
+            and not read
+            and _agree(reference.facts.get(fact.settled_by), target.facts.get(fact.settled_by))
         )
         for part, a, other in _parts(fact, left, right, mode):
             b = _comparable(fact, part, a, other)

@@ -117,6 +117,8 @@ def _around(one: str, other: str) -> tuple[str, str] | None:
 def _vectors(recorded: object, now: object, limit: float) -> Agreement:
     if not isinstance(recorded, list) or not isinstance(now, list):
         return _apart("", "no vector", "", 1.0, whole=True)
+    if any(isinstance(one, list) for one in (*recorded[:1], *now[:1])):
+        return _each(recorded, now, limit)
     if len(recorded) != len(now):
         return _apart("", f"{len(recorded)} dimensions", f"{len(now)}", 1.0)
     a, b = _finite(recorded), _finite(now)
@@ -141,6 +143,21 @@ def _vectors(recorded: object, now: object, limit: float) -> Agreement:
     if long[0] != long[1] and ratio > max(limit, _LENGTH):
         return _apart("", f"the length of the vector is {long[0]:.4g}", f"{long[1]:.4g}", ratio)
     return Agreement(agrees=True, distance=apart)
+
+
+def _each(recorded: Sequence[object], now: Sequence[object], limit: float) -> Agreement:
+    """Compare the vectors of several texts in one input."""
+    if len(recorded) != len(now):
+        return _apart("", f"{len(recorded)} vectors", f"{len(now)}", 1.0)
+    worst = 0.0
+    for number, (a, b) in enumerate(zip(recorded, now, strict=True), 1):
+        if any(isinstance(inner, list) for one in (a, b) if isinstance(one, list) for inner in one):
+            return _apart("", "no vector", "", 1.0, whole=True)
+        found = _vectors(a, b, limit)
+        if not found.agrees:
+            return msgspec.structs.replace(found, why=f"vector {number}: {found.why}")
+        worst = max(worst, found.distance)
+    return Agreement(agrees=True, distance=worst)
 
 
 def _finite(value: Sequence[object]) -> list[float] | None:

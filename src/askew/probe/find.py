@@ -19,8 +19,11 @@ _NAMELESS = ("mlflow", "tei")
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server says of itself: its engine, the names of its models, and facts with canonical values."""
+    """What a server says of itself: its engine, the names of its models, and facts with canonical values; or why
+    nobody answered."""
 
+    fault: str = ""
+    hint: str = ""
     engine: str = ""
     models: tuple[str, ...] = ()
     facts: Mapping[str, Value] = {}
@@ -64,6 +67,8 @@ def found_api(send: Send, given: Json, served: Served) -> Api:
     if isinstance(given, dict) and ("instances" in given or "inputs" in given):
         reply = send(Ask("/ping"))
         return "mlflow" if reply.status == 200 and not reply.body.strip() else "v1"
+    if served.fault:
+        raise ProbeError(served.fault, served.hint)
     raise ProbeError("what the server speaks cannot be told", f"name it: --api {'|'.join(APIS)}")
 
 
@@ -88,6 +93,8 @@ def found_model(send: Send, api: Api, served: Served) -> str:
         names = [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
     if len(names) == 1:
         return names[0]
+    if served.fault and not names:
+        raise ProbeError(served.fault, served.hint)
     said = f"the server has {len(names)} models" if names else "the server does not say which models it has"
     raise ProbeError(said, f"name one with --model: {', '.join(names[:6])}" if names else "name one with --model")
 

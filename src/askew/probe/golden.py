@@ -56,7 +56,8 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How one input fared: ``same``, ``different``, ``unstable`` (it was so when recorded), ``failed`` or ``unasked``.
+    """How one input fared: ``same``, ``different``, ``tied`` (the texts part where two tokens were as likely, and what
+    follows says nothing), ``unstable`` (it was so when recorded), ``failed`` or ``unasked``.
 
     ``recorded`` and ``now`` are the two outputs where they part, short.
     """
@@ -79,7 +80,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """A verification. ``digest`` is the recorded one where every stable output agrees, so that both are one value; it
-    is empty where no output differs and some are missing. ``path`` is what was asked below ``url``."""
+    is empty where no output differs and some are missing, or none was the same to its end. ``path`` is what was asked
+    below ``url``."""
 
     schema: str = CHECKED
     tool: str
@@ -241,7 +243,8 @@ def verify(
             results.append(Result(number=number, outcome="unasked", why="not asked: interrupted"))
     outcomes = {result.outcome for result in results}
     missing = outcomes & {"failed", "unasked"}
-    verdict = "different" if "different" in outcomes else "incomplete" if missing else "same"
+    whole = "same" in outcomes and not missing
+    verdict = "different" if "different" in outcomes else "same" if whole else "incomplete"
     seen = [Case(input=c.input, output=outputs.get(n, c.output)) for n, c in enumerate(golden.cases, 1)]
     other = f"{golden.digest.partition(':')[0]}:{_hash(api, seen)}"
     checked = Checked(
@@ -253,7 +256,7 @@ def verify(
 
 
 def _result(number: int, found: Agreement) -> Result:
-    outcome = "same" if found.agrees else "different"
+    outcome = "tied" if found.near_tie else "same" if found.agrees else "different"
     return Result(
         number=number, outcome=outcome, why=found.why, recorded=found.recorded, now=found.now, distance=found.distance
     )
@@ -292,7 +295,7 @@ def between(first: Golden, second: Golden) -> Apart | None:
             missing += case.stable
         elif case.stable and other.stable:
             found = agree(api, case.output, other.output, first.tolerance)
-            same += found.agrees
+            same += found.agrees and not found.near_tie
             if not found.agrees:
                 different.append((number, place, found))
     return Apart(different=tuple(different), same=same, missing=missing)
@@ -302,11 +305,12 @@ def read(data: bytes) -> Golden:
     """What ``record`` wrote. Raises ProbeError."""
     try:
         golden = msgspec.convert(json.loads(data), Golden)
+        digest = _digest(golden.api, golden.cases)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise ProbeError(f"this holds no golden outputs: {str(error)[:200]}", _HINT) from None
     if golden.schema != FORMAT:
         raise ProbeError(f"expected {FORMAT}, found {golden.schema[:60]!r}", _HINT)
-    if golden.digest != _digest(golden.api, golden.cases):
+    if golden.digest != digest:
         raise ProbeError("the outputs are not those that the digest tells: the file was changed", "record it again")
     if not 0 < len(golden.cases) <= MAX_INPUTS or not 0 < golden.max_tokens <= MAX_TOKENS:
         raise ProbeError("the file asks for more than this build sends", _HINT)

@@ -35,7 +35,7 @@ TEXT_APIS = ("chat", "completions")
 VECTOR_APIS = ("embeddings", "tei")
 _EMBEDDINGS = ("/v1/embeddings", "/embeddings")
 _HINTS = {
-    401: "set ASKEW_API_KEY",
+    401: "set ASKEW_API_KEY, which is sent only to a server that you name",
     403: "set ASKEW_API_KEY to a key that may do this",
     404: "see whether this is the server's address; --model and --api decide the path",
     429: "the server has too many requests: try again when it has fewer",
@@ -121,16 +121,17 @@ class Speaker:
         model: dict[str, Json] = {"model": self.model} if self.model else {}
         if self.api in TEXT_APIS:
             settled: dict[str, Json] = {
-                **model, "temperature": 0, "seed": 0, "n": 1, "max_tokens": self._max_tokens, "stream": False
+                **model, "temperature": 0, "seed": 0, "n": 1, "max_tokens": self._max_tokens
             }  # fmt: skip
             if self.api == "chat":
                 if self._logprobs:
                     settled |= {"logprobs": True, "top_logprobs": _TOP}
                 said = given if isinstance(given, dict) else {"messages": [{"role": "user", "content": given}]}
-                return {**settled, **said}
+                return {**settled, **said, "stream": False}
             if self._logprobs:
                 settled["logprobs"] = _TOP
-            return {**settled, **(given if isinstance(given, dict) else {"prompt": given})}
+            said = given if isinstance(given, dict) else {"prompt": given}
+            return {**settled, **said, "stream": False}
         if self.api == "embeddings":
             return {**model, "encoding_format": "float", **(given if isinstance(given, dict) else {"input": given})}
         if self.api == "tei":
@@ -140,11 +141,15 @@ class Speaker:
     def _result(self, answer: Json) -> Json:
         whole = cast(Mapping[str, object], answer)
         if self.api in TEXT_APIS:
-            return msgspec.to_builtins(_written(cast(Sequence[Mapping[str, object]], whole["choices"])[0]))
+            choices = cast(Sequence[Mapping[str, object]], whole["choices"])
+            if len(choices) > 1:
+                raise ProbeError(f"{self.path}: {len(choices)} answers", "give one prompt in each input, and no n")
+            return msgspec.to_builtins(_written(choices[0]))
         if self.api == "embeddings":
-            return _vector(cast(Sequence[Mapping[str, object]], whole["data"])[0]["embedding"])
+            data = cast(Sequence[Mapping[str, object]], whole["data"])
+            return _one([_vector(each["embedding"]) for each in data])
         if self.api == "tei":
-            return _vector(cast(Sequence[object], answer)[0])
+            return _one([_vector(each) for each in cast(Sequence[object], answer)])
         if self.api == "v2":
             outputs = cast(Sequence[Mapping[str, object]], whole["outputs"])
             found = [{k: one[k] for k in ("name", "datatype", "shape", "data")} for one in outputs]
@@ -160,7 +165,8 @@ def answered(reply: Reply, path: str) -> Json:
     if reply.fault:
         raise ProbeError(f"{path}: {reply.fault}", reply.hint or "see whether the server runs", ends=reply.over)
     if reply.status != 200:
-        hint = _HINTS.get(reply.status, "see its log for why; --model and --api decide")
+        other = "see the server's log for why" if reply.status >= 500 else "see whether --model and --api are right"
+        hint = _HINTS.get(reply.status, other)
         raise ProbeError(f"{path}: the server answered {reply.status}", hint, ends=reply.status in (401, 403))
     try:
         return cast(Json, json.loads(reply.body))
@@ -221,6 +227,13 @@ def _said(message: Mapping[str, Any]) -> str:
         function = call["function"]
         parts.append(f"{function['name']}({function['arguments']})")
     return "\n".join(parts)
+
+
+def _one(vectors: list[list[float]]) -> Json:
+    """The vector of an input, or those of the texts in it."""
+    if not vectors:
+        raise ValueError("no vector")
+    return vectors[0] if len(vectors) == 1 else _bounded(vectors)
 
 
 def _vector(value: object) -> list[float]:

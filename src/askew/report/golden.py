@@ -21,7 +21,7 @@ class Line(Protocol):
 
     @property
     def outcome(self) -> str:
-        """same, different, unstable, failed or unasked."""
+        """same, different, tied, unstable, failed or unasked."""
         ...
 
     @property

@@ -114,7 +114,7 @@ def origin(side: Resolved) -> str:
 
 def citations(known: Resolved) -> tuple[str, ...]:
     """The public sources of a value that nobody wrote."""
-    given = places(known)
+    given = frozenset(places(known))  # a map of a tokenizer's tokens has thousands
     return tuple(str(at) for at in known.locations if at not in given)
 
 

@@ -11,7 +11,7 @@ from askew.report import present
 from askew.report.model import Report, Role, UnknownFact, WorkloadReport
 from askew.report.present import DEFAULTS, ORIGINS, clean, many, place
 from askew.report.style import NARROWEST, Style, columns, wrap
-from askew.resolve.workload import Hop, Resolved, Shadowed
+from askew.resolve.workload import Hop, MemberValue, Resolved, Shadowed
 
 _SEVERITY_STYLE = {"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2"}
 _VERDICT_STYLE = {"skewed": "1;31", "incomplete": "1;33", "aligned": "1;32"}
@@ -186,7 +186,10 @@ def _sides(finding: Finding, style: Style, width: int, verbose: bool) -> Iterato
 
 
 def _where(finding: Finding, side: Resolved) -> str:
-    """The place; a check is proved by all of its places, a difference by the first on each side."""
+    """The place; a check is proved by all of its places, a difference by the first on each side. Where members differ,
+    each value is shown with its own."""
+    if any(one.location is not None for one in side.values):
+        return ""
     found = list(dict.fromkeys(place(at) for at in places(side)))
     if finding.kind == "difference":
         return found[0] if found else ""
@@ -206,18 +209,21 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
         for lines in columns(cells, width, "          "):
             yield from (style.paint(line, "2") for line in lines)
     if side.values:
+        alike = _alike(side, verbose)
         cells = [
             (
-                f"{clean(one.member)}: {'not set' if one.value is None else _shown(side, one.value)}",
+                f"{clean(one.member)}{f' and {count - 1} more' if count > 1 else ''}: "
+                + ("not set" if one.value is None else _shown(side, one.value)),
                 "",
                 place(one.location) if one.location else "",
             )
-            for one in side.values[: None if verbose else _MOST_MEMBERS]
+            for one, count in alike[: None if verbose else _MOST_MEMBERS]
         ]
         for lines in columns(cells, width, "          "):
             yield from (style.paint(line, "2") for line in lines)
-        if len(side.values) > len(cells):
-            yield style.paint(f"          and {len(side.values) - len(cells)} more, shown with -v", "2")
+        if len(alike) > len(cells):
+            rest = sum(count for _, count in alike[len(cells) :])
+            yield style.paint(f"          and {rest} more, shown with -v", "2")
     for lost in side.shadowed:
         if verbose or lost.origin not in DEFAULTS:
             at = _at(lost)
@@ -232,6 +238,17 @@ def _beneath(finding: Finding, side: Resolved, style: Style, width: int, verbose
             yield from wrap(f"because: {clean(reason)}", width, "          ", style, "2", hang=9)
         for other in places(side)[1:] if finding.kind == "difference" else ():
             yield from wrap(f"also at {place(other)}", width, "          ", style, "2")
+
+
+def _alike(side: Resolved, verbose: bool) -> list[tuple[MemberValue, int]]:
+    """The first member with each value, and how many have it; with -v each member by itself."""
+    if verbose:
+        return [(one, 1) for one in side.values]
+    counted: dict[str, tuple[MemberValue, int]] = {}
+    for one in side.values:
+        first, count = counted.get(repr(one.value), (one, 0))
+        counted[repr(one.value)] = (first, count + 1)
+    return sorted(counted.values(), key=lambda group: -group[1])
 
 
 def _shown(side: Resolved, raw: Value) -> str:

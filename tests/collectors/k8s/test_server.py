@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import time
@@ -228,6 +229,37 @@ def test_servers_that_drip_or_hang() -> None:
                 one.get("/x", seconds=0.4, attempts=1)
             assert event() - began < 8
             one.close()
+
+
+def test_a_proxy_that_drips_its_headers_is_given_up() -> None:
+    import socket
+    import threading
+
+    done = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):
+            client.recv(4096)
+            client.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not done.wait(0.02):
+                client.sendall(b"X")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        place = Place(server="https://api.test", proxy_url=url)
+        one = Server(Access(context="test", namespace="prod", cluster=place, user=User()), seconds=60)
+        began = time.monotonic()
+        try:
+            with pytest.raises(RequestError):
+                one.get("/x", seconds=0.4, attempts=1)
+            assert time.monotonic() - began < 5
+        finally:
+            done.set()
+            one.close()
+            thread.join()
 
 
 def test_the_time_for_everything(ask: Ask) -> None:

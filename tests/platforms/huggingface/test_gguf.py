@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import given, settings
@@ -266,3 +267,25 @@ def test_the_chat_template_of_a_gguf_file_is_that_of_the_model(tmp_path):
     one = facts(f"hf:{tmp_path}/a/model.gguf")
     assert one["model.chat_template.emits_bos"].value is True
     assert one["model.chat_template.digest"].locations[0].source.endswith("model.gguf")
+
+
+@pytest.mark.skipif(find_spec("jinja2") is None, reason="renders with Jinja, of the extra 'artifacts'")
+@pytest.mark.parametrize("words", [20, 3000])
+def test_its_chat_template_is_rendered_with_its_own_special_tokens(tmp_path, words):
+    tokens = ["<s>", "</s>", *(f"t{i}" for i in range(words))]
+    more = {
+        "tokenizer.chat_template": "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{% endfor %}{{ eos_token }}",
+        "tokenizer.ggml.bos_token_id": 0,
+        "tokenizer.ggml.eos_token_id": 1,
+        "tokenizer.ggml.padding_token_id": 10**9,
+    }
+    gguf(tmp_path / "m.gguf", {**LLAMA, "tokenizer.ggml.tokens": tokens, **more}, TENSORS)
+    (tmp_path / "b").mkdir()
+    gguf(tmp_path / "b" / "m.gguf", {**more, **LLAMA, "tokenizer.ggml.tokens": tokens}, TENSORS)
+    found = load(f"hf:{tmp_path}/m.gguf", "target", Redactor()).snapshots[0].facts
+    behaviour = found["model.chat_template.behaviour"]
+    assert 'one question → "<s><user></s>"' in behaviour.because
+    assert behaviour.locations[0].source.endswith("m.gguf")
+    assert found["model.chat_template.emits_bos"].value is True
+    other = load(f"hf:{tmp_path}/b", "target", Redactor()).snapshots[0].facts
+    assert other["model.chat_template.behaviour"].value == behaviour.value, "in whichever order the keys stand"

@@ -82,8 +82,11 @@ def test_the_workers_of_a_group_are_told_from_its_leader() -> None:
     group, leaders = chain(("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "llm"), ("apps/v1", "StatefulSet", "llm"))
     template = {"spec": {"containers": [live.container()]}}
     group["spec"] = {"replicas": 1, "leaderWorkerTemplate": {"size": 2, "workerTemplate": template}}
-    index = "leaderworkerset.sh/worker-index"
-    leader = live.pod("llm-0", owned=live.owner("apps/v1", "StatefulSet", "llm"), labels={index: "0"})
+    # As https://github.com/kubernetes-sigs/lws/blob/main/api/leaderworkerset/v1/leaderworkerset_types.go names them.
+    index, revision = "leaderworkerset.sigs.k8s.io/worker-index", "leaderworkerset.sigs.k8s.io/template-revision-hash"
+    of_leader = {index: "0", revision: "5bbd7574c4", "controller-revision-hash": "llm-99c4ff976"}
+    of_worker = {index: "1", revision: "5bbd7574c4", "controller-revision-hash": "llm-0-6d5c7b9f8"}
+    leader = live.pod("llm-0", owned=live.owner("apps/v1", "StatefulSet", "llm"), labels=of_leader)
     workers = {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -92,10 +95,11 @@ def test_the_workers_of_a_group_are_told_from_its_leader() -> None:
         },
         "spec": {"template": template},
     }  # fmt: skip
-    worker = live.pod("llm-0-1", owned=live.owner("apps/v1", "StatefulSet", "llm-0"), labels={index: "1"})
+    worker = live.pod("llm-0-1", owned=live.owner("apps/v1", "StatefulSet", "llm-0"), labels=of_worker)
     found = workload(group, leaders, leader, workers, worker)
     assert found.id == "prod/LeaderWorkerSet/llm"
     assert [(replica.name, replica.part) for replica in found.replicas] == [("llm-0", ""), ("llm-0-1", "worker")]
+    assert {replica.revision for replica in found.replicas} == {"5bbd7574c4"}
 
 
 def test_the_head_and_the_workers_of_a_ray_cluster() -> None:

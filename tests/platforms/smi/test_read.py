@@ -184,6 +184,11 @@ def test_rows_without_a_header_say_only_what_their_values_say():
     assert "no column tells" in " ".join(seen("NVIDIA L4, 1\n")[COUNT].because)
 
 
+def test_names_as_people_write_them_are_no_rows():
+    for text in ("from fleet import Fleet, H100, L4\n", "T4, L4 and A10G\n", "L4\n"):
+        assert values(text) == {}
+
+
 def test_rows_of_processes_and_of_polling_are_no_devices():
     processes = "pid, process_name, used_gpu_memory [MiB]\n4711, python3, 71220 MiB\n"
     assert not seen(processes)

@@ -46,6 +46,8 @@ from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved
 
 _WHOLE_NODE = 8
+# https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy
+_DEFAULTS = ("RollingUpdate", "25%")
 
 
 def run(subject: Subject) -> Iterator[Outcome]:
@@ -56,6 +58,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
         return
     if subject.snapshot.workload.kind != "Deployment" or strategy.value.get("type") != "RollingUpdate":
         return
+    if whole(subject, "orchestration.replicas.max") == 0:
+        return  # scaled to zero: there is nothing to replace
     pods = max(1, replicas)
     surge = _pods(strategy.value.get("max_surge"), pods, up=True)
     unavailable = _pods(strategy.value.get("max_unavailable"), pods, up=False)
@@ -92,8 +96,8 @@ def run(subject: Subject) -> Iterator[Outcome]:
 
 
 def _severity(strategy: Resolved, gpus: int) -> Severity:
-    """What nobody wrote is a hint; whole nodes are seldom spare."""
-    if not any(written(entry) for entry in strategy.entries.values()):
+    """What nobody wrote is a hint, also where the API server wrote it; whole nodes are seldom spare."""
+    if not any(written(entry) and entry.value not in _DEFAULTS for entry in strategy.entries.values()):
         return "low" if gpus >= _WHOLE_NODE else "info"
     return "medium" if gpus >= _WHOLE_NODE else "low"
 
@@ -145,6 +149,7 @@ CHECK = Check(
         _case("a quarter of four is one", 4, "{type: RollingUpdate}"),
         _case("old pods first", 1, "{rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}"),
         _case("all at once", 1, "{type: Recreate}"),
+        _case("scaled to zero", 0, "{rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}"),
         _case("no GPUs", 1, "{rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}", resource="memory"),
     ),
 )

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import cast, get_args
 
 import msgspec
 
-from askew.collectors.interface import Capability, Evidence, Request, SourceError, Status, Text
+from askew.collectors.files.collect import UnreadableError, piped
+from askew.collectors.interface import Capability, Evidence, Request, SourceError, Status, Text, located
 from askew.evidence.archive import ArchiveError
 from askew.evidence.bundle import Bundle, Part, Source, opened
 from askew.evidence.redaction import Redactor
@@ -49,7 +49,7 @@ COLLECTOR = BundleCollector()
 
 def _numbered(request: Request) -> tuple[str, str]:
     """The path and the number behind ``#``; a file that is called so is meant itself."""
-    path = os.path.join(request.base, request.target) if request.target != "-" else "-"
+    path = located(request.target, request.base)
     name, hash_, number = path.rpartition("#")
     if hash_ and number.isascii() and number.isdigit() and not os.path.exists(path):
         return name, number
@@ -57,13 +57,11 @@ def _numbered(request: Request) -> tuple[str, str]:
 
 
 def _opened(path: str) -> Bundle:
-    if path == "-" or path.endswith("/-"):
-        if sys.stdin is None or sys.stdin.isatty():
-            raise ArchiveError(
-                "standard input is a terminal, nothing was piped in",
-                "pipe a bundle in, as in: askew bundle deploy.yaml -o - | askew facts bundle:-",
-            )
-        return opened(sys.stdin.buffer.read)
+    if path == "-":
+        try:
+            return opened(piped("pipe a bundle in, as in: askew bundle deploy.yaml -o - | askew facts bundle:-"))
+        except UnreadableError as error:
+            raise ArchiveError(error.message, error.hint) from None
     try:
         # Without blocking: a pipe that nobody writes to must not make this wait.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | _without_waiting(path))

@@ -86,11 +86,11 @@ def _add(
     identifier = str(container.get("Id") or name)
     try:
         if options.get("logs") == "on":
-            from askew.collectors.logs import clean
+            from askew.collectors.logs import clean_bytes
 
             log = engine.log(identifier, _MOST_LOGGED)
             if log.strip():
-                text = clean(log.decode("utf-8", "replace"), redactor)
+                text = clean_bytes(log, redactor, _MOST_LOGGED)
                 reader.texts.append(Text(source=f"{source}/log", text=text))
         if options.get("exec") == "on" and _runs(container):
             _probe(reader, redactor, engine, identifier, source, container)

@@ -5,17 +5,13 @@ Paths and streams of the socket: the Engine API, docs.docker.com/reference/api/e
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from askew.collectors import tools
-
-if TYPE_CHECKING:
-    import socket
 
 SECONDS = 15.0
 LARGEST = 8 * 2**20  # one answer; what inspect says of a container has some tens of kB
@@ -113,16 +109,19 @@ class _Socket:
         limit: int = 0,
         cut: bool = False,
     ) -> tuple[int, bytes]:
-        """The status and the body of an answer; of one larger than ``limit`` the beginning, where it may be ``cut``."""
+        """The status and the body of an answer; of one larger than ``limit`` the beginning, or of
+        one that does not end in time, where it may be ``cut``."""
         import http.client
         import socket
-        import threading
+        import time
+
+        from askew.collectors.connections import timed
 
         seconds, limit = seconds or SECONDS, limit or LARGEST
         connection = http.client.HTTPConnection("localhost", timeout=seconds)
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        timer = threading.Timer(seconds, _hang_up, (stream,))
-        timer.start()
+        deadline = time.monotonic() + seconds
+        timed(connection, lambda: deadline, seconds)
         try:
             stream.settimeout(seconds)
             stream.connect(self._path)
@@ -132,9 +131,13 @@ class _Socket:
             answer = connection.getresponse()
             parts: list[bytes] = []
             size = 0
-            while size <= limit and (part := answer.read1(65536)):
-                size += len(part)
-                parts.append(part)
+            try:
+                while size <= limit and (part := answer.read1(65536)):
+                    size += len(part)
+                    parts.append(part)
+            except TimeoutError:
+                if not cut:
+                    raise
             if size > limit and not cut:
                 raise AskError(f"{self._path} answers with more than {limit:,} bytes")
             return answer.status, b"".join(parts)[:limit]
@@ -142,15 +145,8 @@ class _Socket:
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise AskError(f"{self._path} gives no answer: {said or type(error).__name__}") from None
         finally:
-            timer.cancel()
             connection.close()
             stream.close()
-
-
-def _hang_up(stream: socket.socket) -> None:
-    """End a connection on which an answer comes byte by byte, for ever."""
-    with contextlib.suppress(OSError):
-        stream.shutdown(2)
 
 
 def _unframed(body: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 
 from askew.collectors.beside import add_references, charts_and_patches
 from askew.collectors.interface import Capability, Evidence, Request
@@ -117,11 +118,11 @@ def read_bytes(path: str, limit: int = MAX_BYTES) -> bytes:
             raise UnreadableError(*_why(error, path)) from None
 
 
-def _read(read: object, limit: int) -> bytes:
+def _read(read: Callable[[int], bytes | None], limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while size <= limit:
-        part = read(min(limit + 1 - size, 2**20))  # type: ignore[operator]
+        part = read(min(limit + 1 - size, 2**20))
         if not part:
             return b"".join(parts)
         parts.append(part)
@@ -157,18 +158,27 @@ def _why(error: OSError | ValueError, path: str) -> tuple[str, str]:
     return (error.strerror or "it cannot be read").lower(), "check the path with 'ls -l'"
 
 
-def _stdin(reader: Reader, uri: str) -> Evidence:
+def piped(hint: str) -> Callable[[int], bytes]:
+    """What reads standard input, so many bytes at a time. Raises UnreadableError, with this hint, where nothing was
+    piped in: a terminal would be waited for without end."""
     if sys.stdin is None or sys.stdin.isatty():
-        reader.fail(
-            "-",
-            "standard input is a terminal, nothing was piped in",
-            "pipe a manifest in, as in: kubectl get deploy llm -o yaml | askew facts -",
-        )
-        return reader.evidence(uri, "", "")
+        raise UnreadableError("standard input is a terminal, nothing was piped in", hint)
+    return sys.stdin.buffer.read
+
+
+def read_piped(limit: int, hint: str) -> bytes:
+    """All of standard input. Raises UnreadableError, with this hint."""
     try:
-        data = _read(sys.stdin.buffer.read, MAX_BYTES)
-    except (UnreadableError, OSError) as error:
-        reader.fail("-", str(error), "pipe the manifest itself in")
+        return _read(piped(hint), limit)
+    except OSError as error:
+        raise UnreadableError((error.strerror or "it cannot be read").lower(), hint) from None
+
+
+def _stdin(reader: Reader, uri: str) -> Evidence:
+    try:
+        data = read_piped(MAX_BYTES, "pipe a manifest in, as in: kubectl get deploy llm -o yaml | askew facts -")
+    except UnreadableError as error:
+        reader.fail("-", error.message, error.hint)
         return reader.evidence(uri, "", "")
     reader.add("-", data, named=True)
     return reader.evidence(uri, "standard input holds nothing to read", _SUPPORTED)

@@ -95,9 +95,12 @@ def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], s
 
 
 def _graph(kind: str, name: str, file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph | None:
-    if kind not in ("onnx", "savedmodel", "trees"):
+    if kind not in ("onnx", "savedmodel", "trees", "tensorrt-plan"):
         return None
-    from askew.collectors.hf.graphs import read_onnx, read_saved_model, read_trees
+    from askew.collectors.hf.graphs import read_onnx, read_plan, read_saved_model, read_trees
+
+    if kind == "tensorrt-plan":
+        return read_plan(file, size, clean)
 
     if name.endswith(".onnx"):
         return read_onnx(file, size, clean)
@@ -126,5 +129,9 @@ def _of_pickle(
         hint = "do not load it; take the model as safetensors, from a source that you trust"
     elif scan.unread:
         warning = f"the pickle could not be followed to its end: {scan.unread}"
-        hint = "ask whoever saved the model whether the file is whole"
+        hint = (
+            "unpack the file, or save the model without compression"
+            if "packed with" in scan.unread
+            else "ask whoever saved the model whether the file is whole"
+        )
     return Artifact(tuple(texts), tensors or whole, warning, hint)

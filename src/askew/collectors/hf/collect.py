@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -33,11 +33,15 @@ READ = (
     "config.json", "generation_config.json", "hf_quant_config.json", "quantize_config.json",
     "model.safetensors.index.json", "pytorch_model.bin.index.json", "adapter_config.json", "modules.json",
     "config_sentence_transformers.json", "sentence_bert_config.json", "preprocessor_config.json",
-    "processor_config.json", *tokens.READ,
+    "processor_config.json", "model_index.json", "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.bin.index.json", "scheduler_config.json", *tokens.READ,
 )  # fmt: skip
 _MOST_NAMES = 10_000
 _MOST_SHARDS = 1_000
 _MOST_MODULES = 32
+PIPELINE = "model_index.json"  # of diffusers: the parts of a pipeline, each a model in a folder of its own
+# Weights of a part in another precision, which are taken only where somebody asks for that variant.
+_VARIANT = re.compile(r"(.+)\.[A-Za-z0-9_]+\.(safetensors|bin)")
 _FOLDER = re.compile(r"\w[\w-]*")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "name the directory that holds the model's config.json"
@@ -91,8 +95,9 @@ class HuggingFaceCollector:
         names = [file] if file else names
         if "saved_model.pb" in names:
             names.extend(_variables(path))
+        directory = _Directory(path, shown, home, tuple(names), whole=not file)
         try:
-            _model(reader, _Directory(path, shown, home, tuple(names), whole=not file), request, redactor)
+            (_pipeline if PIPELINE in names else _model)(reader, directory, request, redactor)
         except KeyboardInterrupt:
             reader.stopped(request)
         return reader.evidence(request.uri, "no config.json and no weights lie in this directory", _HINT)
@@ -130,6 +135,57 @@ def _model(reader: Reader, model: _Directory, request: Request, redactor: Redact
         reader.texts.append(Text(source=f"{shown}/", text=redactor.text("\n".join(names))))
 
 
+def _pipeline(reader: Reader, model: _Directory, request: Request, redactor: Redactor) -> None:
+    """A pipeline of diffusers: what its ``model_index.json`` lists, each part as a model of its own.
+
+    Source: ``DiffusionPipeline.from_pretrained``, https://github.com/huggingface/diffusers/tree/v0.35.1 and
+    ``variant`` of https://huggingface.co/docs/diffusers/using-diffusers/loading#checkpoint-variants
+    """
+    path, shown = model.path, model.shown
+    _add(reader, os.path.join(path, PIPELINE), f"{shown}/{PIPELINE}", model.home)
+    for folder in _parts(reader):
+        inside = [name for name in model.stored if name.startswith(f"{folder}/")]
+        real = _real(reader, os.path.join(path, folder), f"{shown}/{folder}", model.home)
+        if not real:
+            continue
+        try:
+            names = {name.partition("/")[2] for name in inside}.union(os.listdir(real) if os.path.isdir(real) else ())
+        except OSError:
+            names = set()
+        if not names:
+            message = f"{PIPELINE} lists {folder}, which is not in {shown}"
+            reader.fail(f"{shown}/{PIPELINE}", message, "download the missing folder")
+            continue
+        kept = sorted(name for name in names if not _is_variant(name, names))[:_MOST_NAMES]
+        stored = {name.partition("/")[2]: model.stored[name] for name in inside}
+        part = Reader(redactor)
+        where = _Directory(os.path.join(path, folder), f"{shown}/{folder}", model.home, tuple(kept), stored)
+        _model(part, where, request, redactor)
+        reader.documents.extend(part.documents)
+        reader.texts.extend(part.texts)
+        reader.errors.extend(part.errors)
+        reader.notes.extend(part.notes)
+        reader.files += part.files
+
+
+def _parts(reader: Reader) -> list[str]:
+    """The folders of the parts: entries of two names, the library and the class; both null where a part is left out."""
+    listed = next((one for one in reader.documents if os.path.basename(one.source) == PIPELINE), None)
+    if listed is None or not listed.root.is_mapping:
+        return []
+    found = []
+    for name, node in listed.root.items():
+        value = node.value
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[1], str) and _FOLDER.fullmatch(name):
+            found.append(name)
+    return found[:_MOST_MODULES]
+
+
+def _is_variant(name: str, names: Collection[str]) -> bool:
+    match = _VARIANT.fullmatch(name)
+    return match is not None and f"{match[1]}.{match[2]}" in names
+
+
 def _address(request: Request) -> str:
     """The address in a store that was named; empty for a directory of this machine."""
     if request.scheme in remote.STORES and request.scheme != "hf":
@@ -144,24 +200,26 @@ def _remote(reader: Reader, request: Request, redactor: Redactor, url: str) -> E
         found = remote.listing(url)
         names = tuple(sorted(name for name in found.entries if "/" not in name or name.startswith(VARIABLES)))
         folders = {name.partition("/")[0] for name in found.entries if "/" in name}
-        small = [entry for name, entry in sorted(found.entries.items()) if _describes(name)]
+        parts = PIPELINE in found.entries
+        small = [entry for name, entry in sorted(found.entries.items()) if _describes(name, parts)]
         with remote.copied(small, request.progress) as folder:
             home = os.path.realpath(folder)
             if found.file:
                 shown = os.path.dirname(shown)
             names = (*names, *sorted(folders.difference(names)))
-            _model(reader, _Directory(folder, shown, home, names, found.entries, not found.file), request, redactor)
+            directory = _Directory(folder, shown, home, names, found.entries, not found.file)
+            (_pipeline if parts else _model)(reader, directory, request, redactor)
     except remote.StoreError as error:
         reader.fail(shown, str(error.strerror), error.hint)
     return reader.evidence(request.uri, "no config.json and no weights lie there", _HINT)
 
 
-def _describes(name: str) -> bool:
-    """Whether a file of a store is one of the small ones that are read whole."""
+def _describes(name: str, parts: bool) -> bool:
+    """Whether a file of a store is one of the small ones that are read whole. ``parts``: so it is in folders, too."""
     folder, _, base = name.rpartition("/")
-    if folder:
+    if folder and not parts:
         return base == "config.json" or (folder == tokens.TEMPLATES and base.endswith(".jinja"))
-    return name in READ or name in tokens.WHOLE or name.endswith(".tiktoken") or bool(records.beside((name,)))
+    return base in READ or base in tokens.WHOLE or base.endswith(".tiktoken") or bool(records.beside((base,)))
 
 
 COLLECTOR = HuggingFaceCollector()

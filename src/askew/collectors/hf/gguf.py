@@ -25,6 +25,13 @@ _LONGEST_TEXT = 16 * 2**20
 _LONGEST_HEADER = 512 * 2**20
 _KEPT_ITEMS = 1024  # of an array; per-layer settings are shorter, vocabularies longer
 _DEEPEST = 4
+_TOKENS = "tokenizer.ggml.tokens"
+_MOST_TOKENS = 1_000_000  # whose texts are kept while the header is read; vocabularies have a quarter of that
+_SPECIAL = {
+    "bos_token": "bos_token_id", "eos_token": "eos_token_id", "unk_token": "unknown_token_id",
+    "pad_token": "padding_token_id", "sep_token": "seperator_token_id", "cls_token": "cls_token_id",
+    "mask_token": "mask_token_id",
+}  # fmt: skip
 _SCALARS = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d",
 }  # fmt: skip
@@ -54,11 +61,12 @@ class Listed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What the text holds."""
+    """What the text holds. ``special``: the text of the special tokens that the metadata names by id."""
 
     version: int
     metadata: dict[str, Value]
     tensors: list[Listed]
+    special: dict[str, str] = {}
 
 
 def read_gguf(file: BinaryIO, size: int, clean: Callable[[str], str]) -> tuple[str, tuple[Tensor, ...]]:
@@ -74,11 +82,12 @@ def read_gguf(file: BinaryIO, size: int, clean: Callable[[str], str]) -> tuple[s
     if keys > _MOST_KEYS or tensors > _MOST_TENSORS:
         raise MalformedError(f"the header claims {keys:,} keys and {tensors:,} tensors")
     metadata: dict[str, Value] = {}
+    words: list[bytes] = []
     for _ in range(keys):
         key = source.text(65_536)
         if key in metadata:
             raise MalformedError(f"the key {shortened(key)} stands there twice")
-        metadata[key] = _value(source, source.number("<I"), clean)
+        metadata[key] = _value(source, source.number("<I"), clean, kept=words if key == _TOKENS else None)
     listed: dict[str, _Claim] = {}
     for _ in range(tensors):
         name = source.text(65_536)
@@ -90,8 +99,18 @@ def read_gguf(file: BinaryIO, size: int, clean: Callable[[str], str]) -> tuple[s
         raise MalformedError("general.alignment is no possible alignment")
     data = -(-source.at // alignment) * alignment
     found = _placed(listed, data, size)
-    header = Header(version, metadata, [Listed(one.name, one.dtype, one.shape, one.size) for one in found])
+    listing = [Listed(one.name, one.dtype, one.shape, one.size) for one in found]
+    header = Header(version, metadata, listing, _special(metadata, words, clean))
     return msgspec.json.encode(header).decode(), found
+
+
+def _special(metadata: Mapping[str, Value], words: list[bytes], clean: Callable[[str], str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, key in _SPECIAL.items():
+        number = metadata.get(f"tokenizer.ggml.{key}")
+        if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(words):
+            found[name] = clean(words[number].decode("utf-8", "replace"))
+    return found
 
 
 class _Source:
@@ -129,7 +148,10 @@ class _Source:
             raise MalformedError(f"the metadata holds more than {_MOST_ITEMS:,} items")
 
 
-def _value(source: _Source, kind: int, clean: Callable[[str], str], depth: int = 0) -> Value:
+def _value(
+    source: _Source, kind: int, clean: Callable[[str], str], depth: int = 0, kept: list[bytes] | None = None
+) -> Value:
+    """One value. ``kept`` takes the texts of an array as they are."""
     if kind == _TEXT:
         return clean(source.text())
     if kind != _ARRAY:
@@ -145,12 +167,17 @@ def _value(source: _Source, kind: int, clean: Callable[[str], str], depth: int =
             raise MalformedError("the metadata has arrays in arrays, too deep or too many")
         return [_value(source, of, clean, depth + 1) for _ in range(length)]
     if length <= _KEPT_ITEMS:
-        return [_value(source, of, clean) for _ in range(length)]
+        few = [_value(source, of, clean) for _ in range(length)]
+        if kept is not None:
+            kept.extend(str(text).encode() for text in few)
+        return few
     total = hashlib.sha256()
     if of == _TEXT:
         for _ in range(length):
             data = source.take(source.number("<Q"))
             total.update(len(data).to_bytes(8, "little") + data)
+            if kept is not None and len(kept) < _MOST_TOKENS:
+                kept.append(data)
     else:
         form = _SCALARS.get(of)
         if form is None:

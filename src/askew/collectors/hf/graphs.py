@@ -24,6 +24,7 @@ _MOST_FIELDS = 1_000_000
 _LONGEST_NAME = 4096
 _MOST_NAMES = 10_000
 _HEAD, _TAIL = 2**20, 256
+_PLAN = 28  # bytes at the beginning of a plan of TensorRT
 # Numbers of the element types of ONNX and of TensorFlow.
 _ONNX = {
     1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string", 9: "bool",
@@ -187,6 +188,20 @@ def _onnx_tensor(wire: _Wire, begin: int, end: int) -> tuple[str, tuple[int, ...
                 lengths.append(_signed(stated[1]) if stated is not None and stated[1] >= 0 else -1)
             shape = tuple(lengths)
     return kind, shape
+
+
+def read_plan(file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph | None:
+    """The release of TensorRT that serialised an engine; None of what is no such file, for others use the name, too.
+
+    Nothing else of a plan is documented. Source: ``printPlanVersion`` of samples/common/sampleEngines.cpp,
+    https://github.com/NVIDIA/TensorRT/tree/v11.1 (what ``trtexec --getPlanVersionOnly`` prints)
+    """
+    head = file.read(_PLAN)
+    if len(head) < _PLAN or not head.startswith(b"ftrt"):
+        return None
+    known = head[4:8] == bytes(4)  # of the one way to serialise whose layout is published
+    release = ".".join(map(str, head[24:27]))
+    return Graph("tensorrt-plan", [], [], {"tensorrt": clean(release)} if known and head[24] else {})
 
 
 def read_saved_model(file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph:

@@ -3,7 +3,8 @@
 Of an archive of torch the tensors are listed, each with its place in the file, under the names that a loader would give
 them. A pickle that would call into the system when it is loaded is named.
 Sources: ``torch.save`` and ``_rebuild_tensor_v2``, https://github.com/pytorch/pytorch/blob/v2.8.0/torch/serialization.py
-and torch/_utils.py; ``_sklearn_version``, https://github.com/scikit-learn/scikit-learn/blob/1.7.1/sklearn/base.py
+and torch/_utils.py; how joblib packs: ``_COMPRESSORS`` of
+https://github.com/joblib/joblib/blob/1.5.2/joblib/compressor.py; ``_sklearn_version``, https://github.com/scikit-learn/scikit-learn/blob/1.7.1/sklearn/base.py
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -22,7 +23,12 @@ from askew.collectors.hf.zips import Member, begin_of, members, unpacked
 
 _LARGEST_PICKLE = 64 * 2**20  # of an archive: it lists the tensors, which lie beside it
 _LARGEST_UNPACKED = 256 * 2**20  # of a compressed joblib file
-_PACKED = (b"\xfd7zXZ", b"]\0\0", b"BZh", b"\x04\x22\x4d\x18")  # xz, lzma, bzip2, lz4: not followed
+_LZ4 = b"\x04\x22\x4d\x18"
+# What a compressed file begins with, as joblib tells them apart, and what unpacks it.
+_PACKED: tuple[tuple[bytes, str], ...] = (
+    (b"x", "zlib"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"), (b"]\0\0", "lzma"),
+)  # fmt: skip
+_MOST_MEMORY = 128 * 2**20  # that a dictionary of lzma may ask for
 _LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the number that torch.save began with until 1.6
 _STORAGES = {
     "FloatStorage": ("F32", 4), "HalfStorage": ("F16", 2), "BFloat16Storage": ("BF16", 2), "DoubleStorage": ("F64", 8),
@@ -73,12 +79,13 @@ def read_pickle(file: BinaryIO, size: int) -> tuple[Scan, tuple[Tensor, ...]]:
     """What a pickled model says, and its tensors; none where they cannot be listed. Raises MalformedError, OSError."""
     head = file.read(16)
     file.seek(0)
-    if head.startswith(_PACKED):
-        return Scan("packed", [], [], {}), ()
+    if head.startswith(_LZ4):
+        return Scan("pickle", [], [], {}, "it is packed with lz4, which Python does not unpack by itself"), ()
     if head.startswith(b"PK\x03\x04"):
         return _of_archive(file, size)
-    if head[:1] == b"x" or head.startswith(b"\x1f\x8b"):
-        return _of_stream(_Unpacked(file)), ()
+    for begin, method in _PACKED:
+        if head.startswith(begin):
+            return _of_stream(_Unpacked(file, method)), ()
     if not head or (head[0] not in b"\x80(c]}Nl)" and not head.startswith(b"I")):
         raise NoPickleError("expected a pickle or an archive of torch")
     return _of_stream(_Plain(file, size), 4 if head.startswith(_LEGACY) else 1), ()
@@ -224,12 +231,21 @@ class _Plain:
         self._file.seek(count, 1)
 
 
-class _Unpacked:
-    """Bytes of a file that zlib or gzip packed, as joblib does; not more than a model's description takes."""
+class _Engine(Protocol):
+    """What unpacks: a piece at a time, never more than it is asked for."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Unpacked:
+    """Bytes of a file that joblib packed; not more than a model's description takes."""
+
+    def __init__(self, file: BinaryIO, method: str) -> None:
         self._file = file
-        self._engine = zlib.decompressobj(47)
+        self._engine = _engine(method)
         self._buffer = b""
         self._at = self._total = 0
 
@@ -248,16 +264,38 @@ class _Unpacked:
             count -= taken
 
     def _more(self) -> bool:
-        packed = self._engine.unconsumed_tail or self._file.read(2**16)
-        if not packed or self._engine.eof:
+        if self._engine.eof:
             return False
+        # zlib hands back what it did not take; the others keep it, and say when they need more.
+        packed = getattr(self._engine, "unconsumed_tail", b"")
+        if not packed and getattr(self._engine, "needs_input", True):
+            packed = self._file.read(2**16)
+            if not packed:
+                return False
         try:
             data = self._engine.decompress(packed, 2**20)
-        except zlib.error:
-            raise MalformedError("the compressed pickle is damaged") from None
+        except MemoryError:
+            raise
+        except Exception:  # zlib.error, OSError, LZMAError: each engine has its own
+            raise MalformedError("the compressed pickle is damaged, or asks for too much memory") from None
         self._total += len(data)
         if self._total > _LARGEST_UNPACKED:
             raise MalformedError(f"the pickle unpacks to more than {_LARGEST_UNPACKED:,} bytes")
         self._buffer = self._buffer[self._at :] + data
         self._at = 0
         return True
+
+
+def _engine(method: str) -> _Engine:
+    """What unpacks this; the rarer ones are imported when they are met."""
+    if method in ("zlib", "gzip"):
+        return zlib.decompressobj(47)
+    try:
+        if method == "bzip2":
+            from bz2 import BZ2Decompressor
+
+            return BZ2Decompressor()
+        from lzma import FORMAT_ALONE, FORMAT_XZ, LZMADecompressor
+    except ImportError:
+        raise MalformedError(f"it is packed with {method}, which this Python was built without") from None
+    return LZMADecompressor(FORMAT_XZ if method == "xz" else FORMAT_ALONE, memlimit=_MOST_MEMORY)

@@ -51,6 +51,11 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         if os.path.dirname(document.source) == shown
     }
     texts = _templates(reader, redactor, path, shown, names, real)
+    texts += [
+        text
+        for text in reader.texts
+        if text.source.endswith(chat_template.GGUF) and os.path.dirname(text.source) == shown
+    ]
     found, place = _tokenizer(reader, redactor, path, shown, names, real)
     best = chat_template.chosen(files, texts, frozenset(names))
     rendered = encoded = None
@@ -60,14 +65,14 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
             special[name] = [text for one in node.each() if (text := tokenizer.text_of_token(one)) is not None]
         else:
             special[name] = tokenizer.text_of_token(node)
-    if best is not None and (plain := best.used(False)) is not None:
-        asked = {
-            "kind": "templates",
-            "templates": {"plain": plain, "tools": best.used(True) or plain},
-            "special": special,
-            "conversations": [msgspec.to_builtins(one) for one in probes.CONVERSATIONS],
-        }
-        rendered = ask("jinja2", asked, probes.Rendered)
+    plain = best.used(False) if best is not None else None
+    tools = best.used(True) if best is not None else None
+    if best is not None and plain is not None and best.place.source.endswith(".gguf"):
+        special = dict(chat_template.special_of_gguf(texts))
+        if not chat_template.special_names(plain) <= special.keys():
+            plain = None  # what it renders depends on tokens that the file does not name
+    if plain is not None:
+        rendered = render(plain, tools or plain, special)
     way = Way()
     if found is not None:
         lies = os.path.abspath(real(os.path.join(path, os.path.basename(place)), place))
@@ -88,6 +93,18 @@ def add(reader: Reader, redactor: Redactor, path: str, shown: str, names: Sequen
         assumed=way.assumed,
     )
     reader.texts.append(Text(source=f"{shown}/{probes.PROBES}", text=msgspec.json.encode(answers).decode()))
+
+
+def render(plain: str, tools: str, special: Mapping[str, Any]) -> probes.Rendered:
+    """What a template makes of the conversations. ``tools``: the one for those with tools."""
+    asked = {
+        "kind": "templates",
+        "templates": {"plain": plain, "tools": tools},
+        "special": special,
+        "conversations": [msgspec.to_builtins(one) for one in probes.CONVERSATIONS],
+    }
+    found: probes.Rendered = ask("jinja2", asked, probes.Rendered)
+    return found
 
 
 class Way(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections.abc import Mapping
@@ -10,6 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
+from askew.collectors.connections import Proxy, basic, proxy, proxy_url
+
+PORTS = {"http": 80, "https": 443}
 API_KEY = "ASKEW_API_KEY"
 # What people paste: the base URL that clients of OpenAI's interface want. Engines have more beside /v1 than below it.
 _BASE_URL = re.compile(r"(?:/v1)?(?:/(?:models|chat/completions|completions))?/*\Z")
@@ -29,7 +31,7 @@ class AddressError(Exception):
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint. ``shown`` is its URL without credentials and without a slash at its end; ``prefix`` is the path
     below which its interface lies, empty or beginning with a slash; ``model`` is the path below that of one model,
-    where the URL names one. ``authorization`` is the header that is sent."""
+    where the URL names one. ``authorization`` is the header that is sent, ``proxy`` what stands in between."""
 
     scheme: str
     host: str
@@ -38,20 +40,21 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     shown: str
     model: str = ""
     authorization: str = ""
+    proxy: Proxy | None = None
+
+    def __repr__(self) -> str:
+        return f"<Address {self.shown}>"
 
     @property
     def netloc(self) -> str:
         """Host and port as they stand in a URL, without a port that goes without saying."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-_PORTS = {"http": 80, "https": 443}
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def address(url: str, env: Mapping[str, str], variable: str = API_KEY) -> Address:
     """Read a URL. Credentials come from the URL itself (``user:password@``), else from a variable of ``env`` (a bearer
-    token), else from the entry of ``~/.netrc`` for this host.
+    token), else from the entry of ``~/.netrc`` for this host. The proxy is that of this process's environment.
 
     Raises AddressError.
     """
@@ -59,7 +62,7 @@ def address(url: str, env: Mapping[str, str], variable: str = API_KEY) -> Addres
     if parts.query or parts.fragment:
         raise AddressError("the URL has a query or a fragment", "name the server alone, such as http://host:8000")
     try:
-        port = parts.port or _PORTS[parts.scheme]
+        port = parts.port or PORTS[parts.scheme]
     except ValueError:
         raise AddressError("the port is no number up to 65535", "write it as in http://host:8000") from None
     host = parts.hostname or ""
@@ -71,7 +74,8 @@ def address(url: str, env: Mapping[str, str], variable: str = API_KEY) -> Addres
     model = one[0] if one is not None else ""
     bare = Address(scheme=parts.scheme, host=host, port=port, prefix=prefix, shown="", model=model)
     shown = f"{parts.scheme}://{bare.netloc}{prefix}"
-    return msgspec.structs.replace(bare, shown=shown, authorization=_authorization(parts, host, env, variable))
+    authorization = _authorization(parts, host, env, variable)
+    return msgspec.structs.replace(bare, shown=shown, authorization=authorization, proxy=_proxy(bare))
 
 
 def _split(url: str) -> SplitResult:
@@ -79,6 +83,17 @@ def _split(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:  # a bracket that is not closed
         raise AddressError("this is no URL", "write it as in http://host:8000") from None
+
+
+def _proxy(where: Address) -> Proxy | None:
+    url = proxy_url(where.scheme, where.host, where.port)
+    try:
+        return proxy(url) if url else None
+    except ValueError:
+        raise AddressError(
+            f"the proxy that {where.scheme.upper()}_PROXY names is no http:// URL, and only such are supported",
+            f"set another, or name {where.host} in NO_PROXY",
+        ) from None
 
 
 def _authorization(parts: SplitResult, host: str, env: Mapping[str, str], variable: str) -> str:
@@ -114,9 +129,4 @@ def _from_netrc(host: str, env: Mapping[str, str]) -> str:
 
 def without_user(url: str) -> str:
     """A URL as it may be shown: what stands before its host may be a password, or a token."""
-    return re.sub(r"(?<=//)[^/]*@", "", url, count=1)
-
-
-def basic(user: str, password: str) -> str:
-    """The header of a user and a password. https://www.rfc-editor.org/rfc/rfc7617"""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogatepass")).decode()
+    return re.sub(r"(?<=//).*@", "", url, count=1, flags=re.DOTALL)

@@ -1,24 +1,23 @@
 """One question over one connection, in bounded time and memory, whatever the server does.
 
-The standard library's client reads headers and bodies as slowly as a server sends them; here every read of a socket has
-what is left of a deadline. TLS certificates are verified, against ``SSL_CERT_FILE`` where it is set. ``HTTP_PROXY``,
-``HTTPS_PROXY`` and ``NO_PROXY`` are honoured as by other clients.
+TLS certificates are verified, against ``SSL_CERT_FILE`` where it is set. ``HTTP_PROXY``, ``HTTPS_PROXY`` and
+``NO_PROXY`` are honoured as by other clients.
 """
 
 from __future__ import annotations
 
 import http.client
-import io
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from urllib.parse import unquote, urljoin, urlsplit
+from collections.abc import Mapping
+from urllib.parse import urljoin, urlsplit
 
 from askew import __version__
 from askew.collectors.asking import MAX_BYTES, Reply
-from askew.collectors.http.address import Address, basic
+from askew.collectors.connections import timed
+from askew.collectors.http.address import PORTS, Address
 from askew.engines.live import Ask
 
 _CONNECT = 5.0  # seconds until a connection stands
@@ -32,37 +31,6 @@ _NOBODY = "see whether it runs, and whether this machine reaches it"
 
 class _TooLargeError(Exception):
     pass
-
-
-class _LateError(Exception):
-    pass
-
-
-class _Timed(io.RawIOBase):
-    """The reading side of a socket, of which each read waits no longer than the deadline allows."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._deadline = deadline
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """What ``http.client`` reads from."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]  # any buffer will do
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise _LateError
-        self._sock.settimeout(min(left, _IDLE))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 class Transport:
@@ -84,7 +52,6 @@ class Transport:
         self._answer = answer
         self._end = time.monotonic() + total
         self._context: ssl.SSLContext | None = None
-        self._proxy = _proxy(address)
 
     def get(self, question: Ask) -> Reply:
         """One question. Never raises for what the server does."""
@@ -95,7 +62,7 @@ class Transport:
                 return reply
             there = self._followed(target, path)
             if not there:
-                shown = _without_credentials(urljoin(self._address.shown + question.path, target))
+                shown = _joined(self._address.shown + question.path, target)
                 return Reply(
                     status=reply.status,
                     fault=f"{reply.status}, it sends elsewhere: {shown}",
@@ -109,7 +76,7 @@ class Transport:
         address = self._address
         try:
             there = urlsplit(urljoin(f"{address.scheme}://{address.netloc}{path}", target))
-            if (there.scheme, there.hostname, there.port or _port(there.scheme)) == (
+            if (there.scheme, there.hostname, there.port or PORTS.get(there.scheme)) == (
                 address.scheme,
                 address.host,
                 address.port,
@@ -130,7 +97,7 @@ class Transport:
             return self._exchange(connection, path, body)
         except _TooLargeError:
             return Reply(status=200, fault=f"more than {self._limit:,} bytes"), ""
-        except (_LateError, TimeoutError):
+        except TimeoutError:
             waited = time.monotonic() - now
             fault = f"no whole answer within {waited:.0f} s"
             return Reply(status=0, fault=fault, hint=_NOBODY, over=time.monotonic() >= self._end), ""
@@ -156,7 +123,7 @@ class Transport:
                 connection.close()
 
     def _connection(self, deadline: float) -> http.client.HTTPConnection:
-        address, proxy = self._address, self._proxy
+        address, proxy = self._address, self._address.proxy
         host, port = (proxy.host, proxy.port) if proxy is not None else (address.host, address.port)
         wait = max(min(_CONNECT, deadline - time.monotonic()), 0.05)
         connection: http.client.HTTPConnection
@@ -164,16 +131,10 @@ class Transport:
             self._context = self._context or ssl.create_default_context()
             connection = http.client.HTTPSConnection(host, port, timeout=wait, context=self._context)
             if proxy is not None:
-                headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
-                connection.set_tunnel(address.host, address.port, headers)
+                connection.set_tunnel(address.host, address.port, proxy.headers)
         else:
             connection = http.client.HTTPConnection(host, port, timeout=wait)
-        reading: Callable[..., http.client.HTTPResponse] = lambda sock, *args, **named: http.client.HTTPResponse(  # noqa: E731
-            _Timed(sock, deadline),  # type: ignore[arg-type]  # it needs makefile alone
-            *args,
-            **named,
-        )
-        connection.response_class = reading  # type: ignore[assignment]  # called as a class is
+        timed(connection, lambda: deadline, _IDLE)
         return connection
 
     def _exchange(self, connection: http.client.HTTPConnection, path: str, body: str) -> tuple[Reply, str]:
@@ -195,7 +156,7 @@ class Transport:
             response.close()
 
     def _target(self, path: str) -> str:
-        if self._proxy is not None and self._address.scheme == "http":
+        if self._address.proxy is not None and self._address.scheme == "http":
             return f"http://{self._address.netloc}{path}"
         return path
 
@@ -212,8 +173,8 @@ class Transport:
             headers["Content-Type"] = "application/json"
         if self._address.authorization:
             headers["Authorization"] = self._address.authorization
-        if self._proxy is not None and self._proxy.authorization and self._address.scheme == "http":
-            headers["Proxy-Authorization"] = self._proxy.authorization
+        if self._address.proxy is not None and self._address.scheme == "http":
+            headers.update(self._address.proxy.headers)
         return headers
 
 
@@ -245,38 +206,10 @@ def _body(response: http.client.HTTPResponse, limit: int) -> tuple[bytes, str]:
     return b"".join(parts), ""
 
 
-def _port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
-
-
-def _without_credentials(url: str) -> str:
-    """Scheme, host, port and path of a URL that a server named."""
+def _joined(url: str, target: str) -> str:
+    """Scheme, host, port and path of where a server sends, without credentials."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(url, target))
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]
     except ValueError:
         return "what is no URL"
-
-
-class _Proxy:
-    __slots__ = ("authorization", "host", "port")
-
-    def __init__(self, host: str, port: int, authorization: str) -> None:
-        self.host = host
-        self.port = port
-        self.authorization = authorization
-
-
-def _proxy(address: Address) -> _Proxy | None:
-    """The proxy that the environment names for this endpoint, if any."""
-    from urllib.request import getproxies, proxy_bypass
-
-    named = getproxies().get(address.scheme)
-    if not named or proxy_bypass(f"{address.host}:{address.port}") or proxy_bypass(address.host):
-        return None
-    parts = urlsplit(named if "://" in named else f"http://{named}")
-    if not parts.hostname:
-        return None
-    known = parts.username is not None and parts.password is not None
-    authorization = basic(unquote(parts.username or ""), unquote(parts.password or "")) if known else ""
-    return _Proxy(parts.hostname, parts.port or 80, authorization)

@@ -121,18 +121,18 @@ class _Visit:
                 self._log(container, previous=True)
 
     def _log(self, container: str, *, previous: bool) -> None:
-        from askew.collectors.logs import clean
+        from askew.collectors.logs import clean_bytes
 
         asked = {"container": container, **({"previous": "true"} if previous else {})}
         source = f"{self._source}/{container}/log" + ("?previous=true" if previous else "")
         what = f"log of {container}"
         head = self._try("get", "pods/log", what, partial(self._part, asked, _LOG_HEAD))
-        self._text(source, clean(head.decode("utf-8", "replace"), self._redactor))
+        self._text(source, clean_bytes(head, self._redactor, _LOG_HEAD))
         if len(head) >= _LOG_HEAD:
             last = {**asked, "tailLines": str(_TAIL_LINES)}
             tail = self._try("get", "pods/log", what, partial(self._part, last, _LOG_TAIL))
             name = source + ("&" if previous else "?") + f"tail={_TAIL_LINES}"
-            self._text(name, clean(tail.decode("utf-8", "replace"), self._redactor))
+            self._text(name, clean_bytes(tail, self._redactor, _LOG_TAIL))
 
     def _part(self, asked: Mapping[str, str], limit: int) -> bytes:
         return self._server.get(

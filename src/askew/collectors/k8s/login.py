@@ -13,6 +13,7 @@ from typing import NoReturn
 import msgspec
 
 from askew.collectors import tools
+from askew.collectors.connections import basic
 from askew.collectors.k8s.access import Access, AccessError, Exec, User
 
 _SECONDS = 60.0
@@ -53,8 +54,7 @@ class Login:
         if self._token:
             return {"Authorization": f"Bearer {self._token}"}
         if user.username:
-            both = f"{user.username}:{user.password}".encode()
-            return {"Authorization": "Basic " + base64.b64encode(both).decode("ascii")}
+            return {"Authorization": basic(user.username, user.password)}
         return {}
 
     def renew(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from askew.collectors.k8s import history
 from askew.collectors.k8s.discovery import Known
 from askew.collectors.k8s.lists import Lists
-from askew.collectors.k8s.objects import identified, list_at, text_at
+from askew.collectors.k8s.objects import identified, list_at, owner_uids, text_at
 from askew.collectors.k8s.relations import (
     among,
     family_of,
@@ -71,6 +71,7 @@ class Scan:
             document, family = self._former(live, family, keeper, target)
         elif target.revision == "applied":
             document = self.lists.applied(whole, known) or live
+            family = _without_pods(family)
         self.documents.extend((document, *family))
         self._surroundings(namespace, target)
         self._used([document, *family], namespace, target)
@@ -112,6 +113,8 @@ class Scan:
         owned = [one for one in of_role("owned") if one.kind != "ControllerRevision"]
         found = list(self.lists.each(owned, namespace, {}, alive=True))
         family = family_of(workloads, found, standalone=not target.selector)
+        if target.revision == "applied":
+            family = _without_pods(family)
         self.documents.extend(family)
         if not self.documents:
             return
@@ -306,3 +309,8 @@ class Scan:
             return
         keep = None if everything else (lambda one: text_at(one, "metadata", "name") in names)
         self.documents.extend(self.lists.each((row,), "", {}, keep=keep))
+
+
+def _without_pods(family: list[Document]) -> list[Document]:
+    """What pods run is not what was applied: only those that nobody made are workloads of their own."""
+    return [one for one in family if kind_of(one) != "Pod" or not owner_uids(plain_of(one))]

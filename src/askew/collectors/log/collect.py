@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -17,7 +16,8 @@ from typing import cast
 import msgspec
 
 from askew.collectors import logs
-from askew.collectors.interface import Capability, Evidence, Request, SourceError, Status, Text
+from askew.collectors.files.collect import UnreadableError, piped
+from askew.collectors.interface import Capability, Evidence, Request, SourceError, Status, Text, located
 from askew.engines._live import LOGS
 from askew.engines.live import Log
 from askew.evidence.redaction import Redactor
@@ -52,7 +52,9 @@ class LogCollector:
         source = "-" if request.target == "-" else redactor.text(request.target)
         try:
             part = _read(request)
-        except (OSError, ValueError, EOFError, zlib.error) as error:
+        except UnreadableError as error:
+            return _failed(uri, error.message)
+        except (OSError, ValueError, zlib.error) as error:
             return _failed(uri, _why(error))
         if not part.data.strip(b"\0 \r\n\t"):
             return _failed(uri, "the log is empty")
@@ -81,9 +83,8 @@ class _Part(msgspec.Struct, frozen=True):
 
 def _read(request: Request) -> _Part:
     if request.target == "-":
-        return _parts(sys.stdin.buffer.read)
-    path = os.path.expanduser(request.target)
-    path = path if os.path.isabs(path) or request.base in ("", ".") else os.path.join(request.base, path)
+        return _parts(piped(_HINT))
+    path = located(request.target, request.base)
     # Judged by the open descriptor, so that no pipe or device can make this wait or run on.
     flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
     if not path.startswith(("/dev/fd/", "/proc/self/fd/")):

@@ -8,10 +8,9 @@ keeps the time in the file. ``-`` is standard input.
 from __future__ import annotations
 
 import os
-import sys
 
-from askew.collectors.files.collect import UnreadableError, read_bytes
-from askew.collectors.interface import Capability, Evidence, Request, Text
+from askew.collectors.files.collect import UnreadableError, read_bytes, read_piped
+from askew.collectors.interface import Capability, Evidence, Request, Text, located
 from askew.collectors.metrics import redact
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
@@ -19,6 +18,7 @@ from askew.facts.values.duration import go_duration
 
 MAX_BYTES = 64 * 2**20  # of one dump
 _MOST = 64  # dumps of one source
+_YEAR_10000 = 253_402_300_800.0  # in seconds since 1970
 _HINT = "name a dump: curl -si http://HOST:8000/metrics > metrics.txt"
 
 
@@ -80,25 +80,25 @@ def _times(options: tuple[tuple[str, str], ...], count: int) -> tuple[tuple[str,
 
 
 def seconds_of(text: str) -> float | None:
-    """A time as RFC 3339 writes it, or in seconds since 1970; None for anything else."""
+    """A time as RFC 3339 writes it, or in seconds since 1970; None for anything else, and for what no calendar has."""
     from datetime import UTC, datetime
 
     try:
         if text.replace(".", "", 1).isdigit() and len(text) < 20:
-            return float(text)
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
+            seconds = float(text)
+        else:
+            time = datetime.fromisoformat(text)
+            seconds = (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < _YEAR_10000 else None
 
 
 def _read(reader: Reader, name: str, base: str) -> str | None:
     """The text of a dump; None where it is none, which the reader then says."""
     reader.files += 1
-    path = os.path.expanduser(name)
-    path = path if os.path.isabs(path) or base in ("", ".") else os.path.join(base, path)
     try:
-        data = _stdin() if name == "-" else read_bytes(path, MAX_BYTES)
+        data = read_piped(MAX_BYTES, _HINT) if name == "-" else read_bytes(located(name, base), MAX_BYTES)
     except UnreadableError as error:
         reader.fail(name, error.message, _HINT)
         return None
@@ -110,16 +110,3 @@ def _read(reader: Reader, name: str, base: str) -> str | None:
     else:
         return data.decode("utf-8-sig", "replace")  # a bad byte in a label does not spoil the numbers
     return None
-
-
-def _stdin() -> bytes:
-    """What was piped in. Raises UnreadableError."""
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UnreadableError("standard input is a terminal, nothing was piped in", _HINT)
-    try:
-        data = sys.stdin.buffer.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UnreadableError((error.strerror or "it cannot be read").lower(), _HINT) from None
-    if len(data) > MAX_BYTES:
-        raise UnreadableError(f"there are more than {MAX_BYTES:,} bytes", _HINT)
-    return data

@@ -6,13 +6,11 @@ is installed where the model was trained comes by ``training:FILE``.
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
-from askew.collectors.interface import Capability, Evidence, Request
+from askew.collectors.interface import Capability, Evidence, Request, located
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
 
@@ -36,8 +34,7 @@ class PackagesCollector:
     def collect(self, request: Request, redactor: Redactor) -> Evidence:
         """Read the list. Never raises for what it holds."""
         reader = Reader(redactor)
-        path = os.path.expanduser(request.target)
-        path = path if os.path.isabs(path) or request.base in ("", ".") else os.path.join(request.base, path)
+        path = located(request.target, request.base)
         reader.files += 1
         try:
             content = read_bytes(path)

@@ -22,7 +22,8 @@ from typing import cast
 import msgspec
 
 from askew.collectors.asking import Get, Reply
-from askew.collectors.http.address import Address, AddressError, address, basic
+from askew.collectors.connections import basic
+from askew.collectors.http.address import Address, AddressError, address
 from askew.collectors.interface import Capability, Evidence, Request, SourceError, Text
 from askew.collectors.metrics import redact
 from askew.collectors.prometheus import query
@@ -41,6 +42,7 @@ _ANSWER = 45.0  # seconds for one answer
 _STEPS = 60  # moments of a gauge, where its points are too many
 _COUNTED = ("_total", "_bucket", "_count", "_sum")
 _TOO_MUCH = (413, 414, 422, 503)
+_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _EXAMPLE = "write prometheus:http://prometheus:9090?namespace=prod&pod=llm-.*&window=30m"
 
 
@@ -52,6 +54,15 @@ class _Answer(msgspec.Struct):
     warnings: list[str] = []
     partial: bool = msgspec.field(name="isPartial", default=False)  # VictoriaMetrics' word for it
     data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Series(msgspec.Struct):
+    metric: dict[str, str] = {}
+    histograms: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Data(msgspec.Struct):
+    result: list[_Series] = []
 
 
 class PrometheusCollector:
@@ -152,7 +163,7 @@ class _Server:
         reply, answer = self._ask(query.query_path(self._asked, one))
         if answer is not None:
             self._keep(query.shown(self._asked, selector), reply)
-            self._native(selector, reply.body)
+            self._native(selector, answer.data)
         elif reply.status in (*_TOO_MUCH, 200) or (reply.status == 400 and len(names) > 1):
             self._notes.append(f"{_why(reply)}: increases and some moments were asked for instead of all points")
             for name in names:
@@ -173,12 +184,17 @@ class _Server:
         else:
             self._keep(one, reply)
 
-    def _native(self, selector: str, body: bytes) -> None:
+    def _native(self, selector: str, data: msgspec.Raw) -> None:
         """Native histograms among the answers, each as what it grew by."""
-        if b'"histograms"' not in body:
+        if b'"histograms"' not in bytes(data):
             return
-        for name in sorted(set(re.findall(rb'"__name__":"([A-Za-z_:][A-Za-z0-9_:]*)"[^{}]*\},"histograms"', body))):
-            one = query.increase_query(self._asked, selector, name.decode())
+        try:
+            listed = msgspec.json.decode(data, type=_Data).result
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return  # no answer to a query: its reader says so
+        found = {one.metric.get("__name__", "") for one in listed if one.histograms is not msgspec.UNSET}
+        for name in sorted(name for name in found if _METRIC.fullmatch(name)):
+            one = query.increase_query(self._asked, selector, name)
             reply, answer = self._ask(query.query_path(self._asked, one))
             if answer is None:
                 self._fail(reply)

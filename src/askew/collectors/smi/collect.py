@@ -7,13 +7,12 @@ library itself.
 from __future__ import annotations
 
 import codecs
-import os
 import sys
 from collections.abc import Mapping
 
 from askew.collectors import tools
-from askew.collectors.files.collect import UnreadableError, read_bytes
-from askew.collectors.interface import Capability, Evidence, Request
+from askew.collectors.files.collect import UnreadableError, read_bytes, read_piped
+from askew.collectors.interface import Capability, Evidence, Request, located
 from askew.collectors.reading import MAX_TEXT_BYTES, Reader
 from askew.evidence.redaction import Redactor
 
@@ -71,27 +70,13 @@ def _file(reader: Reader, request: Request) -> None:
     target = request.target
     try:
         if target == "-":
-            content = _stdin()
+            content = read_piped(MAX_TEXT_BYTES, "pipe its output in: nvidia-smi -q -x | askew facts nvidia-smi:-")
         else:
-            path = os.path.expanduser(target)
-            path = path if os.path.isabs(path) or request.base in ("", ".") else os.path.join(request.base, path)
-            content = read_bytes(path, MAX_TEXT_BYTES)
+            content = read_bytes(located(target, request.base), MAX_TEXT_BYTES)
     except UnreadableError as error:
         reader.fail(target, error.message, error.hint if target == "-" else _hint(request.scheme))
         return
     reader.add_text(target, _utf8(content), variables=False, named=True)
-
-
-def _stdin() -> bytes:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UnreadableError(
-            "standard input is a terminal, nothing was piped in",
-            "pipe the output in: nvidia-smi -q -x | askew facts nvidia-smi:-",
-        )
-    content = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
-    if len(content) > MAX_TEXT_BYTES:
-        raise UnreadableError(f"there are more than {MAX_TEXT_BYTES:,} bytes", "pipe in the output of one command")
-    return content
 
 
 def _utf8(content: bytes) -> bytes:
@@ -124,7 +109,8 @@ def _run(reader: Reader, tool: str) -> None:
 
 def _library(reader: Reader) -> None:
     reader.files += 1
-    ended = tools.run((sys.executable, "-m", "askew.collectors.smi.nvml"), seconds=_SECONDS, limit=MAX_TEXT_BYTES)
+    # -P: what lies in the current directory is inspected and never imported.
+    ended = tools.run((sys.executable, "-P", "-m", "askew.collectors.smi.nvml"), seconds=_SECONDS, limit=MAX_TEXT_BYTES)
     if ended.fault or ended.status:
         said = ended.complaint.strip().splitlines()
         why = ended.fault or (said[-1][:300] if said else "NVIDIA's library gives no answer")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from askew.collectors import records
-from askew.collectors.interface import Capability, Evidence, Request, Text
+from askew.collectors.interface import Capability, Evidence, Request, Text, located
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
 
@@ -34,8 +34,7 @@ class TrainingCollector:
         reader = Reader(redactor)
         target = request.target.rstrip("/") or request.target[:1] or "."
         hint = _HINTS[request.scheme]
-        path = os.path.expanduser(target)
-        path = path if os.path.isabs(path) or request.base in ("", ".") else os.path.join(request.base, path)
+        path = located(target, request.base)
         try:
             if records.is_directory(path):
                 self._directory(reader, request.scheme, path, target, redactor)

@@ -6,7 +6,9 @@ Sources, transformers 4.57.1 (https://github.com/huggingface/transformers/tree/v
 processor, ``chat_template.json`` before ``chat_template.jinja``). vLLM and SGLang take the processor's template where
 there is one, else the tokenizer's: ``resolve_hf_chat_template`` of ``vllm/entrypoints/chat_utils.py``
 (https://github.com/vllm-project/vllm/tree/v0.11.0) and ``_resolve_hf_chat_template`` of
-``python/sglang/srt/managers/template_manager.py`` (https://github.com/sgl-project/sglang).
+``python/sglang/srt/managers/template_manager.py`` (https://github.com/sgl-project/sglang). TGI reads
+``chat_template.json``, else ``tokenizer_config.json``, and no ``.jinja``: ``router/src/server.rs`` and ``infer/mod.rs``
+of https://github.com/huggingface/text-generation-inference/tree/v3.3.7; what a launch names: ``app.templates``.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from askew.platforms.huggingface.observe import seen
 from askew.platforms.huggingface.tokenizer import CONFIG, special_tokens, text_of_token
 from askew.platforms.huggingface.tokenizer_json import digest
 from askew.platforms.interface import SourceText
+from askew.platforms.kubernetes.observe import observed
 from askew.resolve.observation import Observation
 
 TEMPLATE = "#template"  # behind the name of a file: the text of a chat template
@@ -106,6 +109,20 @@ def _held(value: object) -> dict[str, str]:
 
 class _Metadata(msgspec.Struct, frozen=True):
     metadata: dict[str, object] = {}
+    special: dict[str, str] = {}
+
+
+def special_of_gguf(texts: Sequence[SourceText]) -> dict[str, str]:
+    """The special tokens that a GGUF file names, for its template."""
+    for text in texts:
+        if text.source.endswith(GGUF):
+            try:
+                special = msgspec.json.decode(text.text, type=_Metadata).special
+            except msgspec.DecodeError:
+                continue
+            if special:
+                return special
+    return {}
 
 
 def _of_gguf(header: str) -> dict[str, str]:
@@ -124,6 +141,28 @@ def _of_gguf(header: str) -> dict[str, str]:
 
 def _canonical(one: Chosen) -> dict[str, str]:
     return {name: canonical(text) for name, text in one.templates.items()}
+
+
+def of_text(text: str, place: Location, why: str) -> Iterator[Observation]:
+    """The facts of a template that was given by itself, and wins over those of the model's directory."""
+    canon = canonical(text)
+    because = (why, f"the template → {_short(canon)}")
+    yield observed("model.chat_template.digest", digest(canon), place, origin="config-file", because=because)
+    if (tags := _tags(text)) is not None:
+        clock = any(_CLOCK.search(_outside_strings(tag)) for tag in tags)
+        yield observed("model.chat_template.uses_clock", clock, place, origin="config-file", because=(why,))
+
+
+def special_names(text: str) -> set[str]:
+    """The special tokens of the tokenizer that a template writes, so that what it renders depends on them."""
+    return set(re.findall(r"\b(?:bos|eos|unk|pad|sep|cls|mask)_token\b", text))
+
+
+def _tags(text: str) -> list[str] | None:
+    try:
+        return [piece.text for piece in pieces(text) if piece.kind != "text"] or None
+    except ValueError:
+        return None
 
 
 def of_template(
@@ -147,15 +186,14 @@ def of_template(
         f"{file} holds another one" + (", which transformers before 4.47.0 takes" if best.file == JINJA else "")
         for file in best.beaten
     ]
+    if best.file == JINJA and {LEGACY, CONFIG}.intersection(best.beaten):
+        why.append("TGI reads chat_template.json and tokenizer_config.json alone, and serves with theirs")
     why += [f"the template{'' if name == 'default' else ' ' + name} → {_short(text)}" for name, text in canon.items()]
     yield seen("model.chat_template.digest", value, best.place, tuple(why))
     text = best.used(False)
     if text is None:
         return
-    try:
-        tags = [piece.text for piece in pieces(text) if piece.kind != "text"]
-    except ValueError:
-        tags = []
+    tags = _tags(text)
     if tags:
         clock = any(_CLOCK.search(_outside_strings(tag)) for tag in tags)
         yield seen("model.chat_template.uses_clock", clock, best.place)

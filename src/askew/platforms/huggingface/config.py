@@ -29,7 +29,7 @@ _LENGTHS = (
 # Scalings whose max_position_embeddings is the scaled length already, or which scale no length.
 _ALREADY = frozenset(("su", "longrope", "llama3", "mrope", "default", "proportional"))
 # What of config.json says nothing about how the model computes.
-_IDLE = frozenset(("_name_or_path", "name_or_path", "transformers_version", "_commit_hash"))
+_IDLE = frozenset(("_name_or_path", "name_or_path", "transformers_version", "_commit_hash", "_diffusers_version"))
 
 
 def of_config(root: Node, quantization: Node | None) -> Iterator[Observation]:
@@ -42,7 +42,7 @@ def of_config(root: Node, quantization: Node | None) -> Iterator[Observation]:
 
     yield _digest(root)
     for fact, node in (
-        ("model.architecture", root["architectures"][0] if root["architectures"].is_sequence else None),
+        ("model.architecture", root["architectures"][0] if root["architectures"].is_sequence else root["_class_name"]),
         ("model.config.dtype", first("dtype", "torch_dtype")),
         ("model.vocab_size", first("vocab_size")),
         ("model.tie_word_embeddings", first("tie_word_embeddings")),
@@ -60,6 +60,16 @@ def of_config(root: Node, quantization: Node | None) -> Iterator[Observation]:
         yield from observed_map("model.kv_geometry", geometry, origin="model")
     yield from _sizes(root, text, first, geometry)
     yield from _quantization(root, text, quantization)
+
+
+def of_pipeline(root: Node) -> Iterator[Observation]:
+    """``model_index.json`` of diffusers: the class of the pipeline, its parts, and the release that saved it."""
+    yield _digest(root)
+    name, release = root["_class_name"], root["_diffusers_version"]
+    if isinstance(name.value, str):
+        yield observed("model.architecture", name.value, name.location, origin="model")
+    if isinstance(release.value, str):
+        yield observed("model.training.packages", release.value, release.location, origin="model", key="diffusers")
 
 
 def _digest(root: Node) -> Observation:

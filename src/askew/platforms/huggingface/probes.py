@@ -14,7 +14,7 @@ from askew.facts.types import Value
 from askew.platforms.huggingface.chat_template import OPENER
 from askew.platforms.huggingface.tokenizer_json import digest
 from askew.platforms.kubernetes.observe import observed
-from askew.resolve.observation import Confidence, Observation, Unknown
+from askew.resolve.observation import Confidence, Observation, Origin, Unknown
 
 CORPUS = 1
 PROBES = "#probes"  # behind the name of a directory: the answers to the probes
@@ -171,7 +171,7 @@ def of_probes(text: str) -> Iterator[Observation]:
         yield from _encoded(answers.encoded, place, algorithm, answers.assumed)
     if answers.rendered is not None:
         source, line, column = answers.template
-        yield from _rendered(answers.rendered, Location(source, line=line, column=column), answers.bos)
+        yield from of_rendered(answers.rendered, Location(source, line=line, column=column), answers.bos)
 
 
 def was_rendered(text: str) -> bool:
@@ -206,14 +206,15 @@ def _ids(ids: list[int]) -> str:
     return " ".join(str(number) for number in ids) or "no token"
 
 
-def _rendered(found: Rendered, place: Location, bos: str | None) -> Iterator[Observation]:
+def of_rendered(found: Rendered, place: Location, bos: str | None, origin: Origin = "model") -> Iterator[Observation]:
+    """The facts that the prompts state. ``bos``: the text of the BOS token, where it is known."""
     fact = "model.chat_template.behaviour"
     if found.fault:
-        yield observed(fact, Unknown(found.fault, found.hint, missing=True), place, origin="model", basis="seen")
+        yield observed(fact, Unknown(found.fault, found.hint, missing=True), place, origin=origin, basis="seen")
         return
     shown = tuple(f"{label} → {_shortened(_quoted(prompt))}" for label, prompt in found.answers)
     value = digest([CORPUS, [list(answer) for answer in found.answers]])
-    yield observed(fact, value, place, origin="model", basis="seen", because=shown)
+    yield observed(fact, value, place, origin=origin, basis="seen", because=shown)
     prompts = dict(found.answers)
     asked, plain = prompts.get("one question", ""), prompts.get("one question, no generation prompt", "")
     if not asked or not plain or asked.startswith(FAILED):
@@ -221,7 +222,7 @@ def _rendered(found: Rendered, place: Location, bos: str | None) -> Iterator[Obs
     because = ("rendered for one question",)
 
     def seen(fact: str, value: Value) -> Observation:
-        return observed(fact, value, place, origin="model", basis="seen", because=because)
+        return observed(fact, value, place, origin=origin, basis="seen", because=because)
 
     if bos:
         yield seen("model.chat_template.emits_bos", asked.startswith(bos))

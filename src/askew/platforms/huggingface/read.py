@@ -14,7 +14,7 @@ from askew.evidence.document import Document
 from askew.evidence.location import Location
 from askew.platforms.huggingface import tokens
 from askew.platforms.huggingface.adapters import of_adapter
-from askew.platforms.huggingface.config import of_config
+from askew.platforms.huggingface.config import of_config, of_pipeline
 from askew.platforms.huggingface.embeddings import (
     configures_a_module,
     lists_modules,
@@ -38,11 +38,15 @@ from askew.resolve.workload import Workload
 KIND = "ModelFiles"
 _ADAPTER = "adapter_config.json"
 _TENSORS = "#tensors"
-_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_INDEXES = (
+    "model.safetensors.index.json", "pytorch_model.bin.index.json", "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.bin.index.json",
+)  # fmt: skip
+_PIPELINE = "model_index.json"
 _OTHERS = frozenset(
     ("generation_config.json", "hf_quant_config.json", "quantize_config.json", _ADAPTER, "modules.json",
      "config_sentence_transformers.json", "sentence_bert_config.json", "preprocessor_config.json",
-     "processor_config.json", *_INDEXES, *tokens.FILES)
+     "processor_config.json", _PIPELINE, *_INDEXES, *tokens.FILES)
 )  # fmt: skip
 _SNAPSHOT = re.compile(r"(?:^|/)models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})(?:/|$)")
 _FORMATS = (
@@ -65,6 +69,8 @@ def describes_a_model(document: Document) -> bool:
         return isinstance(root["peft_type"].value, str)
     if name in _OTHERS or (name == "config.json" and configures_a_module(root)):
         return True
+    if name in ("config.json", "scheduler_config.json") and isinstance(root["_class_name"].value, str):
+        return True  # a part of a pipeline of diffusers
     named = isinstance(root["model_type"].value, str) or root["architectures"].is_sequence
     sized = any(root[key].exists for key in ("hidden_size", "text_config", "num_hidden_layers", "d_model", "n_embd"))
     return named and (name == "config.json" or sized)
@@ -134,7 +140,8 @@ def _workload(
         found.append(seen("model.id", f"{owner}/{name}", place, ("the folder of the Hub's cache",)))
         found.append(seen("model.revision", commit, place, ("the snapshot in the Hub's cache",)))
     alone = listed is None and not files  # one file of weights
-    name = "" if alone else os.path.basename(folder)
+    # Beside its parts a pipeline has the same name wherever it lies, so that two are matched as their parts are.
+    name = "" if alone else "pipeline" if _PIPELINE in files else os.path.basename(folder)
     name = name or os.path.splitext(os.path.basename(first))[0]
     return Workload(namespace="files", kind=KIND, name=name, source=first, location=place, observations=tuple(found))
 
@@ -152,7 +159,9 @@ def _described(parts: Sequence[SourceText]) -> Iterator[Observation]:
 
 
 def _of_parts(files: Mapping[str, Document]) -> Iterator[Observation]:
-    """Adapters, embeddings and processors."""
+    """Adapters, embeddings, processors and pipelines."""
+    if _PIPELINE in files:
+        yield from of_pipeline(files[_PIPELINE].root)
     for name, read in (
         (_ADAPTER, of_adapter), ("config_sentence_transformers.json", of_settings),
         ("sentence_bert_config.json", of_length),

@@ -14,10 +14,13 @@ from askew.platforms.kubernetes.objects import Object, Objects
 
 MOST_OWNERS = 8
 _ENDED = frozenset({"Succeeded", "Failed"})
-_REVISIONS = ("pod-template-hash", "controller-revision-hash", "leaderworkerset.sh/template-revision-hash")
+_HASH = "pod-template-hash"
+# The StatefulSets of a group have each a revision of their own: what the group's controller says comes first. Its
+# labels: https://github.com/kubernetes-sigs/lws/blob/main/api/leaderworkerset/v1/leaderworkerset_types.go
+_REVISIONS = ("leaderworkerset.sigs.k8s.io/template-revision-hash", _HASH, "controller-revision-hash")
 # Labels by which the controllers of multi-node groups tell the pods of a group apart.
 _RAY_NODE, _RAY_GROUP = "ray.io/node-type", "ray.io/group"
-_GROUP_INDEX = "leaderworkerset.sh/worker-index"
+_GROUP_INDEX = "leaderworkerset.sigs.k8s.io/worker-index"
 _KSERVE_APP = "app"
 # Groups whose objects have one pod template, so that all of their pods are of it.
 _ONE_TEMPLATE = frozenset({"", "apps", "batch", "extensions"})
@@ -83,7 +86,7 @@ def _families(objects: Objects) -> Mapping[int, Family]:
 def _maker(pod: Object, owner: tuple[str, str, str]) -> tuple[str, str, str]:
     """The object that somebody wrote: a ReplicaSet is called after its Deployment and the hash of the template."""
     group, kind, name = owner
-    revision = pod.labels.get(_REVISIONS[0], "")
+    revision = pod.labels.get(_HASH, "")
     if (group, kind) == ("apps", "ReplicaSet") and revision and name.endswith(f"-{revision}"):
         return group, "Deployment", name.removesuffix(f"-{revision}")
     return owner

@@ -30,7 +30,7 @@ def services_of(draft: Draft, objects: Objects) -> tuple[Object, ...]:
     """The Services whose selector the pods of a workload meet, in its namespace."""
     labels = dict(draft.pod_labels)
     if draft.object.kind == "LeaderWorkerSet":
-        labels.setdefault("leaderworkerset.sh/name", draft.object.name)  # the controller's label
+        labels.setdefault("leaderworkerset.sigs.k8s.io/name", draft.object.name)  # the controller's label
     found = []
     selectors = objects.once("selectors of Services", _selectors)
     for service in objects.beside(draft.object, "", "Service"):

@@ -231,7 +231,9 @@ def read_bare(lines: Lines, row: int) -> tuple[Capture | None, int]:
     while row < len(lines) and len(devices) < MOST_DEVICES:
         said: dict[str, Said] = {}
         for cell in _cells(lines, row):
-            if is_device_name(cell.text) and not (lines.open_ended(row) and not _whole("name", cell.text)):
+            # No driver prints a bare ``L4``: people write that, in lists and in code.
+            full = " " in cell.text or "-" in cell.text
+            if full and is_device_name(cell.text) and not (lines.open_ended(row) and not _whole("name", cell.text)):
                 said["name"] = cell
             elif _UUID.fullmatch(cell.text):
                 said["uuid"] = cell
