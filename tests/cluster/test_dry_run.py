@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cluster import server
 from tests.cluster.conftest import Ask
@@ -182,8 +183,6 @@ def test_a_kind_that_is_not_installed(cluster: Cluster, namespace: str, askew: A
 
 
 def test_lists_and_directories(cluster: Cluster, namespace: str, askew: Ask, tmp_path: Path) -> None:
-    import yaml
-
     items = [yaml.safe_load(LLM), yaml.safe_load(LLM.replace("name: llm}", "name: other}"))]
     (tmp_path / "all").mkdir()
     (tmp_path / "all" / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
@@ -247,7 +246,7 @@ def test_what_webhooks_inject_is_intended(
 ) -> None:
     """A container in front of those of the file, a variable among its own, an argument, another image."""
     top = "/spec/template/spec/containers"
-    patch = [
+    patch: list[dict[str, Any]] = [
         {"op": "add", "path": f"{top}/0/env/0", "value": {"name": "VLLM_LOGGING_LEVEL", "value": "DEBUG"}},
         {"op": "add", "path": f"{top}/0/env/-", "value": {"name": "HF_TOKEN", "value": CANARY + "webhook"}},
         {"op": "add", "path": f"{top}/0/args/1", "value": "--max-num-seqs=64"},
@@ -258,8 +257,6 @@ def test_what_webhooks_inject_is_intended(
     uri = f"dry-run:deploy.yaml?namespace={namespace}"
     with mutating(cluster, namespace, "deployments", patch):
         deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-        import yaml
-
         body = yaml.safe_load(LLM)
         server.wait(
             lambda: (
