@@ -64,6 +64,37 @@ def test_a_rollout(tmp_path: Path, objects: str, expected: str) -> None:
     assert severity(tmp_path, "rollout-incomplete", objects) == expected
 
 
+_MOVING = "{observedGeneration: 2, replicas: 2, updatedReplicas: 0, readyReplicas: 1}"
+_DONE = "{observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 2}"
+
+
+@pytest.mark.parametrize(("status", "expected"), [(_MOVING, "low"), (_DONE, "high")])
+def test_old_pods_while_the_first_new_one_is_made_room_for(tmp_path: Path, status: str, expected: str) -> None:
+    ends = pod("llm-aaa-2", length="4096").replace("  namespace: prod", "  namespace: prod\n  deletionTimestamp: now")
+    objects = deployment(status) + pod("llm-aaa-1", length="4096") + ends
+    assert severity(tmp_path, "pods-differ-from-template", objects) == expected
+
+
+_SETTINGS = """\
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  namespace: prod
+  creationTimestamp: "2026-01-01T00:00:00Z"
+  managedFields: [{manager: edit, operation: Update, time: "2026-01-02T10:40:00Z", fieldsV1: {"f:data": {"f:A": {}}}}]
+data: {A: b}
+"""
+
+
+@pytest.mark.parametrize(("status", "expected"), [(_MOVING, "low"), (_DONE, "medium")])
+def test_a_change_that_is_being_rolled_out(tmp_path: Path, status: str, expected: str) -> None:
+    assert (
+        severity(tmp_path, "config-changed-after-start", deployment(status) + pod("llm-aaa-1") + _SETTINGS) == expected
+    )
+
+
 @pytest.mark.parametrize(("latest", "expected"), [("2026-01-02T10:01:00Z", "low"), ("2026-01-02T11:00:00Z", "high")])
 def test_an_autoscaler_of_a_minute_ago_may_get_its_metrics_yet(tmp_path: Path, latest: str, expected: str) -> None:
     objects = deployment() + _HPA % ("2026-01-02T10:00:00Z", latest)

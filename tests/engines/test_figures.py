@@ -57,6 +57,20 @@ def test_a_process_that_began_after_the_first_dump_is_the_same_engine_anew():
     assert value(facts, "performance.requests_per_second") == pytest.approx(4)
 
 
+def test_a_process_that_has_counted_more_than_the_one_before_it_did_begins_at_zero_too():
+    facts = said(told(process(100.0) + vllm(1000, 500), at=500.0), told(process(550.0) + vllm(1500, 900), at=600.0))
+    assert value(facts, "performance.requests_per_second") == pytest.approx(15)
+    assert value(facts, "performance.ttft.p50") == pytest.approx(0.1 * 750 / 900)
+    assert "the counters began anew once in between" in facts["performance.requests_per_second"].because
+
+
+def test_a_gauge_that_is_called_as_a_counter_is_has_no_zero_before_it_is_seen():
+    waiting = "# TYPE nv_inference_pending_request_count gauge\n"
+    dumps = (waiting + "nv_gpu_utilization 0.5\n", waiting + "nv_inference_pending_request_count 4\n")
+    facts = said(*(told(text + "nv_inference_request_success 5\n", at=float(at)) for at, text in enumerate(dumps, 1)))
+    assert value(facts, "performance.queue_depth") == 4
+
+
 def test_dumps_of_an_engine_and_of_an_exporter_are_no_window():
     facts = said(told(vllm(1000, 500)), told('DCGM_FI_DEV_GPU_UTIL{gpu="0",pod="a"} 50\n'))
     assert value(facts, "performance.gpu_utilization") == 0.5

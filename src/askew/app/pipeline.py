@@ -336,9 +336,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             severity=severity,
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=" ".join(
-                part for part in (impact, apart[:1].upper() + apart[1:] + "." * bool(apart and more), more) if part
-            ),
+            impact=" ".join(part for part in (impact, apart[:1].upper() + apart[1:], more) if part),
             workload=target.id,
             reference=left,
             target=right,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from askew.checks.interface import Needs, Subject
-from askew.facts.types import Value
+from askew.facts.types import SEVERITIES, Severity, Value
 
 _ROLLOUT = "orchestration.rollout"
 # A node may be about to join, or quota to come free: an autoscaler of nodes takes minutes, longer where GPUs are few.
@@ -36,6 +36,11 @@ def stuck(subject: Subject) -> bool:
 def moving(subject: Subject) -> bool:
     """Whether a rollout is on its way: pods of two versions are what it is for."""
     return rollout(subject).get("complete") is False and not stuck(subject)
+
+
+def eased(subject: Subject, severity: Severity) -> Severity:
+    """The severity of what a rollout that is on its way explains, and mends when it ends."""
+    return "low" if moving(subject) and SEVERITIES.index(severity) < SEVERITIES.index("low") else severity
 
 
 _DEPLOYMENT = """\

@@ -127,19 +127,26 @@ def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool, replica: str) -
     points: dict[tuple[str, tuple[tuple[str, str], ...]], dict[float, float]] = {}
     places: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Location, Mapping[str, str]]] = {}
     keys: dict[int, tuple[tuple[str, str], ...]] = {}  # one mapping of labels serves many samples of a dump
-    start = 0.0
+    start = last = 0.0
+    began: float | None = None
     for index, (one, dump) in enumerate(found):
         time = (one.at or dump.at) if stamped else float(index)
         start = time if not index else start
+        anew = _anew(began, _began(dump), last, time) if index else None
+        began, last = _began(dump), time
         for sample in dump.samples:
             labels = keys.get(id(sample.labels))
             if labels is None:
                 labels = keys[id(sample.labels)] = tuple(sorted(sample.labels.items()))
             key = (sample.name, labels)
+            # A gauge may be called so too: nv_inference_pending_request_count
+            counts = sample.name.endswith(_COUNTED) and dump.kinds.get(sample.name) != "gauge"
             if key not in places:
                 points[key] = {}
-                if index and sample.timestamp is None and sample.name.endswith(_COUNTED):
+                if index and counts and sample.timestamp is None:
                     points[key][start] = 0.0  # counted for the first time since the first dump
+            elif anew is not None and counts and sample.timestamp is None:
+                points[key][anew] = 0.0  # even where it has counted more since than it had before
             places[key] = Location(one.source, path=sample.name, line=sample.line, column=1), sample.labels
             points[key].setdefault(time if sample.timestamp is None else sample.timestamp, sample.value)
     for (name, _), values in points.items():
@@ -148,6 +155,13 @@ def _of_dumps(found: Sequence[tuple[Told, Dump]], stamped: bool, replica: str) -
             name=name, labels=labels_of, points=tuple(sorted(values.items())), at=at,
             replica=replica or replica_of(labels_of),
         )  # fmt: skip
+
+
+def _anew(before: float | None, after: float | None, last: float, time: float) -> float | None:
+    """When a process began between two dumps; None where both are of one."""
+    if before is None or after is None or abs(after - before) < 1:
+        return None
+    return after if last < after < time else (last + time) / 2
 
 
 def _of_answer(told: Told, wanted: Callable[[str], bool]) -> Iterator[Series]:

@@ -74,20 +74,22 @@ def _reads(engine: Engine, given: Launch) -> None:
     same = (again.observations, again.problems) == (reading.observations, reading.problems)
     assert same, f"{engine.name} reads the same launch in two ways"
     for observation in reading.observations:
-        _canonical(engine, observation)
+        canonical(engine.name, observation)
     for rule in reading.rules:
         for fact in (rule.fact, *rule.needs, *rule.uses):
             assert fact in FACTS, f"a rule of {engine.name} names {fact}, and no fact is called that"
     resolve(reading.observations, reading.rules)
 
 
-def _canonical(engine: Engine, observation: Observation) -> None:
+def canonical(engine: str, observation: Observation) -> None:
+    """Whether an observation states a fact of the vocabulary in its canonical form, or says why it is unknown. Raises
+    AssertionError."""
     key, value = observation.fact, observation.value
-    assert key in FACTS, f"{engine.name} states {key}, and no fact is called that"
+    assert key in FACTS, f"{engine} states {key}, and no fact is called that"
     if isinstance(value, Unknown):
-        assert value.reason, f"{engine.name} does not say why {key} is unknown"
+        assert value.reason, f"{engine} does not say why {key} is unknown"
         return
     kind = FACTS[key].type
     if observation.key and kind.entry is not None:
         kind = kind.entry(observation.key)
-    assert value is None or kind.parse(value) == value, f"{engine.name} states {key}={value!r}, which is not canonical"
+    assert value is None or kind.parse(value) == value, f"{engine} states {key}={value!r}, which is not canonical"

@@ -24,7 +24,8 @@ holds a hash of it (kustomize), makes every edit a rollout.
 
 ## When it is fine
 
-When the change was taken back, or the engine reads the file again by itself. It is *likely* where the object's managed
+When the change was taken back, or the engine reads the file again by itself; while it is being rolled out, the finding
+is *low*. It is *likely* where the object's managed
 fields show that its data alone was changed and the container cannot have followed; *possible* where labels may have
 changed in the same write, the object was made anew, or a mounted file may have been read again.
 
@@ -41,7 +42,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import lines, serves
-from askew.checks.running import deployment, pod
+from askew.checks.running import deployment, eased, pod
 from askew.facts.types import Severity
 from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved
@@ -64,7 +65,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             subject,
             key=key,
             target=entry,
-            severity=_severity(key, entry),
+            severity=eased(subject, _severity(key, entry)),
             confidence=entry.confidence,
             summary=entry.because[0] if entry.because else f"{key} changed at {entry.value}, after pods had started",
             impact="The processes have what it said before, and a pod that restarts takes up the change alone.",

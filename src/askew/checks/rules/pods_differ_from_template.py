@@ -25,8 +25,9 @@ was ever rolled out. Then change the template, so that it says what runs, or the
 
 ## When it is fine
 
-When a policy is meant to decide, such as limits that a LimitRange sets. Variables and mounts that meshes and cloud
-identities add are not reported, nor a digest or a mirror of the registry in the place of the image's name.
+While a rollout is on its way: then the finding is *low* at most. When a policy is meant to decide, such as limits that
+a LimitRange sets. Variables and mounts that meshes and cloud identities add are not reported, nor a digest or a mirror
+of the registry in the place of the image's name.
 
 ## References
 
@@ -40,7 +41,7 @@ from collections.abc import Iterator
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import lines, serves
-from askew.checks.running import deployment, pod
+from askew.checks.running import deployment, eased, pod
 from askew.facts.catalogue import FACTS
 from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved
@@ -65,7 +66,7 @@ def run(subject: Subject) -> Iterator[Outcome]:
             reference=asked,
             target=runs,
             at=spots,
-            severity=FACTS[asked.fact].severity,
+            severity=eased(subject, FACTS[asked.fact].severity),
             confidence=asked.confidence,
             summary=f"{name}: {_shown(asked)} in the template, {_shown(runs)} in {pods}",
             impact="The object shows what does not run, and so does everything that is compared with it.",

@@ -41,7 +41,7 @@ import msgspec
 
 from askew.checks.interface import Case, Check, Outcome, Subject, found
 from askew.checks.reading import lines, serves
-from askew.checks.running import deployment, moving, node, pod
+from askew.checks.running import deployment, eased, node, pod
 from askew.facts.catalogue import FACTS
 from askew.facts.types import SEVERITIES, Severity, Value
 from askew.findings.finding import Remedy
@@ -98,8 +98,7 @@ def _severity(subject: Subject, one: Resolved) -> Severity:
         if any(run_on <= admitted for admitted in asked):
             return "info"
         return severity if asked else "medium"
-    weak = SEVERITIES.index(severity) < SEVERITIES.index("low")
-    return "low" if weak and moving(subject) and not one.fact.startswith("hardware.") else severity
+    return severity if one.fact.startswith("hardware.") else eased(subject, severity)
 
 
 def _asked(subject: Subject) -> list[set[str]]:
