@@ -192,6 +192,15 @@ def test_a_log_that_is_cut_off_ends_with_a_whole_line(daemon: Callable[[Answer],
     assert asked.log("x", len(log) + 1).count(b"\n") == 3
 
 
+@pytest.mark.parametrize("option", [("log", "on"), ("logs", "yes"), ("exec", "")])
+def test_an_option_that_is_none_is_said(daemon: Callable[[Answer], _Daemon], option: tuple[str, str]):
+    server = daemon(lambda path: (200, b"{}"))
+    request = Request(uri="docker:x", scheme="docker", target="x", options=(option,))
+    found = collect.COLLECTOR.collect(request, Redactor())
+    assert found.status == "failed" and "is no option" in found.reason and found.errors[0].hint
+    assert not server.asked
+
+
 def test_a_daemon_that_drips_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Each byte comes in time, the whole never does: what came of a log counts, and no answer is waited for."""
     monkeypatch.setattr(engine, "SECONDS", 0.4)

@@ -140,6 +140,18 @@ def test_files_of_a_process_of_another_user_are_not_read(proc: Proc, monkeypatch
     assert not any(text.source.endswith("settings.yaml") for text in evidence("50").texts)
 
 
+@pytest.mark.parametrize(
+    "words", [["--api-key-file", "key.txt"], ["--hf-token-path=key.txt"], ["--api-key", "key.txt"]]
+)
+def test_a_file_that_holds_a_key_is_not_read(proc: Proc, words: list[str]):
+    (proc.folder / "key.txt").write_text(f"{CANARY}\n")
+    (proc.folder / "settings.yaml").write_text("max-model-len: 4096\n")
+    proc.add(51, 1, "vllm", "serve", "m", *words, "--config=settings.yaml")
+    found = evidence("51")
+    assert CANARY not in repr(found)
+    assert any(text.source.endswith("settings.yaml") for text in found.texts)
+
+
 @pytest.mark.parametrize("target", ["", "0", "abc", "-1", "99999999999", "4711x", "../1", "٣"])
 def test_what_is_no_process(proc: Proc, target: str):
     found = evidence(target)

@@ -68,6 +68,22 @@ def test_logs_only_where_they_are_wanted(ask: Ask) -> None:
     assert found.status == "complete"
 
 
+def test_what_a_pod_said_before_a_fault_is_kept(ask: Ask) -> None:
+    objects = running()
+    next(one for one in objects if one["kind"] == "Pod")["status"]["containerStatuses"][0]["restartCount"] = 1
+    with Cluster(*objects) as cluster:
+
+        def answer(path: str, query: dict[str, str]) -> Any:
+            if not path.endswith("/log"):
+                return None
+            return text(401, "Unauthorized") if query.get("previous") else text(200, "INFO start\n")
+
+        cluster.answer = answer
+        found = ask(cluster, "k8s:prod/deploy/llm?logs=on")
+    assert [one.text for one in found.texts] == ["INFO start\n"]
+    assert found.status == "partial" and "not all pods were asked" in found.reason
+
+
 def test_the_log_of_the_run_before(ask: Ask) -> None:
     objects = running()
     state = next(one for one in objects if one["kind"] == "Pod")["status"]["containerStatuses"][0]

@@ -32,6 +32,10 @@ class DockerCollector:
         """Ask for the container and its image. Never raises for what is answered."""
         reader = Reader(redactor)
         shown = f"docker:{request.target}"
+        for key, value in request.options:
+            if key not in self.takes or value not in ("on", "off"):
+                reader.fail(shown, f"'{key}={value}' is no option of docker:", "write docker:NAME?logs=on or ?exec=on")
+                return reader.evidence(request.uri, "", "", platform="docker")
         faults: list[str] = []
         for engine in engines(faults):
             try:

@@ -72,12 +72,16 @@ def listen(server: Server, source: str, pods: Iterable[Plain], target: Target, r
     denied: set[str] = set()
     for pod in pods:
         visit = _Visit(server, source, pod, redactor, denied)
-        if target.logs:
-            visit.logs()
-        if target.endpoints:
-            visit.endpoints()
-        if target.exec:
-            visit.exec()
+        try:
+            if target.logs:
+                visit.logs()
+            if target.endpoints:
+                visit.endpoints()
+            if target.exec:
+                visit.exec()
+        except BaseException:  # Ctrl-C too: what the pod said until then counts
+            yield visit.said
+            raise
         yield visit.said
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import DATA_EXTENSIONS, MAX_TEXT_BYTES, Reader, redacted_text
-from askew.evidence.redaction import Redactor
+from askew.evidence.redaction import Redactor, is_secret_name
 
 PROC = "/proc"
 CGROUP = "/sys/fs/cgroup"
@@ -28,6 +29,7 @@ _STARTERS = frozenset(
     ("sh", "bash", "dash", "ash", "zsh", "tini", "tini-static", "dumb-init", "catatonit", "s6-svscan", "supervisord",
      "sudo", "env", "nohup", "nice", "taskset", "numactl", "timeout", "time", "docker-init")
 )  # fmt: skip
+_OF_FILE = re.compile(r"[-_]?(?:file|path)$")
 _SETTINGS = (*DATA_EXTENSIONS, ".toml", ".conf", ".cfg", ".ini", ".properties", ".pbtxt", ".jinja", ".txt")
 
 
@@ -256,8 +258,12 @@ def _files(reader: Reader, redactor: Redactor, folder: str, cwd: str, words: Ite
     if not own:
         return
     taken: set[str] = set()
+    before = ""
     for word in words:
-        name = word.partition("=")[2] if word.startswith("-") and "=" in word else word
+        flag, _, value = word.partition("=") if word.startswith("-") else (before, "", "")
+        name, before = value or word, word
+        if is_secret_name(_OF_FILE.sub("", flag)):
+            continue  # the file holds nothing but the secret, which nothing in it gives away
         if not name.endswith(_SETTINGS) or "\n" in name or len(name) > 4096 or len(taken) >= _MOST_FILES:
             continue
         path = os.path.normpath(os.path.join(cwd, name))
