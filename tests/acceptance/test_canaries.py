@@ -20,7 +20,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -580,6 +580,38 @@ def _k8s(p: Place) -> list[str]:
     ]  # fmt: skip
 
 
+def _dry_run(p: Place) -> list[str]:
+    cluster, token = _cluster(p)
+    secret, said = p.password(), f"no: {p.token()} password={p.password()}"
+
+    def admit(made: dict[str, Any]) -> None:
+        spec = made["spec"].get("template", made)["spec"]
+        spec["containers"][0].setdefault("env", []).append({"name": "HF_TOKEN", "value": secret})
+        made["metadata"].setdefault("annotations", {})["acme.example/api-token"] = secret
+
+    cluster.admit = admit
+    create = cluster.create
+
+    def spoiled(path: str, query: dict[str, str]) -> scripted.Answer:
+        if "/namespaces/refused/" in path:
+            return scripted.status(422, "Invalid", said)
+        code, headers, body = create(path, query)
+        return code, headers, p.spoiled(body)
+
+    cluster.answer = lambda path, query: None
+    cluster.create = spoiled  # type: ignore[method-assign]
+    scripted.kubeconfig(p.folder / "config", cluster.url, user={"token": token})
+    p.monkeypatch.setenv("KUBECONFIG", str(p.folder / "config"))
+    p.write("deploy.yaml", _manifest(p))
+    return [
+        "dry-run:deploy.yaml",
+        "dry-run:deploy.yaml?namespace=refused",
+        f"dry-run://{p.token()}/deploy.yaml",
+        f"dry-run:deploy.yaml?token={p.password()}",
+        f"dry-run:{p.token()}",
+    ]
+
+
 def _log(p: Place) -> list[str]:
     p.write(
         "start.log",
@@ -716,6 +748,7 @@ CASES: Mapping[str, Callable[[Place], list[str]]] = {
     "http": _http,
     "https": _https,
     "k8s": _k8s,
+    "dry-run": _dry_run,
     "log": _log,
     "metrics": _metrics,
     "docker": _docker,

@@ -154,3 +154,29 @@ def test_hostile_templates_end_and_reach_nothing(tmp_path, monkeypatch, text):
 def test_a_secret_in_a_template_is_not_shown(tmp_path):
     secret = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"
     assert secret not in str(facts(deployment(tmp_path / "a.yaml", f"{secret}{{{{ messages }}}}")))
+
+
+COMPOSE = """\
+services:
+  llm:
+    image: vllm/vllm-openai:v0.11.0
+    command: ["--model=/m", "--chat-template=/t/t.jinja"]
+    volumes: ["./t.jinja:/t/t.jinja:ro"]
+"""
+
+
+@needs_jinja
+@pytest.mark.parametrize("joined", [False, True])
+def test_the_template_beside_a_compose_file_that_mounts_it(tmp_path, joined):
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / "t.jinja").write_text("{% for m in messages %}[{{ m.role }}]{% endfor %}")
+    (tmp_path / "deploy.jinja").write_text("[Service]\nExecStart=vllm serve {{ host }}\n")
+    found = facts(f"{tmp_path}/compose.yaml+{tmp_path}/t.jinja" if joined else str(tmp_path))
+    assert 'one question → "[user]"' in found[BEHAVIOUR].because
+    assert found[BEHAVIOUR].locations[0].source == str(tmp_path / "t.jinja")
+
+
+def test_templates_of_other_things_are_no_source(tmp_path):
+    (tmp_path / "deploy.jinja").write_text("[Service]\nExecStart=vllm serve {{ host }}\n")
+    side = load(str(tmp_path), "target", Redactor())
+    assert not side.snapshots

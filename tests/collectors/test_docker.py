@@ -184,6 +184,14 @@ def test_a_daemon_that_never_answers_is_left(daemon: Callable[[Answer], _Daemon]
     assert evidence("x").status == "failed" and time.monotonic() - begin < 1.5
 
 
+def test_a_log_that_is_cut_off_ends_with_a_whole_line(daemon: Callable[[Answer], _Daemon]):
+    log = framed((1, b"INFO one\n"), (2, b"INFO two\n"), (1, b"hf_abcdefghijklmnop1234\n"))
+    server = daemon(lambda path: (200, log))
+    asked = engine._Socket(str(server.server_address))
+    assert asked.log("x", len(log) - 5) == b"INFO one\nINFO two\n"
+    assert asked.log("x", len(log) + 1).count(b"\n") == 3
+
+
 def test_a_daemon_that_drips_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Each byte comes in time, the whole never does: what came of a log counts, and no answer is waited for."""
     monkeypatch.setattr(engine, "SECONDS", 0.4)

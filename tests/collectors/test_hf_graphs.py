@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from askew.app.load import load
 from askew.app.pipeline import Options, diff
+from askew.collectors.hf.graphs import read_initializers
+from askew.collectors.hf.tensors import MalformedError, with_the_rest
 from askew.evidence.redaction import Redactor
 
 
@@ -246,3 +249,107 @@ def test_two_releases_of_tensorrt_are_a_difference(tmp_path):
     report = diff(f"hf:{tmp_path}/a", f"hf:{tmp_path}/b", Options())
     (finding,) = (f for f in report.workloads[0].findings if f.rule == "model.training.packages")
     assert finding.key == "tensorrt" and "10.3.0 → 10.9.0" in finding.summary
+
+
+def initializer(name, data=b"", kind=1, shape=(4,), held=None):
+    """A tensor of ONNX, its bytes in the file itself or, with ``held``, where these pairs say."""
+    pairs = tuple((13, message((1, key), (2, str(value)))) for key, value in (held or {}).items())
+    where = (*pairs, (14, 1)) if held else ((9, data),)
+    return message(*((1, length) for length in shape), (2, kind), (8, name), *where)
+
+
+def graph_of(*initializers, operation="MatMul"):
+    body = message((1, message((4, operation))), *((5, one) for one in initializers))
+    return message((1, 8), (8, message((1, ""), (2, 17))), (7, body))
+
+
+def weights(folder, files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    found = side(f"hf:{folder}?digest=full")
+    return found, found.snapshots[0].facts if found.snapshots else {}
+
+
+def test_the_tensor_of_a_graph_that_differs_is_named(tmp_path):
+    one, two = (graph_of(initializer("a", b"a" * 16), initializer("b", data * 16)) for data in (b"b", b"c"))
+    for name, data in (("one", one), ("two", two)):
+        weights(tmp_path / name, {"model.onnx": data})
+    report = diff(f"hf:{tmp_path}/one?digest=full", f"hf:{tmp_path}/two?digest=full", Options())
+    (finding,) = (f for f in report.workloads[0].findings if f.rule == "model.weights.digest")
+    assert "Tensor b: " in finding.impact and "ensor a" not in finding.impact
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        graph_of(initializer("a", b"a" * 16), operation="Gemm"),
+        graph_of(initializer("z", b"a" * 16)),
+        graph_of(initializer("a", b"a" * 16, shape=(2, 2))),
+        graph_of(initializer("a", b"a" * 15 + b"b")),
+        graph_of(initializer("a", b"a" * 16, kind=6)),
+    ],
+)
+def test_each_byte_of_a_graph_counts(tmp_path, other):
+    _, one = weights(tmp_path / "one", {"model.onnx": graph_of(initializer("a", b"a" * 16))})
+    _, two = weights(tmp_path / "two", {"model.onnx": other})
+    assert one["model.weights.digest"].value != two["model.weights.digest"].value
+
+
+@pytest.mark.parametrize("name", ["model.onnx.data", "onnx__MatMul_12", "parts/w"])
+def test_tensors_that_lie_in_another_file_are_read_there(tmp_path, name):
+    graph = graph_of(
+        initializer("a", held={"location": name, "offset": 0, "length": 16}),
+        initializer("b", held={"location": f"./{name}", "offset": 64, "length": 16}),
+    )
+    data = b"a" * 16 + bytes(48) + b"b" * 16
+    found, one = weights(tmp_path / "one", {"model.onnx": graph, name: data})
+    assert not found.errors and set(one["model.weights.files"].entries) == {"model.onnx", name}
+    _, two = weights(tmp_path / "two", {"model.onnx": graph, name: data[:-1] + b"c"})
+    told = [set(side["model.weights.digest"].because) for side in (one, two)]
+    assert {line.partition(" → ")[0] for line in told[0] ^ told[1]} == {"tensor b"}
+
+
+@pytest.mark.parametrize("location", ["model.onnx.data", "../elsewhere", "/etc/passwd", "link"])
+def test_a_file_that_is_not_there_or_elsewhere_leaves_no_digest(tmp_path, location):
+    (tmp_path / "elsewhere").write_bytes(bytes(16))
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "link").symlink_to(tmp_path / "elsewhere")
+    graph = graph_of(initializer("a", held={"location": location, "offset": 0, "length": 16}))
+    found, one = weights(tmp_path / "m", {"model.onnx": graph})
+    assert len(found.errors) == 1 and one["model.weights.digest"].state == "unknown"
+    assert "not in" in found.errors[0].message or "outside" in found.errors[0].message
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"location": "d", "offset": 10**18, "length": 16},
+        {"location": "d", "offset": "x", "length": "-1"},
+        {"location": "d", "offset": 0, "length": 10**30},
+        {"location": "d"},
+    ],
+)
+def test_lying_places_are_hashed_as_the_bytes_that_are_there(tmp_path, held):
+    found, one = weights(tmp_path / "m", {"model.onnx": graph_of(initializer("a", held=held)), "d": b"d" * 16})
+    assert not found.errors or "number" in found.errors[0].message
+    assert one["model.weights.digest"].state == "known"
+
+
+def test_thousands_of_missing_files_are_told_in_a_few_lines(tmp_path):
+    many = (initializer(f"t{n}", held={"location": f"f{n}", "offset": 0, "length": 4}) for n in range(3000))
+    found, _ = weights(tmp_path / "m", {"model.onnx": graph_of(*many)})
+    assert 1 <= len(found.errors) <= 20
+
+
+@given(st.binary(max_size=120), st.integers(0, 60))
+def test_no_bytes_make_the_reader_of_initializers_fail(noise, cut):
+    data = graph_of(initializer("a", b"a" * 16), initializer("b", held={"location": "d", "offset": 0}))
+    for raw in (noise, data[:cut] + noise + data[cut:]):
+        try:
+            found = read_initializers(BytesIO(raw), len(raw))
+        except MalformedError:
+            continue
+        spans = with_the_rest(found.here, len(raw))
+        assert sum(one.size for one in spans) == len(raw)

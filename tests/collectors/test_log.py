@@ -54,6 +54,13 @@ def test_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert evidence.status == "failed" and "nothing was piped in" in evidence.reason
 
 
+def test_a_file_of_empty_parts_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = gzip.compress(b"")
+    assert written(tmp_path, empty * 1000 + gzip.compress(START.encode())).texts[0].text == START
+    monkeypatch.setattr(module, "_MOST_MEMBERS", 1000)
+    assert written(tmp_path, empty * 1000 + gzip.compress(START.encode())).status == "failed"
+
+
 def test_half_of_a_secret_is_not_kept_where_a_log_is_cut_off() -> None:
     whole = b"INFO started\nnpm_config hf_abcdefghijklmnop1234"
     for limit in range(len(whole) - 20, len(whole)):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from askew.collectors.reading import redacted_text
 from askew.evidence.redaction import (
     MARKER,
     Recalling,
@@ -334,3 +336,17 @@ def test_what_was_hidden_in_one_place_is_found_in_another() -> None:
     )
     assert recalling.without("max-num-seqs: 256, max-num-seqs=2560") == "max-num-seqs: 256, max-num-seqs=2560"
     assert recalling.without("MIIEvAIBADANBgkqhki0") == "*" * 20
+
+
+@pytest.mark.parametrize("unit", ["\n", " \n", "- ", "\r\n", "\t"])
+def test_blank_lines_cost_what_they_are_long(unit: str) -> None:
+    before = time.monotonic()
+    Redactor().text("token:" + unit * 100_000)
+    redacted_text("KEY=" + unit * 100_000, Redactor(), variables=True)
+    assert time.monotonic() - before < 15
+
+
+def test_a_variable_without_a_value_leaves_the_next_one_alone() -> None:
+    text = "HF_TOKEN=\nMAX_MODEL_LEN=4096\nexport A_TOKEN = canary-7f3e\n"
+    found = redacted_text(text, Redactor(), variables=True)
+    assert found.startswith("HF_TOKEN=\nMAX_MODEL_LEN=4096\nexport A_TOKEN = redacted:")

@@ -14,6 +14,12 @@ from askew.evidence.series import increase, is_beyond, native_quantile, quantile
 INF = math.inf
 
 
+def test_buckets_without_a_number_tell_nothing():
+    for count in (math.inf, math.nan, -1.0):
+        assert native_quantile(0.5, [(1.0, 2.0, count)]) is None
+        assert native_quantile(0.5, [(1.0, 4.0, 10.0), (4.0, 8.0, count)]) == pytest.approx(2.0)
+
+
 def test_a_counter_that_falls_began_anew():
     found = increase([(0, 10), (15, 14), (30, 3), (45, 5)])
     assert found is not None

@@ -43,10 +43,16 @@ _OPTIONAL = (
     ),
 )
 
+_DRY_RUN = """\
+  # dry-run: sources ask what the API server would make of a manifest (POST with dryRun=All), and it keeps nothing. RBAC
+  # knows no right to dry runs alone: whoever has this one can create these objects. Name the kinds that you use."""
+# What a manifest may make of Kubernetes itself, and the pods of it.
+_CREATED = (("", ("pods",)), ("apps", ("daemonsets", "deployments", "statefulsets")), ("batch", ("cronjobs", "jobs")))
+
 
 def render() -> str:
     """The text of the file."""
-    return "\n".join((_HEAD, *_rules(), *_optional())) + "\n"
+    return "\n".join((_HEAD, *_rules(), *_optional(), *_dry_run())) + "\n"
 
 
 def _rules() -> Iterator[str]:
@@ -76,6 +82,12 @@ def _optional() -> Iterator[str]:
     for why, names, verbs in _OPTIONAL:
         yield from (f"  # {line}" for line in why.split("\n"))
         yield from (f"  # {line[2:]}" for line in _rule(("",), names, verbs))
+
+
+def _dry_run() -> Iterator[str]:
+    yield _DRY_RUN
+    for group, names in _CREATED:
+        yield from (f"  # {line[2:]}" for line in _rule((group,), names, ("create",)))
 
 
 def _listed(texts: Iterable[str]) -> str:

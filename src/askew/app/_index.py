@@ -59,6 +59,7 @@ COLLECTORS: Mapping[str, str] = {
     "bundle": "askew.collectors.bundle",
     "cmd": "askew.collectors.command",
     "docker": "askew.collectors.docker",
+    "dry-run": "askew.collectors.dry_run",
     "file": "askew.collectors.files",
     "git": "askew.collectors.git",
     "gs": "askew.collectors.hf",

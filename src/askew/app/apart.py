@@ -14,7 +14,7 @@ from askew.resolve.workload import Resolved, Snapshot
 _DIGEST, _BEHAVIOUR = "model.tokenizer.digest", "model.tokenizer.behaviour"
 
 
-def told_apart(
+def tokenizers_apart(
     differences: Sequence[Difference], reference: Snapshot, target: Snapshot
 ) -> tuple[list[Difference], dict[str, str]]:
     """The differences with what the files themselves tell among their reasons, and a sentence more by fact. Both as

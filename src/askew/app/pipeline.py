@@ -9,7 +9,6 @@ import msgspec
 
 from askew import __version__
 from askew.app import registry, waivers
-from askew.app.apart import told_apart
 from askew.app.config import Config
 from askew.app.errors import UsageError
 from askew.app.load import Progress, Side, assumptions, load
@@ -246,7 +245,12 @@ def _compared(
     target = filled
     comparison: Comparison = compare(reference, target, mode)
     flag_for = _flag_for(target)
-    differences, more = told_apart(comparison.differences, reference, target)
+    differences: Sequence[Difference] = comparison.differences
+    more: dict[str, str] = {}
+    if any(one.fact.key.startswith("model.tokenizer.") for one in differences):
+        from askew.app.apart import tokenizers_apart
+
+        differences, more = tokenizers_apart(differences, reference, target)
     findings = [_difference(d, reference, target, flag_for, more.get(d.fact.key, "")) for d in differences]
     unknown = [
         UnknownFact(
@@ -332,9 +336,7 @@ def _difference(difference: Difference, reference: Snapshot, target: Snapshot, f
             severity=severity,
             confidence=difference.confidence,
             summary=describe(fact, difference.key, left, right),
-            impact=" ".join(
-                part for part in (impact, apart[:1].upper() + apart[1:] + "." * bool(apart and more), more) if part
-            ),
+            impact=" ".join(part for part in (impact, apart[:1].upper() + apart[1:], more) if part),
             workload=target.id,
             reference=left,
             target=right,

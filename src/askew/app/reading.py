@@ -110,6 +110,8 @@ def _shares(documents: Sequence[Document], texts: Sequence[Text], is_contract: C
             shares.commands.append(text)
         elif text.source.startswith(mounted):
             shares.mounted.append(text)
+        elif text.source.endswith(".jinja"):
+            continue  # a template of something else, or one that no mount puts anywhere
         elif (engine := registry.engine_of_file(text.source, text=text.text)) is not None:
             shares.files.append((engine, text.source, text.text))
         else:

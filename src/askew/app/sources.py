@@ -16,7 +16,7 @@ _KNOWN_ELSEWHERE = ("bench",)
 # Schemes whose URIs end in options: k8s:prod/deployment/llm?logs=on.
 _WITH_OPTIONS = (
     "helm", "kustomize", "hf", "s3", "gs", "az", "abfs", "k8s", "helm-release", "docker", "pid", "log", "metrics",
-    "bundle", "prometheus",
+    "bundle", "prometheus", "dry-run",
 )  # fmt: skip
 
 

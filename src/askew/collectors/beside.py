@@ -15,7 +15,7 @@ from askew.evidence.document import Document, Node
 from askew.evidence.yaml import read
 from askew.platforms.interface import sibling
 
-_UNIT_FILES = re.compile(r"^\s*(?:EnvironmentFile|Pod|Image)\s*=\s*-?(.+?)\s*$", re.MULTILINE)
+_UNIT_FILES = re.compile(r"^[^\S\n]*(?:EnvironmentFile|Pod|Image)[^\S\n]*=[^\S\n]*-?(.+?)[^\S\n]*$", re.MULTILINE)
 # What makes the built objects differ from the files (kubectl.docs.kubernetes.io/references/kustomize/kustomization/).
 _TRANSFORMS = (
     "patches", "patchesStrategicMerge", "patchesJson6902", "images", "replicas", "configMapGenerator",

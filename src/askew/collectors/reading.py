@@ -13,15 +13,18 @@ from askew.evidence.redaction import Redactor
 from askew.evidence.yaml import MAX_BYTES, Dialect, read
 
 DATA_EXTENSIONS = frozenset((".yaml", ".yml", ".json", ".lock"))
-# systemd.unit(5), podman-systemd.unit(5); ``.conf`` only as a drop-in (``llm.service.d/gpu.conf``).
-TEXT_EXTENSIONS = frozenset((".service", ".container", ".pod", ".kube", ".image", ".env"))
+# systemd.unit(5), podman-systemd.unit(5); ``.conf`` only as a drop-in (``llm.service.d/gpu.conf``); a chat template
+# that a launch names is a ``.jinja``.
+TEXT_EXTENSIONS = frozenset((".service", ".container", ".pod", ".kube", ".image", ".env", ".jinja"))
 MAX_TEXT_BYTES = 4 * 2**20
 # Directories that hold no deployment, but sometimes very many files.
 SKIPPED_DIRECTORIES = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
 
 _UNIT = re.compile(r"^\[(?:Unit|Service|Container|Pod|Kube|Install|Image)\]\s*$", re.MULTILINE)
 _DROP_IN = re.compile(r"\.(?:service|container|pod|kube)\.d$")
-_VARIABLE = re.compile(r"^(\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*)(.*\S)", re.MULTILINE)
+_VARIABLE = re.compile(
+    r"^([^\S\n]*(?:export[^\S\n]+)?([A-Za-z_][A-Za-z0-9_.-]*)[^\S\n]*=[^\S\n]*+)(\S(?:.*\S)?)", re.MULTILINE
+)
 # Names of files that configure an engine by themselves: config.pbtxt, config.properties, a Modelfile.
 _ENGINE_FILES = tuple(re.compile(translate(name)) for entry in ENGINES.values() for name in entry.files)
 _MAX_NOTES = 5
@@ -31,7 +34,9 @@ _LARGE_JSON = 256 * 1024
 
 
 class Reader:
-    """Collects documents, texts and errors, one file after another. One bad file does not hide the others."""
+    """Collects documents, texts and errors, one file after another. One bad file does not hide the others.
+
+    ``notes`` say what is missing, and make the source partial; ``remarks`` are told and lower nothing."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -39,6 +44,7 @@ class Reader:
         self.texts: list[Text] = []
         self.errors: list[SourceError] = []
         self.notes: list[str] = []
+        self.remarks: list[str] = []
         self.files = 0
         self.interrupted = False
 
@@ -178,6 +184,7 @@ class Reader:
                 0,
                 f"{bad} of {self.files} files could not be read in full" if self.files > 1 else self.errors[0].message,
             )
+        reasons.extend(self._redactor.text(remark) for remark in self.remarks[:_MAX_NOTES])
         return Evidence(
             uri=uri,
             documents=tuple(self.documents),

@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from askew.compare.measured import silence
 from askew.evidence.redaction import shown, tell_of_each_other
 from askew.facts.catalogue import FACTS
 from askew.facts.types import Fact
@@ -93,7 +92,9 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
         for part, a, other in _parts(fact, left, right, mode):
             b = _comparable(fact, part, a, other)
             outcome: Outcome = "same" if settled else _outcome(fact, a, b, mode)
-            if outcome == "different":
+            if outcome == "different" and fact.category == "performance":
+                from askew.compare.measured import silence
+
                 silent = silence(fact, a, b, reference.facts, target.facts, mode == "contract")
                 if silent is not None:
                     outcome, b = ("unknown" if silent.told else "unstated"), _untold(fact, part, b, silent.reason)

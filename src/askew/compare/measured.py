@@ -28,12 +28,10 @@ class Silence(msgspec.Struct, frozen=True):
 def silence(
     fact: Fact, a: Resolved, b: Resolved, here: Mapping[str, Resolved], there: Mapping[str, Resolved], declared: bool
 ) -> Silence | None:
-    """None where the two figures are a difference.
+    """None where two figures of a fact of performance are a difference.
 
     ``declared``: the first side is a contract, which need not say under which load it means a figure.
     """
-    if fact.category != "performance":
-        return None
     known_a, known_b = _known(here.get(_LOAD)), _known(there.get(_LOAD))
     told = any(key in known_a and key in known_b for key in _PRESSURE)
     if "possible" in (a.confidence, b.confidence):

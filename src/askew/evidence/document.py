@@ -76,6 +76,28 @@ class Placed(dict[str, object]):
         self.place = place
 
 
+class MixedMap(MarkedMap):
+    """A mapping of which some entries were read elsewhere: what an API server would add to a manifest. ``others`` has
+    the place of each of these; the rest stand where ``marks`` says."""
+
+    __slots__ = ("others",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: dict[str, Location] = {}
+
+
+class MixedList(MarkedList):
+    """A sequence of which some items were read elsewhere. ``others`` has the place of each of these by its index, and
+    their mark is -1."""
+
+    __slots__ = ("others",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: dict[int, Location] = {}
+
+
 class Text:
     """The raw lines of one stream, and where an offset into it lies.
 
@@ -304,15 +326,24 @@ class Node:
             if isinstance(value, dict) and key in value:
                 return self._child(key, value[key])
         elif isinstance(value, list) and -len(value) <= key < len(value):
-            return Node(self._context, value[key], parent=self, key=key if key >= 0 else key + len(value))
+            return self._item(key if key >= 0 else key + len(value), value[key])
         return Node(self._context, None, exists=False, parent=self, key=key)
 
     def _child(self, key: str, value: object) -> Node:
         if type(value) is Placed:
-            at = value.place
-            context = Context(at.source, at.object, fixed=(at.line, at.column))
-            return Node(context, value, parent=self, key=key, base=at.path)
+            return self._elsewhere(key, value, value.place)
+        if type(self.value) is MixedMap and key in self.value.others:
+            return self._elsewhere(key, value, self.value.others[key])
         return Node(self._context, value, parent=self, key=key)
+
+    def _item(self, index: int, value: object) -> Node:
+        if type(self.value) is MixedList and index in self.value.others:
+            return self._elsewhere(index, value, self.value.others[index])
+        return Node(self._context, value, parent=self, key=index)
+
+    def _elsewhere(self, key: str | int, value: object, at: Location) -> Node:
+        context = Context(at.source, at.object, fixed=(at.line, at.column))
+        return Node(context, value, parent=self, key=key, base=at.path)
 
     def get(self, *keys: str | int) -> Node:
         """The descendant at a chain of keys and indexes; a missing node where it ends early."""
@@ -331,7 +362,7 @@ class Node:
         """Items of a sequence, in order; nothing for anything else."""
         if isinstance(self.value, list):
             for index, value in enumerate(self.value):
-                yield Node(self._context, value, parent=self, key=index)
+                yield self._item(index, value)
 
     def __iter__(self) -> Iterator[Node]:
         return self.each()
@@ -647,7 +678,7 @@ class Document:
                 for value, mark in zip(container, container.marks, strict=False):
                     if isinstance(value, (dict, list)):
                         stack.append(value)
-                    else:
+                    elif mark >= 0:
                         scalar(mark)
         return sorted(spans)
 

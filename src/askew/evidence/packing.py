@@ -17,7 +17,18 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from askew.evidence.archive import ArchiveError
-from askew.evidence.document import Context, Document, MarkedList, MarkedMap, Node, Placed, Problem, Text
+from askew.evidence.document import (
+    Context,
+    Document,
+    MarkedList,
+    MarkedMap,
+    MixedList,
+    MixedMap,
+    Node,
+    Placed,
+    Problem,
+    Text,
+)
 from askew.evidence.location import Location
 from askew.evidence.yaml import MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, MAX_NODES
 
@@ -83,13 +94,15 @@ class Spot(msgspec.Struct, omit_defaults=True):
 class Container(msgspec.Struct, omit_defaults=True):
     """A mapping (with ``keys``) or a sequence. ``marks``: per entry the offsets of key, value and end, -1 where it has
     none; per item those of value and end; absent for plain data. ``more``: marks of keys without a value. ``spot``:
-    where a mapping was read that was put into another object."""
+    where a mapping was read that was put into another object. ``others``: by their number the entries or items that
+    were read elsewhere, and where."""
 
     values: list[object] = msgspec.field(name="v", default_factory=list)
     keys: list[str] | None = msgspec.field(name="k", default=None)
     marks: list[int] | None = msgspec.field(name="m", default=None)
     more: list[tuple[str, Offset, Offset, Offset]] = msgspec.field(name="x", default_factory=list)
     spot: Spot | None = msgspec.field(name="p", default=None)
+    others: list[tuple[Count, Spot]] = msgspec.field(name="o", default_factory=list)
 
 
 class Note(msgspec.Struct, omit_defaults=True):
@@ -186,8 +199,12 @@ class Packer:
         marks: list[int] | None = None
         if isinstance(container, list):
             if isinstance(container, MarkedList):
-                marks = [part for mark in container.marks for part in ((mark >> _START) & _LOW, mark & _LOW)]
-            return Container(values=values, marks=marks)
+                of_items = [max(mark, 0) for mark in container.marks]
+                marks = [part for mark in of_items for part in ((mark >> _START) & _LOW, mark & _LOW)]
+            elsewhere = container.others if isinstance(container, MixedList) else {}
+            return Container(
+                values=values, marks=marks, others=[(number, self._spot(at)) for number, at in elsewhere.items()]
+            )
         more: list[tuple[str, int, int, int]] = []
         if isinstance(container, MarkedMap):
             marks = []
@@ -200,7 +217,11 @@ class Packer:
             more.sort()
         keys = [self._clean(key) for key in container]
         spot = self._spot(container.place) if isinstance(container, Placed) else None
-        return Container(values=values, keys=keys, marks=marks, more=more, spot=spot)
+        others: list[tuple[int, Spot]] = []
+        if isinstance(container, MixedMap):
+            numbers = {key: number for number, key in enumerate(container)}
+            others = [(numbers[key], self._spot(at)) for key, at in container.others.items()]
+        return Container(values=values, keys=keys, marks=marks, more=more, spot=spot, others=others)
 
     def _scalar(self, value: object) -> object:
         if isinstance(value, str):
@@ -389,14 +410,19 @@ class Unpacker:
 def _made(container: Container, values: list[object]) -> tuple[dict[str, object] | list[object], int]:
     """The container, and how many characters its scalars take."""
     marks = container.marks
+    if any(number >= len(values) for number, _ in container.others):
+        raise ArchiveError("a document has the place of an entry that is not there", _HINT)
     if container.keys is None:
         if marks is None:
             return values, 0
         if len(marks) % 2 or any(not 0 <= mark <= _LOW for mark in marks):
             raise ArchiveError("a document has places that are none", _HINT)
-        items = MarkedList()
+        items = MixedList() if container.others else MarkedList()
         items.extend(values)
         items.marks = [marks[at] << _START | marks[at + 1] for at in range(0, len(marks), 2)]
+        if isinstance(items, MixedList):
+            items.others = {number: _location(spot) for number, spot in container.others}
+            items.marks = [-1 if number in items.others else mark for number, mark in enumerate(items.marks)]
         return items, _length(values, [marks[at + 1] - marks[at] for at in range(0, len(marks), 2)])
     if len(container.keys) != len(values) or len(set(container.keys)) != len(values):
         raise ArchiveError("a document has keys without values, or twice", _HINT)
@@ -406,8 +432,10 @@ def _made(container: Container, values: list[object]) -> tuple[dict[str, object]
         return dict(zip(container.keys, values, strict=True)), 0
     if len(marks) != 3 * len(values) or any(not -1 <= mark <= _LOW for mark in marks):
         raise ArchiveError("a document has places that are none", _HINT)
-    entries = MarkedMap()
+    entries = MixedMap() if container.others else MarkedMap()
     entries.update(zip(container.keys, values, strict=True))
+    if isinstance(entries, MixedMap):
+        entries.others = {container.keys[number]: _location(spot) for number, spot in container.others}
     for number, key in enumerate(container.keys):
         first, start, end = marks[3 * number : 3 * number + 3]
         if min(first, start, end) >= 0:

@@ -98,7 +98,7 @@ def is_beyond(rank: float, buckets: Iterable[Bucket]) -> bool:
 
 def native_quantile(rank: float, buckets: Iterable[NativeBucket]) -> float | None:
     """The same for the buckets of a native histogram, between whose bounds values lie evenly on a logarithmic scale."""
-    ordered = sorted(bucket for bucket in buckets if bucket[2] > 0)
+    ordered = sorted(bucket for bucket in buckets if 0 < bucket[2] < math.inf)
     total = sum(count for _, _, count in ordered)
     if not total:
         return None

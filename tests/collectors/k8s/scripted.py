@@ -26,7 +26,8 @@ def status(code: int, reason: str, message: str, **metadata: str) -> Answer:
 
 
 class Cluster:
-    """Serves objects; ``answer`` may be set to answer a request itself. ``asked`` has every path and query."""
+    """Serves objects; ``answer`` may be set to answer a request itself. ``asked`` has every path and query,
+    ``sent`` the body of every POST; ``admit`` may change what is made of it."""
 
     def __init__(self, *objects: dict[str, Any], installed: tuple[str, ...] = ("apps", "batch", "autoscaling")) -> None:
         self.objects = list(objects)
@@ -34,6 +35,9 @@ class Cluster:
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.denied: set[str] = set()
+        self.sent: list[dict[str, Any]] = []
+        self.version = {"major": "1", "minor": "34+"}
+        self.admit: Callable[[dict[str, Any]], object] = lambda made: None
         self.page = 500
         self.token = ""
         self.aggregated = True
@@ -47,6 +51,11 @@ class Cluster:
             def log_message(self, *words: object) -> None:
                 pass
 
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                cluster.sent.append(json.loads(body))
+                self.do_GET()
+
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
@@ -55,7 +64,8 @@ class Cluster:
                 if cluster.token and self.headers.get("Authorization") != f"Bearer {cluster.token}":
                     given = status(401, "Unauthorized", "Unauthorized")
                 else:
-                    told = cluster.answer(parts.path, query) or cluster.serve(parts.path, query)
+                    serve = cluster.create if self.command == "POST" else cluster.serve
+                    told = cluster.answer(parts.path, query) or serve(parts.path, query)
                     if callable(told):
                         self.close_connection = True
                         with suppress(OSError):
@@ -97,9 +107,28 @@ class Cluster:
 
     # -- as Kubernetes answers ------------------------------------------------------------------------------
 
+    def create(self, path: str, query: dict[str, str]) -> Answer:
+        """What is made of what was sent last; it stays, unless that is a dry run."""
+        made: dict[str, Any] = json.loads(json.dumps(self.sent[-1]))
+        plural = path.rpartition("/")[2]
+        group = made["apiVersion"].rpartition("/")[0]
+        title = f"{plural}.{group}" if group else plural
+        if f"create {title}" in self.denied:
+            message = f'{title} is forbidden: User "u" cannot create resource "{plural}" in API group "{group}"'
+            return status(403, "Forbidden", message)
+        metadata = made["metadata"]
+        metadata["name"] = metadata["generateName"][:58] + "x7abc"
+        metadata |= {"uid": "u-1", "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"manager": "a"}]}
+        self.admit(made)
+        if query.get("dryRun") != "All":
+            self.objects.append(made)
+        return 201, *self._json(made)[1:]
+
     def serve(self, path: str, query: dict[str, str]) -> Answer:
         if path == "/apis":
             return self._discovery()
+        if path == "/version":
+            return self._json(self.version)
         words = path.strip("/").split("/")
         group, words = ("", words[2:]) if words[0] == "api" else (words[1], words[3:])
         namespace = ""

@@ -16,7 +16,7 @@ ARN = "arn:aws:eks:eu-west-1:1:cluster/ml"
     [
         ("", Target()),
         ("prod", Target(namespace="prod")),
-        ("*", Target(everywhere=True)),
+        ("*", Target(everywhere=True, seconds=600)),
         ("prod/deployment/llm", Target(namespace="prod", kind="deployment", name="llm")),
         ("prod/isvc/llm", Target(namespace="prod", kind="isvc", name="llm")),
         ("prod/models.kubeai.org/m.x", Target(namespace="prod", kind="models.kubeai.org", name="m.x")),
@@ -28,7 +28,7 @@ ARN = "arn:aws:eks:eu-west-1:1:cluster/ml"
         ("//eu", Target(contexts=("eu",))),
         ("//a@k/prod/deploy/b", Target(contexts=("a@k",), namespace="prod", kind="deploy", name="b")),
         ("//eu,us/prod", Target(contexts=("eu", "us"), namespace="prod")),
-        ("//arn:aws:eks:eu-west-1:1:cluster%2Fml/*", Target(contexts=(ARN,), everywhere=True)),
+        ("//arn:aws:eks:eu-west-1:1:cluster%2Fml/*", Target(contexts=(ARN,), everywhere=True, seconds=600)),
     ],
 )  # fmt: skip
 def test_forms(text: str, expected: Target) -> None:
@@ -40,6 +40,20 @@ def test_options() -> None:
     found = parse("prod", (*options, ("timeout", "9"), ("events", "off"), ("secrets", "off"), ("context", "eu")))
     assert (found.logs, found.selector, found.user, found.groups) == (True, "app=llm", "jane", ("a", "b"))
     assert (found.seconds, found.events, found.secrets, found.contexts) == (9, False, False, ("eu",))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "seconds"),
+    [
+        ("prod", (), 120),
+        ("*", (), 600),
+        ("prod", (("all", "on"),), 600),
+        ("*", (("timeout", "7"),), 7),
+        ("*", (("timeout", "120"),), 120),
+    ],
+)
+def test_a_whole_cluster_has_more_time(text: str, options: tuple[tuple[str, str], ...], seconds: float) -> None:
+    assert parse(text, options).seconds == seconds
 
 
 def test_the_source_decides_over_the_command_line() -> None:
@@ -59,6 +73,7 @@ def test_a_release_takes_what_every_cluster_takes() -> None:
     ("text", "options", "said", "hint"),
     [
         ("prod/deployment", (), "'deployment' has no name behind it", "prod/KIND/NAME"),
+        ("prod/chat", (), "'chat' has no name behind it", "deployment/chat; k8s:prod shows all"),
         ("prod/deployment/llm/x", (), "'x' is too much", "k8s:"),
         ("Prod", (), "'Prod' is no name of a namespace", "k8s:"),
         ("prod/-/x", (), "'-' is no kind", "model.kubeai.org"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from askew.app.pipeline import Options, diff
+from askew.app.pipeline import facts as facts_of
 from askew.cli.run import run
 from askew.engines.vllm.log import LOG
 from tests.engines.logs import excerpt, facts, line_of, obeys_the_laws, observed, told
@@ -108,3 +110,16 @@ def test_a_recorded_log_agrees_with_its_command(shared: Path, name: str, capsys:
         assert run(["diff", f"cmd:{command}", f"log:{folder / 'startup.log'}"]) == 0
         assert run(["diff", f"cmd:{command} --dtype float16", f"log:{folder / 'startup.log'}"]) == 1
         assert "runtime.dtype: float16 → bfloat16" in capsys.readouterr().out
+
+
+def test_the_first_of_several_names_is_not_all_of_them(tmp_path: Path) -> None:
+    served = "engine (v0.9.1) with config: model='org/m', dtype=torch.float16, served_model_name=a, seed=0\n"
+    (tmp_path / "a.log").write_text(f"INFO 05-01 10:00:08 [core.py:58] Initializing a V1 LLM {served}")
+    (tmp_path / "c.yaml").write_text(
+        "services: {llm: {image: 'vllm/vllm-openai:v0.9.1', "
+        "command: [--model, org/m, --served-model-name, a, b, --dtype, half]}}"
+    )
+    report = diff(f"{tmp_path}/c.yaml", f"{tmp_path}/c.yaml+log:{tmp_path}/a.log", Options())
+    assert [f.summary for w in report.workloads for f in w.findings] == []
+    (alone,) = facts_of(f"log:{tmp_path}/a.log", Options()).side.snapshots
+    assert alone.facts["model.served_names"].value == ["a"]

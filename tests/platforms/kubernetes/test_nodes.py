@@ -213,7 +213,12 @@ def test_nodes_that_differ_are_named():
 def test_whole_gpus_that_nobody_shares_say_nothing_of_slices():
     found = facts(one(deployment() + node(labels=f'{H100}, nvidia.com/gpu.replicas: "1"')))
     assert "hardware.gpu.mig_profile" not in found
-    assert "hardware.gpu.sharing" not in found
+    assert "hardware.gpu.sharing" not in facts(one(deployment() + node(labels=H100)))
+
+
+@pytest.mark.parametrize("label", ['nvidia.com/gpu.replicas: "1"', "nvidia.com/gpu.sharing-strategy: none"])
+def test_that_nobody_shares_is_told_so_that_sharing_is_a_difference(label):
+    assert facts(one(deployment() + node(labels=f"{H100}, {label}")))["hardware.gpu.sharing"] in (None, "none")
 
 
 def test_what_was_asked_for_stays_beside_what_was_seen():

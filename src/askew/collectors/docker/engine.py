@@ -31,7 +31,7 @@ class Engine(Protocol):
         ...
 
     def log(self, name: str, limit: int) -> bytes:
-        """The beginning of what a container wrote."""
+        """The beginning of what a container wrote, up to a whole line where it wrote more."""
         ...
 
     def run(self, name: str, argv: Sequence[str], seconds: float, limit: int) -> bytes:
@@ -85,7 +85,8 @@ class _Socket:
     def log(self, name: str, limit: int) -> bytes:
         path = f"/containers/{quote(name, safe='')}/logs?stdout=1&stderr=1"
         status, body = self._request("GET", path, limit=limit, cut=True)
-        return _unframed(body) if status == 200 else b""
+        log = _unframed(body) if status == 200 else b""
+        return log if len(body) < limit else log[: log.rfind(b"\n") + 1]
 
     def run(self, name: str, argv: Sequence[str], seconds: float, limit: int) -> bytes:
         asked = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": False, "Tty": False}

@@ -4,12 +4,12 @@ tensors. A format is read by the module that knows it, imported when such a file
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from askew.collectors.hf.tensors import Tensor, as_header, read_safetensors
+from askew.collectors.hf.tensors import Tensor, as_header, read_safetensors, with_the_rest
 
 if TYPE_CHECKING:
     from askew.collectors.hf.graphs import Graph
@@ -67,12 +67,14 @@ def models_of(names: Iterable[str]) -> list[str]:
 
 
 class Artifact(msgspec.Struct, frozen=True):
-    """What one file says: texts by their kind, its tensors, and what is wrong with it although it can be read."""
+    """What one file says: texts by their kind, its tensors, and what is wrong with it although it can be read.
+    ``elsewhere``: the tensors that it says lie in other files."""
 
     texts: tuple[tuple[str, str], ...]
     tensors: tuple[Tensor, ...]
     warning: str = ""
     hint: str = ""
+    elsewhere: Mapping[str, tuple[Tensor, ...]] = {}
 
 
 def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], str]) -> Artifact:
@@ -91,6 +93,12 @@ def read_artifact(name: str, file: BinaryIO, size: int, clean: Callable[[str], s
     if kind == "pickle":
         return _of_pickle(name, file, size, whole, clean)
     graph = _graph(kind, name, file, size, clean)
+    if name.endswith(".onnx") and graph is not None:
+        from askew.collectors.hf.graphs import read_initializers
+
+        text = msgspec.json.encode(graph).decode()
+        stored = read_initializers(file, size)
+        return Artifact((("graph", text),), with_the_rest(stored.here, size), elsewhere=stored.elsewhere)
     return Artifact((), whole) if graph is None else Artifact((("graph", msgspec.json.encode(graph).decode()),), whole)
 
 

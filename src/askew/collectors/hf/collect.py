@@ -22,8 +22,17 @@ import msgspec
 from askew.collectors import records
 from askew.collectors.files.collect import UnreadableError, read_bytes
 from askew.collectors.hf import remote, tokens
-from askew.collectors.hf.artifacts import VARIABLES, models_of, read_artifact, weights_of
-from askew.collectors.hf.tensors import MalformedError, Mode, WeightFile, opened, why
+from askew.collectors.hf.artifacts import VARIABLES, Artifact, models_of, read_artifact, weights_of
+from askew.collectors.hf.tensors import (
+    MalformedError,
+    Mode,
+    Tensor,
+    WeightFile,
+    opened,
+    shortened,
+    why,
+    with_the_rest,
+)
 from askew.collectors.interface import Capability, Evidence, Request, Text
 from askew.collectors.reading import Reader
 from askew.evidence.redaction import Redactor
@@ -39,6 +48,7 @@ READ = (
 _MOST_NAMES = 10_000
 _MOST_SHARDS = 1_000
 _MOST_MODULES = 32
+_MOST_MISSING = 20
 PIPELINE = "model_index.json"  # of diffusers: the parts of a pipeline, each a model in a folder of its own
 # Weights of a part in another precision, which are taken only where somebody asks for that variant.
 _VARIANT = re.compile(r"(.+)\.[A-Za-z0-9_]+\.(safetensors|bin)")
@@ -295,6 +305,8 @@ def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: 
     """What the files of weights list and, where it was asked for, the digests of what they hold."""
     shown, names = model.shown, model.names
     chosen = weights_of(names, indexed)
+    # A graph comes before the files that its tensors lie in.
+    chosen.sort(key=lambda name: not name.endswith(".onnx"))
     models = models_of(chosen)
     if len(models) > 1:
         listed = ", ".join(models[:4]) + (" …" if len(models) > 4 else "")
@@ -305,8 +317,9 @@ def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: 
         reader.fail(f"{shown}/", message, _HINT)
         return
     files: list[WeightFile] = []
-    broken: dict[str, str] = dict.fromkeys(sorted(indexed.difference(names))[:20], "it is not there")
-    for name in chosen:
+    broken: dict[str, str] = dict.fromkeys(sorted(indexed.difference(names))[:_MOST_MISSING], "it is not there")
+    elsewhere: dict[str, list[Tensor]] = {}  # tensors of ONNX graphs, by the file that they lie in
+    for name in chosen:  # which grows by those files
         stored = model.stored.get(name)
         real = stored.url if stored else _real(reader, os.path.join(model.path, name), f"{shown}/{name}", model.home)
         if not real:
@@ -315,7 +328,12 @@ def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: 
         reader.files += 1
         try:
             with remote.opened(stored) if stored else opened(real) as (file, status):
-                artifact = read_artifact(name, file, status.st_size, redactor.text)
+                size = status.st_size
+                artifact = (
+                    Artifact((), with_the_rest(elsewhere[name], size))
+                    if name in elsewhere
+                    else read_artifact(name, file, size, redactor.text)
+                )
         except (MalformedError, OSError) as error:
             message, hint = why(error)
             reader.fail(f"{shown}/{name}", message, hint)
@@ -325,6 +343,17 @@ def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: 
             reader.fail(f"{shown}/{name}", artifact.warning, artifact.hint)
         reader.texts.extend(Text(source=f"{shown}/{name}#{kind}", text=text) for kind, text in artifact.texts)
         files.append(WeightFile(name, real, artifact.tensors, status))
+        for location, tensors in artifact.elsewhere.items():
+            other = os.path.normpath(location)
+            elsewhere.setdefault(other, []).extend(tensors)
+            if other in chosen or other in broken or len(chosen) >= _MOST_SHARDS:
+                continue
+            if _lies(model, other):
+                chosen.append(other)
+            elif len(broken) < _MOST_MISSING:
+                message = f"the graph says that tensors lie in {shortened(location)}, which is not in {shown}"
+                reader.fail(f"{shown}/{name}", message, "copy the file to where the graph lies")
+                broken[shortened(other)] = "it is not there"
     options = dict(request.options)
     mode: Mode | None = _MODES.get(options.get("digest", ""))
     if mode is not None:
@@ -334,6 +363,13 @@ def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: 
         text = weights_text(reader, files, broken, shown, mode, remember, request.progress, where)
         if text:
             reader.texts.append(Text(source=f"{shown}/#weights", text=text))
+
+
+def _lies(model: _Directory, name: str) -> bool:
+    """Whether a file that another one names is in the directory, or in a folder of it."""
+    if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+        return False
+    return name in model.stored if model.stored else os.path.isfile(os.path.join(model.path, name))
 
 
 def _add(reader: Reader, path: str, shown: str, home: str) -> None:

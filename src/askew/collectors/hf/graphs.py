@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeAlias
 
 import msgspec
 
-from askew.collectors.hf.tensors import MalformedError
+from askew.collectors.hf.tensors import MalformedError, Tensor
 
 Field: TypeAlias = tuple[int, int, int, int]  # number; value of a varint, or -1; begin and end of what has a length
 
@@ -31,6 +31,11 @@ _ONNX = {
     10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64", 15: "complex128", 16: "bfloat16",
     17: "float8_e4m3", 18: "float8_e4m3fnuz", 19: "float8_e5m2", 20: "float8_e5m2fnuz", 21: "uint4", 22: "int4",
     23: "float4_e2m1",
+}  # fmt: skip
+# As safetensors spells the element types of ONNX.
+_STORED = {
+    1: "F32", 2: "U8", 3: "I8", 4: "U16", 5: "I16", 6: "I32", 7: "I64", 9: "BOOL", 10: "F16", 11: "F64", 12: "U32",
+    13: "U64", 16: "BF16", 17: "F8_E4M3", 19: "F8_E5M2",
 }  # fmt: skip
 _TENSORFLOW = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 8: "complex64", 9: "int64",
@@ -55,6 +60,13 @@ class Graph(msgspec.Struct, frozen=True):
     inputs: list[Port]
     outputs: list[Port]
     packages: dict[str, str]
+
+
+class Initializers(msgspec.Struct, frozen=True):
+    """Where the weights of an ONNX model lie: those in the file itself, and by the name of another file those in it."""
+
+    here: tuple[Tensor, ...]
+    elsewhere: dict[str, tuple[Tensor, ...]]
 
 
 class _Wire:
@@ -103,6 +115,16 @@ class _Wire:
                 return value, at
             shift += 7
         raise MalformedError("expected a protocol buffer, and a number in it has no end")
+
+    def numbers(self, begin: int, end: int) -> list[int]:
+        """Whole numbers that are packed into one field."""
+        self._file.seek(begin)
+        data = self._file.read(min(end - begin, _LONGEST_NAME))
+        found, at = [], 0
+        while at < len(data):
+            value, at = self._varint(data, at)
+            found.append(value)
+        return found
 
     def text(self, begin: int, end: int) -> str:
         self._file.seek(begin)
@@ -160,6 +182,45 @@ def read_onnx(file: BinaryIO, size: int, clean: Callable[[str], str]) -> Graph:
     # Until IR version 3 weights are among the inputs.
     named = [port for port in inputs if port.name not in stored]
     return Graph("onnx", _cleaned(named, clean), _cleaned(outputs, clean), packages)
+
+
+def read_initializers(file: BinaryIO, size: int) -> Initializers:
+    """The weights that an ONNX graph holds as raw bytes. What it holds in other forms is left to the bytes around
+    them. Raises MalformedError, OSError.
+
+    Source: ``TensorProto`` of https://github.com/onnx/onnx/blob/v1.19.0/onnx/onnx.proto and
+    https://github.com/onnx/onnx/blob/v1.19.0/docs/ExternalData.md
+    """
+    wire = _Wire(file)
+    graph = wire.find(0, size, 7)
+    here: list[Tensor] = []
+    elsewhere: dict[str, list[Tensor]] = {}
+    for number, _, begin, end in wire.fields(graph[2], graph[3]) if graph is not None else ():
+        if number != 5:
+            continue
+        name, kind, shape, raw, held = "", 0, [], (0, 0), {}
+        for inner, value, first, last in wire.fields(begin, end):
+            if inner == 1:  # one length, or all of them packed
+                shape.extend([value] if value >= 0 else wire.numbers(first, last))
+            elif inner == 2:
+                kind = value
+            elif inner == 8:
+                name = wire.text(first, last)
+            elif inner == 9:
+                raw = (first, last - first)
+            elif inner == 13:
+                pair = {part: wire.text(one, two) for part, _, one, two in wire.fields(first, last) if part in (1, 2)}
+                held[pair.get(1, "")] = pair.get(2, "")
+        dtype = _STORED.get(kind, f"onnx{kind}")
+        if raw[1]:
+            here.append(Tensor(name, dtype, tuple(shape), *raw))
+        elif held.get("location"):
+            at, length = (held.get(key, "0") for key in ("offset", "length"))
+            if at.isdecimal() and length.isdecimal() and len(at) < 20 and len(length) < 20:
+                elsewhere.setdefault(held["location"], []).append(
+                    Tensor(name, dtype, tuple(shape), int(at), int(length))
+                )
+    return Initializers(tuple(here), {name: tuple(tensors) for name, tensors in elsewhere.items()})
 
 
 def _onnx_port(wire: _Wire, begin: int, end: int) -> Port:

@@ -164,6 +164,24 @@ def in_order(tensors: Iterable[Tensor]) -> Sequence[Tensor]:
     return placed
 
 
+def with_the_rest(tensors: Iterable[Tensor], size: int) -> tuple[Tensor, ...]:
+    """The tensors of a file, and all between them as tensors without a name, so that each byte counts. The file as one,
+    where they do not lie in it one after another."""
+    whole = (Tensor("", "bytes", (), 0, size),)
+    found: list[Tensor] = []
+    at = 0
+    for tensor in sorted((one for one in tensors if one.size > 0), key=lambda one: one.begin):
+        if tensor.begin < at or tensor.begin + tensor.size > size:
+            return whole
+        if tensor.begin > at:
+            found.append(Tensor("", "bytes", (), at, tensor.begin - at))
+        found.append(tensor)
+        at = tensor.begin + tensor.size
+    if at < size:
+        found.append(Tensor("", "bytes", (), at, size - at))
+    return tuple(found) or whole
+
+
 def shortened(name: str) -> str:
     """A name out of a file, fit for a message."""
     return ascii(name if len(name) <= 120 else name[:117] + "...")[1:-1]

@@ -73,10 +73,9 @@ class Lists:
                 continue
             found: list[Document] = []
             where = namespace if row.namespaced else ""
-            if alive and row.kind == "Pod":
-                parameters = {**parameters, "fieldSelector": "status.phase!=Succeeded"}
+            living = {"fieldSelector": "status.phase!=Succeeded"} if alive and row.kind == "Pod" else {}
             try:
-                for page in self.server.pages(known.path(where), parameters):
+                for page in self.server.pages(known.path(where), {**parameters, **living}):
                     if page is None:
                         found.clear()
                         continue
@@ -84,7 +83,9 @@ class Lists:
                     if self._progress is not None and len(found) > 2000:
                         self._progress(f"{len(found):,} {row.name}")
                     if len(found) >= most:
-                        if row.kind != "Event":  # the rest would say the same
+                        if row.kind == "Event":  # the rest would say the same
+                            self._reader.remarks.append(f"of the events only the first {most:,} were read")
+                        else:
                             self.fail("list", row, where, f"only the first {most:,} were read")
                         break
             except RequestError as failed:

@@ -1,4 +1,4 @@
-"""One API server: GET, pages of lists, bounded in time and bytes, and honest about what failed.
+"""One API server: GET, pages of lists, and dry runs, bounded in time and bytes, and honest about what failed.
 
 Plain ``http.client``: what makes lists of a large cluster fast is to decode only the fields that matter.
 """
@@ -35,13 +35,14 @@ _AGAIN = frozenset((429, 500, 502, 503, 504))
 
 class RequestError(Exception):
     """A request that gave no answer. ``status`` is that of HTTP; 0 where there was none. ``token`` is where a list goes
-    on, if the server says."""
+    on, ``field`` the path of what is wrong in an object that was sent, if the server says."""
 
-    def __init__(self, status: int, message: str, token: str = "") -> None:
+    def __init__(self, status: int, message: str, token: str = "", field: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.token = token
+        self.field = field
 
 
 class DeadlineError(RequestError):
@@ -52,10 +53,24 @@ class _Meta(msgspec.Struct):
     continue_: str = msgspec.field(default="", name="continue")
 
 
+class _Cause(msgspec.Struct):
+    field: str = ""
+
+
+class _Details(msgspec.Struct):
+    causes: list[_Cause] | None = None
+
+
 class _Status(msgspec.Struct):
     kind: str = ""
     message: str = ""
     metadata: _Meta | None = None
+    details: _Details | None = None
+
+    @property
+    def field(self) -> str:
+        causes = self.details.causes if self.details else None
+        return causes[0].field if causes else ""
 
 
 class Page(msgspec.Struct):
@@ -109,6 +124,29 @@ class Server:
         ``through``: whoever is behind the API server answers, and may refuse by itself.
         """
         target = self._target(path, parameters)
+        return self._ask(target, accept, limit, cut, seconds, attempts, through)
+
+    def dry_run(self, path: str, body: bytes, *, limit: int = MAX_ANSWER) -> bytes:
+        """What the server would store if ``body``, JSON of an object, were created at ``path``: defaults filled in and
+        admission passed, and nothing kept. Raises as ``get`` does.
+
+        The only request that is no GET. It cannot be sent without ``dryRun=All``, and asking again does no harm:
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+        """
+        target = self._target(path, {"dryRun": "All", "fieldValidation": "Ignore"})
+        return self._ask(target, "application/json", limit, False, _SECONDS, _ATTEMPTS, False, body)
+
+    def _ask(
+        self,
+        target: str,
+        accept: str,
+        limit: int,
+        cut: bool,
+        seconds: float,
+        attempts: int,
+        through: bool,
+        sent: bytes | None = None,
+    ) -> bytes:
         started = time.monotonic()
         renewed = False
         attempt = 0
@@ -116,7 +154,7 @@ class Server:
             attempt += 1
             again = attempt < attempts and time.monotonic() - started < _AGAIN_SECONDS
             try:
-                status, headers, body = self._once(target, accept, limit, cut, seconds)
+                status, headers, body = self._once(target, accept, limit, cut, seconds, sent)
             except ssl.SSLCertVerificationError as error:
                 raise AccessError(
                     f"the certificate of {self._place.shown} is not trusted: {error.verify_message}",
@@ -129,7 +167,7 @@ class Server:
                 if again and self._may_pass(error) and self._pause(0.2 * 2**attempt):
                     continue
                 raise RequestError(0, unreachable(self._place, error)) from None
-            if status == 200:
+            if status == (200 if sent is None else 201):
                 return body
             if status == 401 and not (through and _status(body).kind != "Status"):
                 if not renewed and self._login.renew():
@@ -145,7 +183,7 @@ class Server:
             said = _status(body)
             message = said.message or http.client.responses.get(status, "no answer")
             token = said.metadata.continue_ if said.metadata else ""
-            raise RequestError(status, f"{message[:500]} ({status})", token)
+            raise RequestError(status, f"{message[:500]} ({status})", token, said.field)
 
     def pages(
         self, path: str, parameters: Mapping[str, str], *, accept: str = "application/json"
@@ -236,7 +274,7 @@ class Server:
         return True
 
     def _once(
-        self, target: str, accept: str, limit: int, cut: bool, seconds: float
+        self, target: str, accept: str, limit: int, cut: bool, seconds: float, sent: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         if self.left() <= 0:
             raise self._over()
@@ -247,16 +285,19 @@ class Server:
         made.deadline = time.monotonic() + min(seconds, self.left())
         self.calls += 1
         try:
-            made.putrequest("GET", target, skip_accept_encoding=True)
+            made.putrequest("GET" if sent is None else "POST", target, skip_accept_encoding=True)
             for name, value in (("Accept", accept), ("Accept-Encoding", "gzip"), *self._headers()):
                 made.putheader(name, value)
-            made.endheaders()
+            if sent is not None:
+                made.putheader("Content-Type", "application/json")
+                made.putheader("Content-Length", str(len(sent)))
+            made.endheaders(sent)
             response = made.getresponse()
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             self.close()
             if fresh:
                 raise
-            return self._once(target, accept, limit, cut, seconds)  # a kept connection that the server had closed
+            return self._once(target, accept, limit, cut, seconds, sent)  # a kept connection that the server had closed
         whole = False
         try:
             body, whole = self._body(response, limit, cut)

@@ -34,6 +34,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9.-]+)?")
 _LONGEST = 3600.0
+_SECONDS, _SECONDS_EVERYWHERE = 120.0, 600.0
 
 
 class Common(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     context: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()
-    seconds: float = 120.0
+    seconds: float = _SECONDS
 
 
 class Target(Common, frozen=True, kw_only=True):
@@ -98,7 +99,9 @@ def parse(target: str, options: tuple[tuple[str, str], ...]) -> Target:
         raise TargetError(f"'{namespace}' is no name of a namespace", FORM)
     if len(words) == 2:
         raise TargetError(
-            f"'{words[1]}' has no name behind it", f"write k8s:{namespace or '*'}/KIND/NAME, such as deployment/llm"
+            f"'{words[1]}' has no name behind it",
+            f"write k8s:{namespace or '*'}/KIND/NAME, such as deployment/{_example(words[1])}; "
+            f"k8s:{namespace or '*'} shows all",
         )
     if len(words) > 3:
         raise TargetError(f"'{'/'.join(words[3:])}' is too much", FORM)
@@ -120,7 +123,7 @@ def parse(target: str, options: tuple[tuple[str, str], ...]) -> Target:
         context=shared.context,
         user=shared.user,
         groups=shared.groups,
-        seconds=shared.seconds,
+        seconds=_SECONDS_EVERYWHERE if everywhere and "timeout" not in given else shared.seconds,
         contexts=contexts or ((shared.context,) if shared.context else ()),
         namespace=namespace,
         everywhere=everywhere,
@@ -159,7 +162,7 @@ def _common(options: tuple[tuple[str, str], ...], given: dict[str, str]) -> Comm
         context=given.get("context", ""),
         user=given.get("as", ""),
         groups=tuple(unquote(value) for key, value in options if key == "as-group"),
-        seconds=_seconds(given.get("timeout", "120")),
+        seconds=_seconds(given["timeout"]) if "timeout" in given else _SECONDS,
     )
 
 
@@ -178,6 +181,11 @@ def _given(options: Iterable[tuple[str, str]], known: Mapping[str, str]) -> dict
     if "as-group" in given and "as" not in given:
         raise TargetError("a group is impersonated only together with a user", "write ?as=USER&as-group=GROUP")
     return given
+
+
+def _example(word: str) -> str:
+    """The name that was probably meant: people leave out the kind more often than the name."""
+    return "llm" if word.lower().rstrip("s") in ("deployment", "statefulset", "daemonset", "pod", "job") else word
 
 
 def _seconds(text: str) -> float:

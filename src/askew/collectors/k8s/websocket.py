@@ -67,7 +67,7 @@ def run(server: Server, path: str, container: str, words: Sequence[str], *, seco
 
 def _listen(connection: Connection, stream: BinaryIO, limit: int) -> Ran:
     output, complaint = bytearray(), bytearray()
-    message = b""
+    message = bytearray()
     try:
         while True:
             last, opcode, data = _frame(stream)
@@ -78,13 +78,15 @@ def _listen(connection: Connection, stream: BinaryIO, limit: int) -> Ran:
                 continue
             if opcode > 2:
                 continue
-            message = message + data if opcode == _CONTINUED else data
+            if opcode != _CONTINUED:
+                message.clear()
+            message += data
             if not last:
                 if len(message) > _MOST_FRAME:
                     return Ran(bytes(output), bytes(complaint), "a message has no end")
                 continue
-            channel, part = (message[0], message[1:]) if message else (0, b"")
-            message = b""
+            channel, part = (message[0], bytes(message[1:])) if message else (0, b"")
+            message.clear()
             if channel == _STDOUT:
                 output += part
             elif channel == _STDERR and len(complaint) < 16 * 1024:

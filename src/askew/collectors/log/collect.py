@@ -32,6 +32,7 @@ _CLUSTER = 4_000  # bytes within which several marks are of one start
 _LINES = 200_000  # of either part
 _LINES_BEFORE = 4_000_000  # before a later start: they stay as empty lines
 _GZIP = b"\x1f\x8b"
+_MOST_MEMBERS = 100_000  # of a gzip file; those of bgzip have 64 KiB each
 _HINT = "name a file that holds the log, or pipe it in: kubectl logs POD | askew … log:-"
 
 Read = Callable[[int], bytes]
@@ -202,6 +203,7 @@ def _unpacked(read: Read) -> Iterator[bytes]:
             first = read(_PART)
         return
     unpacker = zlib.decompressobj(wbits=31)
+    members = 0
     while first or unpacker.unconsumed_tail:
         try:
             part = unpacker.decompress(unpacker.unconsumed_tail + first, _PART)
@@ -211,7 +213,8 @@ def _unpacked(read: Read) -> Iterator[bytes]:
             yield part
         if unpacker.eof:
             rest = unpacker.unused_data.lstrip(b"\0")
-            if not rest.startswith(_GZIP):
+            members += 1
+            if not rest.startswith(_GZIP) or members >= _MOST_MEMBERS:
                 return
             unpacker, first = zlib.decompressobj(wbits=31), rest  # logrotate and others append members
         else:

@@ -40,7 +40,7 @@ from askew.engines.vllm.flags import DEFERRED
 from askew.engines.vllm.readers import OTHER
 from askew.evidence.told import Told
 from askew.facts.types import Value
-from askew.resolve.observation import Observation
+from askew.resolve.observation import PRECEDENCE, Observation
 
 _STARTS = ("vLLM API server version ", "vLLM server version ", "█  version ", "non-default args: {")
 _ALL = "args: Namespace("  # until 0.8.5 all arguments are printed, not those that differ from the defaults
@@ -159,6 +159,9 @@ _TABLE = (
     ),
 )
 
+# What tells less than the launch does, and more than a default.
+_BELOW_THE_LAUNCH = 10 * PRECEDENCE.index("engine-default") - 1
+
 # What the line of the engine's settings calls otherwise than the arguments do.
 _RENAMED = {
     "max_seq_len": "--max-model-len",
@@ -249,9 +252,13 @@ def _engine(line: Line, version: str | None, *, served: bool) -> Iterator[Observ
     name = held.get("served_model_name")
     if served and name is not None and isinstance(name.value, str):
         first = ("the line has only the first of the names",)
-        yield from reported(
-            "model.served_names", [name.value], (line.at(name.start),), order=order, confidence="likely", because=first
-        )
+        yield from (
+            msgspec.structs.replace(one, rank=_BELOW_THE_LAUNCH)
+            for one in reported(
+                "model.served_names", [name.value], (line.at(name.start),), order=order, confidence="likely",
+                because=first,
+            )
+        )  # fmt: skip
     compiled = held.get("compilation_config")
     sizes = compiled.value.get("cudagraph_capture_sizes") if compiled and isinstance(compiled.value, dict) else None
     if compiled is not None and isinstance(sizes, list) and sizes:

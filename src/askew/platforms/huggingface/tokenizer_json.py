@@ -107,9 +107,8 @@ def canonical(data: bytes) -> Tokenizer:
 
 
 def numbered(data: bytes) -> tuple[dict[str, int], dict[str, str], list[str]]:
-    """Of a file that ``canonical`` reads: the tokens with their ids, scores where there are some, and the merges, the
-    halves of each with NUL between them. Raises ValueError."""
-    canonical(data)
+    """Of a file that ``canonical`` could read: the tokens with their ids, scores where there are some, and the merges,
+    the halves of each with NUL between them."""
     model = msgspec.json.decode(data)["model"]
     vocabulary = model.get("vocab")
     merges = _merges(model.get("merges"))

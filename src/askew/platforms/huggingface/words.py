@@ -30,8 +30,7 @@ class Partings(msgspec.Struct, frozen=True):
 
 
 def words(kind: str, data: bytes, merges: bytes | None) -> Words:
-    """The vocabulary of a file that ``vocabularies`` or ``tokenizer_json`` could read. ``kind`` is theirs. Raises
-    ValueError."""
+    """The vocabulary of a file that ``vocabularies`` or ``tokenizer_json`` could read. ``kind`` is theirs."""
     if kind == "tokenizer.json":
         ids, notes, pairs = numbered(data)
         return Words(ids, notes, pairs)

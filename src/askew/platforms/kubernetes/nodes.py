@@ -339,10 +339,10 @@ def _sharing(node: Object) -> _Read | None:
     for key in ("nvidia.com/gpu.sharing-strategy", "cloud.google.com/gke-gpu-sharing-strategy"):
         text = node.labels.get(key)
         if text is not None:
-            return None if text == "none" else text, (_place(node, key),)
+            return text, (_place(node, key),)
     replicas = _whole(node.labels.get("nvidia.com/gpu.replicas", ""))
-    if replicas is not None and replicas > 1:  # releases before the label of the strategy had time-slicing alone
-        return "time-slicing", (_place(node, "nvidia.com/gpu.replicas"),)
+    if replicas is not None and replicas > 0:  # releases before the label of the strategy had time-slicing alone
+        return "time-slicing" if replicas > 1 else "none", (_place(node, "nvidia.com/gpu.replicas"),)
     return None
 
 

@@ -16,8 +16,8 @@ from askew.platforms.packages.pin import LOOK, Pin
 from askew.platforms.packages.requirements import of_requirement
 from askew.resolve.observation import Unknown
 
-_HEAD = re.compile(r"^\s*\[\[\s*packages?\s*\]\]", re.MULTILINE)
-_NAME = re.compile(r'^\s*name\s*=\s*["\']([^"\']{1,200})["\']', re.MULTILINE)
+_HEAD = re.compile(r"^[^\S\n]*\[\[\s*packages?\s*\]\]", re.MULTILINE)
+_NAME = re.compile(r'^[^\S\n]*name\s*=\s*["\']([^"\']{1,200})["\']', re.MULTILINE)
 _MOST = 50_000
 _DEEPEST = 200  # brackets of a line; tomllib recurses once for each
 
