@@ -102,15 +102,11 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact that labels of a metric state: the value of the label, or the product of several numbers.
-
-    ``words`` gives the canonical value for what the label says, where the fact's type does not read it.
-    """
+    """A fact that labels of a metric state: the value of the label, or the product of several numbers."""
 
     fact: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
-    words: Mapping[str, str] = {}
 
 
 class Meters(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ def _label_value(stated: Stated, words: tuple[str, ...]) -> Value:
     if any(word in _SAYS_NOTHING for word in words):
         return None
     kind = FACTS[stated.fact].type
-    raw: Value = stated.words.get(words[0], words[0])
+    raw: Value = words[0]
     try:
         if len(words) > 1:
             product = 1.0

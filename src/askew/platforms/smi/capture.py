@@ -47,7 +47,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 # ``memory``, ``used``: with a unit, else MiB. ``power_limit`` in watts, clocks in MHz, ``utilization`` in percent.
 FIELDS = (
     *("name", "uuid", "bus", "index", "memory", "used", "utilization", "power_limit", "ecc", "mig"),
-    *("compute_capability", "max_sm", "max_memory", "applications_sm", "applications_memory", "fabric"),
+    *("compute_capability", "max_sm", "max_memory", "applications_sm", "applications_memory"),
 )
 
 

@@ -41,7 +41,6 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "max_memory": ("max_clocks/memory", "max_clocks/mem_clock"),
     "applications_sm": ("applications_clocks/graphics", "applications_clocks/graphics_clock"),
     "applications_memory": ("applications_clocks/memory", "applications_clocks/mem_clock"),
-    "fabric": ("fabric/state",),
 }
 _REASONS = ("clocks_event_reasons", "clocks_throttle_reasons")
 _SLICES = ("mig_device", "mig_devices/mig_device")

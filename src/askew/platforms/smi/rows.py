@@ -22,7 +22,7 @@ _COLUMNS: Mapping[str, str] = {
     "compute_cap": "compute_capability", "clocks.max.sm": "max_sm", "clocks.max.memory": "max_memory",
     "clocks.max.mem": "max_memory", "clocks.applications.graphics": "applications_sm",
     "clocks.applications.gr": "applications_sm", "clocks.applications.memory": "applications_memory",
-    "clocks.applications.mem": "applications_memory", "fabric.state": "fabric",
+    "clocks.applications.mem": "applications_memory",
     "device": "index", "gpu": "index", "card series": "name", "market_name": "name",
     "vram total memory (b)": "memory", "vram total used memory (b)": "used", "gpu use (%)": "utilization",
     "max graphics package power (w)": "power_limit",
@@ -146,7 +146,6 @@ _SHAPES = {
     "bus": re.compile(r"[0-9A-Fa-f]{2,8}:[0-9A-Fa-f:.]{4,16}"),
     "ecc": re.compile(r"Enabled|Disabled"),
     "mig": re.compile(r"Enabled|Disabled"),
-    "fabric": re.compile(r"[A-Za-z ]{1,40}"),
     "driver": re.compile(r"\d[0-9A-Za-z.+-]{0,40}"),
 }
 _AMOUNT = re.compile(r"\d{1,18}(?:\.\d{1,6})?(?:\s*[A-Za-z%]{1,4})?")
