@@ -157,6 +157,9 @@ def test_nothing_is_sent_to_a_server_that_may_not_know_dry_runs(ask: Ask, minor:
         ),
         (status(404, "NotFound", "nothing"), "the API server knows no deployments.apps of this version"),
         ((201, {}, b"[1]"), "Deployment llm is shown as written: expected an object"),
+        ((201, {}, b"{}"), "Deployment llm is shown as written: the API server did not answer with a Deployment"),
+        ((201, {}, b'{"kind": "Deployment", "spec": []}'), "did not answer with a Deployment"),
+        ((200, {}, b"{}"), "Deployment llm is shown as written: "),
         ((201, {}, b"{"), "Deployment llm is shown as written: "),
         ((201, {}, b"\xff"), "Deployment llm is shown as written: "),
         ((201, {}, b'{"a":' * 5000), "Deployment llm is shown as written: "),
@@ -169,6 +172,27 @@ def test_whatever_fails_leaves_the_file(ask: Ask, answer: Any, said: str) -> Non
     assert (found.status, found.errors) == ("partial", ())
     assert said in found.reason
     assert root(found).get("spec", "replicas").location.line == 5
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"spec": {}},
+        {"spec": {"template": []}},
+        {"metadata": [1], "spec": {"template": {"metadata": 1, "spec": {"containers": [1, None, {"name": [2]}]}}}},
+        {"metadata": {"name": 7, "uid": []}, "spec": {"template": {"spec": {"containers": {"name": "vllm"}}}}},
+    ],
+)
+def test_nonsense_that_is_an_object_is_merged_without_a_fault(ask: Ask, stored: dict[str, Any]) -> None:
+    def answer(path: str, query: dict[str, str]) -> Any:
+        kind = "Pod" if path.endswith("/pods") else "Deployment"
+        return (201, {}, json.dumps({"kind": kind, **stored}).encode()) if "/namespaces/" in path else None
+
+    with Cluster() as cluster:
+        cluster.answer = answer
+        found = ask(cluster)
+    assert found.documents[0].root["metadata"]["name"].value == "llm"
+    assert found.documents[0].root["kind"].value == "Deployment"
 
 
 def test_a_refusal_is_an_error_where_the_field_is_written(ask: Ask) -> None:

@@ -418,3 +418,15 @@ def test_the_node_tells_the_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     gpu = snapshot.facts["hardware.gpu.model"]
     assert gpu.state == "known" and gpu.value == ["h100-80gb-sxm"]
     assert gpu.locations[0].object == "v1 Node gpu-0"
+
+
+def test_events_that_are_cut_make_nothing_partial(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be very many, and they tell of what is there besides."""
+    monkeypatch.setattr("askew.collectors.k8s.scan._MOST_EVENTS", 1)
+    about = {"uid": "uid-prod-llm"}
+    events = [made("Event", f"e{number}", type="Warning", message="m", involvedObject=about) for number in range(5)]
+    with Cluster(deployment(template(container())), *events) as cluster:
+        cluster.page = 2
+        found = ask(cluster, "k8s:prod")
+    assert len(names(found, "Event")) == 1
+    assert (found.status, found.reason) == ("complete", "of the events only the first 2 were read")

@@ -232,6 +232,8 @@ class _Runs:
                 raise
             raise _RefusedError(failed) from None
         value = self._maker.plain(answer)
+        if value.get("kind") != sent["kind"] or not isinstance(value.get("spec"), dict):
+            raise ValueError(f"the API server did not answer with a {sent['kind']}")
         made, uid = text_at(value, "metadata", "name"), text_at(value, "metadata", "uid")
         if re.fullmatch(re.escape(base[:58]) + _SUFFIX, made):  # what was made of the name, too
             value = self._maker.plain(answer.replace(made.encode(), name.encode()))
