@@ -98,9 +98,9 @@ def test_what_admission_fills_in_is_intended(
     assert (place["source"], place["line"]) == ("deploy.yaml", 14)
     # What the server only spells otherwise stands where it is written.
     assert facts["hardware.gpu.count"]["location"]["line"] == 18
-    # The object itself, as the server has it, where the server is who says it.
-    place = facts["orchestration.strategy"]["location"]
-    assert (place["source"], place["object"]) == ("k8s://test#dry-run", f"apps/v1 Deployment {namespace}/llm")
+    # What Kubernetes fills in by itself nobody wrote, as in the file.
+    assert facts["orchestration.strategy"]["origin"] == "platform-default"
+    assert facts["orchestration.termination_grace"]["origin"] == "platform-default"
 
 
 def test_an_edit_by_hand_is_found(cluster: Cluster, namespace: str, fleet: Fleet, askew: Ask, tmp_path: Path) -> None:
@@ -116,11 +116,8 @@ def test_an_edit_by_hand_is_found(cluster: Cluster, namespace: str, fleet: Fleet
     found = {one["fact"]: one["reference"]["location"] for one in got.findings}
     assert set(found) == {"runtime.max_model_len", "orchestration.termination_grace"}
     assert (found["runtime.max_model_len"]["source"], found["runtime.max_model_len"]["line"]) == ("deploy.yaml", 14)
-    place = found["orchestration.termination_grace"]
-    assert (place["source"], place["path"]) == (
-        "k8s://test#dry-run",
-        "spec.template.spec.terminationGracePeriodSeconds",
-    )
+    (grace,) = (one for one in got.findings if one["fact"] == "orchestration.termination_grace")
+    assert grace["reference"]["origin"] == "platform-default"
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -136,6 +133,11 @@ def test_every_shape_is_silent(
     assert got.report["sources"][0]["status"] == "complete", got.report["sources"]
     got = askew("diff", "manifest.yaml", f"dry-run:manifest.yaml?namespace={namespace}")
     assert got.findings == [], got.out
+    plain, asked = (
+        [(one["rule"], one["summary"], one["severity"], one["target"]) for one in got.findings]
+        for got in (askew("check", "manifest.yaml"), askew("check", f"dry-run:manifest.yaml?namespace={namespace}"))
+    )
+    assert asked == plain, "what the server fills in is nobody's fault"
 
 
 def test_rights_that_are_missing_are_named(cluster: Cluster, namespace: str, askew: Ask, tmp_path: Path) -> None:
@@ -147,12 +149,10 @@ def test_rights_that_are_missing_are_named(cluster: Cluster, namespace: str, ask
     assert source["reason"] == (
         f"not everything could be asked: a dry run needs create on deployments.apps in {namespace}"
     )
-    facts = got.report["workloads"][0]["facts"]
-    assert facts["orchestration.strategy"]["origin"] == "platform-default"
+    assert got.report["workloads"][0]["facts"]["runtime.max_model_len"]["value"] == 8192
     allow(cluster, namespace, "limited", [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]}])
     got = askew("facts", uri, user="limited")
     assert got.report["sources"][0]["reason"].endswith(f"a dry run needs create on pods in {namespace}")
-    assert got.report["workloads"][0]["facts"]["orchestration.strategy"]["location"]["source"] == "k8s://test#dry-run"
     assert held(cluster, namespace) == {}
     got = askew("facts", f"{uri}&as=somebody&as-group=limited")
     assert got.report["sources"][0]["reason"].endswith(f"create on pods in {namespace}")
@@ -183,6 +183,7 @@ def test_a_kind_that_is_not_installed(cluster: Cluster, namespace: str, askew: A
 
 
 def test_lists_and_directories(cluster: Cluster, namespace: str, askew: Ask, tmp_path: Path) -> None:
+    limit(cluster, namespace)
     items = [yaml.safe_load(LLM), yaml.safe_load(LLM.replace("name: llm}", "name: other}"))]
     (tmp_path / "all").mkdir()
     (tmp_path / "all" / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
@@ -191,7 +192,8 @@ def test_lists_and_directories(cluster: Cluster, namespace: str, askew: Ask, tmp
     assert got.report["sources"][0]["status"] == "complete"
     assert len(got.report["workloads"]) == 2
     for workload in got.report["workloads"]:
-        assert workload["facts"]["orchestration.strategy"]["location"]["source"] == "k8s://test#dry-run"
+        memory = workload["facts"]["orchestration.resources.memory.bytes"]
+        assert memory["location"]["source"] == "k8s://test#dry-run"
         assert workload["facts"]["runtime.max_model_len"]["location"]["source"] == "all/list.json"
 
 
@@ -276,6 +278,25 @@ def test_what_webhooks_inject_is_intended(
     place = facts["runtime.max_num_seqs"]["location"]
     assert (place["source"], place["path"]) == ("k8s://test#dry-run", "spec.template.spec.containers[1].args[1]")
     assert facts["runtime.attention_backend"]["location"]["line"] == 16
+
+
+def test_what_webhooks_give_to_pods_is_intended(
+    cluster: Cluster, namespace: str, fleet: Fleet, askew: Ask, tmp_path: Path
+) -> None:
+    patch: list[dict[str, Any]] = [
+        {"op": "add", "path": "/spec/containers/0/args/-", "value": "--max-num-seqs=64"},
+        {"op": "add", "path": "/spec/containers/-", "value": {"name": "proxy", "image": "proxy:1"}},
+    ]
+    (tmp_path / "deploy.yaml").write_text(LLM)
+    path = f"/api/v1/namespaces/{namespace}/pods?dryRun=All"
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "a", "image": "a", "args": ["a"]}]}}
+    with mutating(cluster, namespace, "pods", patch):
+        server.wait(lambda: len(cluster.admin.post(path, pod)["spec"]["containers"]) == 2)
+        apply(cluster.admin, LLM, namespace)
+        fleet.settle(namespace)
+        assert "runtime.max_num_seqs" in askew("diff", "deploy.yaml", f"k8s:{namespace}").facts
+        got = askew("diff", f"dry-run:deploy.yaml?namespace={namespace}", f"k8s:{namespace}")
+    assert (got.findings, got.report["sources"][0]["status"]) == ([], "complete"), got.out
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from askew.app import sources
 from askew.collectors.dry_run import COLLECTOR
-from askew.collectors.dry_run.merge import mapping, same
+from askew.collectors.dry_run.merge import DEFAULTS, mapping, same
 from askew.collectors.interface import Evidence
 from askew.evidence.document import Document, Node, wrap
 from askew.evidence.redaction import Redactor
@@ -358,6 +358,32 @@ def test_what_says_nothing_stays_and_what_is_not_known_goes() -> None:
     assert found.value == {"env": [], "hostNetwork": False, "nothing": {"a": 1}}
     assert found["hostNetwork"].location.line == 2
     assert found["nothing"]["a"].location.source == "server"
+
+
+def test_what_kubernetes_fills_in_by_itself_is_left_out() -> None:
+    text = "strategy: {type: RollingUpdate}\ncontainers:\n- {name: a, image: 'r:5/a:v1'}\n"
+    text += "- {name: b, image: b}\n- {name: c, image: c@d}\n"
+    surge = {"maxSurge": "25%", "maxUnavailable": "25%"}
+    stored = {
+        "replicas": 1, "terminationGracePeriodSeconds": 31,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": surge},
+        "containers": [
+            {"name": "a", "image": "r:5/a:v1", "imagePullPolicy": "IfNotPresent"},
+            {"name": "b", "image": "b", "imagePullPolicy": "Always"},
+            {"name": "c", "image": "c@d", "imagePullPolicy": "Always"},
+        ],
+    }  # fmt: skip
+    (document,) = read(text.encode(), "f", dialect="kubectl").documents
+    assert isinstance(document.root.value, dict)
+    assert mapping(document.root.value, wrap(stored, "server"), defaults=DEFAULTS["apps", "Deployment"]) == {
+        "terminationGracePeriodSeconds": 31,
+        "strategy": {"type": "RollingUpdate"},
+        "containers": [
+            {"name": "a", "image": "r:5/a:v1"},
+            {"name": "b", "image": "b"},
+            {"name": "c", "image": "c@d", "imagePullPolicy": "Always"},
+        ],
+    }
 
 
 def test_anchors_are_merged_apart() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from askew.collectors.dry_run.merge import mapping, with_pod
+from askew.collectors.dry_run.merge import DEFAULTS, Defaults, mapping, with_pod
 from askew.collectors.k8s.access import AccessError, access
 from askew.collectors.k8s.objects import Maker, Plain, list_at, mapping_at, text_at
 from askew.collectors.k8s.resources import Resource, by_kind
@@ -189,7 +189,8 @@ class _Runs:
             mapping_at(stored, *_REVISION_NAME[:-1])["name"] = revision
         label = f"{text_at(written, 'apiVersion')} {row.kind} {namespace}/{name}"
         try:
-            made = _merged(written, wrap(stored, self._source).with_object(label))
+            defaults = DEFAULTS.get((row.group, row.kind), {})
+            made = _merged(written, wrap(stored, self._source).with_object(label), defaults)
             for path in _TEMPLATES.get((row.group, row.kind), ()):
                 self._pod(made, stored, path, namespace, name, what)
         except RecursionError:
@@ -320,9 +321,9 @@ def _pod_spec(stored: Plain, template: Plain) -> Plain:
     return spec
 
 
-def _merged(written: Plain, stored: Node) -> MixedMap:
+def _merged(written: Plain, stored: Node, defaults: Defaults) -> MixedMap:
     """The object as stored, called and placed as it is written."""
-    made = mapping(written, stored, frozenset(("apiVersion", "kind", "metadata", "status")))
+    made = mapping(written, stored, frozenset(("apiVersion", "kind", "metadata", "status")), defaults)
     metadata = written.get("metadata")
     if isinstance(metadata, dict):
         made["metadata"] = mapping(metadata, stored["metadata"], frozenset((*_GIVEN, "namespace")))

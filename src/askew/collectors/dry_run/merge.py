@@ -23,9 +23,53 @@ _OF_POD = (
 )
 
 
-def mapping(written: Mapping[str, object], stored: Node, keep: frozenset[str] = frozenset()) -> MixedMap:
+# What Kubernetes itself fills in, where nobody says otherwise. It is left out: nobody wrote it, no admission did, and
+# whoever reads the file knows it. https://github.com/kubernetes/kubernetes/blob/v1.34.2/pkg/apis/core/v1/defaults.go
+# and …/pkg/apis/apps/v1/defaults.go
+Defaults = Mapping[str, object]
+_IN_PODS: Defaults = {
+    "terminationGracePeriodSeconds": 30,
+    "timeoutSeconds": 1,
+    "periodSeconds": 10,
+    "successThreshold": 1,
+    "failureThreshold": 3,
+}
+_SURGE: Defaults = {"maxSurge": "25%", "maxUnavailable": "25%"}
+_ONE: Defaults = {"maxSurge": 0, "maxUnavailable": 1}
+_ROLLING = "RollingUpdate"
+DEFAULTS: Mapping[tuple[str, str], Defaults] = {
+    ("apps", "Deployment"): {
+        **_IN_PODS,
+        **_SURGE,
+        "replicas": 1,
+        "rollingUpdate": _SURGE,
+        "strategy": {"type": _ROLLING, "rollingUpdate": _SURGE},
+    },
+    ("apps", "StatefulSet"): {
+        **_IN_PODS,
+        "replicas": 1,
+        "rollingUpdate": {"partition": 0},
+        "updateStrategy": {"type": _ROLLING, "rollingUpdate": {"partition": 0}},
+    },
+    ("apps", "DaemonSet"): {
+        **_IN_PODS,
+        **_ONE,
+        "rollingUpdate": _ONE,
+        "updateStrategy": {"type": _ROLLING, "rollingUpdate": _ONE},
+    },
+    ("", "ReplicationController"): {**_IN_PODS, "replicas": 1},
+    ("", "Pod"): _IN_PODS,
+    ("batch", "Job"): _IN_PODS,
+    ("batch", "CronJob"): _IN_PODS,
+}
+_NOTHING: Defaults = {}
+
+
+def mapping(
+    written: Mapping[str, object], stored: Node, keep: frozenset[str] = frozenset(), defaults: Defaults = _NOTHING
+) -> MixedMap:
     """The mapping that is stored, with the places of what is written. Of what is not stored, what says nothing (an
-    empty list, a zero) and the keys in ``keep`` stay."""
+    empty list, a zero) and the keys in ``keep`` stay; of what is added, ``defaults`` do not."""
     out = MixedMap()
     held = written.marks if isinstance(written, MarkedMap) else {}
     before = written.others if isinstance(written, MixedMap) else {}
@@ -37,26 +81,28 @@ def mapping(written: Mapping[str, object], stored: Node, keep: frozenset[str] = 
                 continue
             out[key] = ours
         else:
-            out[key], changed = value(ours, child)
+            out[key], changed = value(ours, child, defaults)
             place = changed or place
         if place is not None:
             out.others[key] = place
         if key in held:
             out.marks[key] = held[key]
     for key, child in stored.items():
-        if key not in written and key not in keep and child.value is not None:
+        if key in written or key in keep or child.value is None:
+            continue
+        if not (defaults and (defaults.get(key) == child.value or _pulled_by_default(key, written, child))):
             out[key] = child.value
             out.others[key] = child.location
     return out
 
 
-def value(ours: object, stored: Node) -> tuple[object, Location | None]:
+def value(ours: object, stored: Node, defaults: Defaults = _NOTHING) -> tuple[object, Location | None]:
     """One value as it is stored; and where, unless it is what is written."""
     theirs = stored.value
     if isinstance(ours, dict) and isinstance(theirs, dict):
-        return mapping(ours, stored), None
+        return mapping(ours, stored, defaults=defaults), None
     if isinstance(ours, list) and isinstance(theirs, list):
-        return _sequence(ours, stored), None
+        return _sequence(ours, stored, defaults), None
     return (ours, None) if same(ours, theirs) else (theirs, stored.location)
 
 
@@ -71,11 +117,25 @@ def with_pod(template: MixedMap, pod: Node) -> None:
             stored = admitted.get(name) if isinstance(name, str) else None
             if stored is None or not isinstance(container, MixedMap):
                 continue
+            _without_implied(container.get("resources"), stored["resources"].value)
             for field in _OF_POD:
                 if child := stored[field]:
-                    container[field], changed = value(container.get(field), child)
+                    container[field], changed = value(container.get(field), child, _IN_PODS)
                     if changed is not None:
                         container.others[field] = changed
+
+
+def _without_implied(ours: object, theirs: object) -> None:
+    """Leave out the requests that a pod is given because it has limits and nobody wrote any."""
+    requests, limits = ((theirs.get(key) if isinstance(theirs, dict) else None) for key in ("requests", "limits"))
+    if not isinstance(theirs, dict) or not isinstance(requests, dict) or not isinstance(limits, dict):
+        return
+    written = ours.get("requests") if isinstance(ours, dict) else None
+    kept = written if isinstance(written, dict) else {}
+    for key in [key for key in requests if key not in kept and key in limits and same(requests[key], limits[key])]:
+        del requests[key]
+    if not requests and not kept:
+        del theirs["requests"]
 
 
 def same(ours: object, theirs: object) -> bool:
@@ -94,7 +154,17 @@ def same(ours: object, theirs: object) -> bool:
         return False
 
 
-def _sequence(written: list[object], stored: Node) -> MixedList:
+def _pulled_by_default(key: str, written: Mapping[str, object], stored: Node) -> bool:
+    """Whether this says when to pull the image of the container, as its tag decides where nobody does."""
+    image = written.get("image")
+    if key != "imagePullPolicy" or not isinstance(image, str):
+        return False
+    name, digest, _ = image.rpartition("/")[2].partition("@")
+    tag = name.partition(":")[2] or "latest"
+    return stored.value == ("Always" if tag == "latest" and not digest else "IfNotPresent")
+
+
+def _sequence(written: list[object], stored: Node, defaults: Defaults) -> MixedList:
     out = MixedList()
     held = written.marks if isinstance(written, MarkedList) else []
     before = written.others if isinstance(written, MixedList) else {}
@@ -105,7 +175,7 @@ def _sequence(written: list[object], stored: Node) -> MixedList:
         at = pairs.get(index)
         made, place = item.value, item.location
         if at is not None:
-            made, changed = value(written[at], item)
+            made, changed = value(written[at], item, defaults)
             place = changed or before.get(at)
         out.append(made)
         out.marks.append(held[at] if at is not None and at < len(held) and place is None else -1)
