@@ -64,7 +64,7 @@ SHOWN = {
 }
 # A name in capitals stands for the reader's own; a chart, a remote, a cluster and what was captured are not at hand.
 AWAY = re.compile(
-    r"[A-Z]+(=[A-Z]+)?…?|(helm|kustomize|git:origin|k8s:|https?:|s3:|bundle:|prometheus:|golden).*"
+    r"[A-Z]+(=[A-Z]+)?…?|(helm|kustomize|git:origin|k8s:|dry-run:|https?:|s3:|bundle:|prometheus:|golden).*"
     r"|.*\+(https?:|log:|nvidia-smi:|golden|verified).*|\$.*"
 )
 RUNNABLE = {name: words for name, words in SHOWN.items() if not any(AWAY.fullmatch(word) for word in words)}

@@ -18,10 +18,11 @@ Exit status: 0 aligned, 1 findings at or above --fail-on, 2 bad usage or unreada
 
 _SOURCES = """\
 Sources, as wanted: a file, a directory, '-' (stdin), git:REV:PATH, helm:CHART?values=FILE, kustomize:DIR,
-cmd:'vllm serve …'; as it runs: k8s:NAMESPACE[/KIND/NAME[@previous]], helm-release:NAMESPACE/NAME, http://HOST:PORT,
-docker:NAME, pid:N, prometheus:http://HOST:9090?job=…, or pasted: log:FILE, metrics:FILE, nvidia-smi:FILE;
-the model: hf:MODEL_DIR, s3://…, mlflow:DIR, training:PATH, packages:FILE, sbom:FILE; bundle:FILE (evidence
-captured earlier); a ModelSpec or askew.lock. 'a+b' joins sources that describe one workload."""
+cmd:'vllm serve …', or dry-run:PATH (as the cluster would store it; it stores nothing); as it runs:
+k8s:NAMESPACE[/KIND/NAME[@previous]], helm-release:NAMESPACE/NAME, http://HOST:PORT, docker:NAME, pid:N,
+prometheus:http://HOST:9090?job=…, or pasted: log:FILE, metrics:FILE, nvidia-smi:FILE; the model: hf:MODEL_DIR,
+s3://…, mlflow:DIR, training:PATH, packages:FILE, sbom:FILE; bundle:FILE (evidence captured earlier); a ModelSpec
+or askew.lock. 'a+b' joins sources that describe one workload."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -343,7 +344,9 @@ def _selecting(command: argparse.ArgumentParser) -> None:
 
 def _collecting(command: argparse.ArgumentParser) -> None:
     """What a live source is asked beyond its objects, each only where it is allowed."""
-    command.add_argument("--context", metavar="NAME", help="the kubeconfig context of k8s: and helm-release: sources")
+    command.add_argument(
+        "--context", metavar="NAME", help="the kubeconfig context of k8s:, helm-release: and dry-run: sources"
+    )
     command.add_argument("--logs", action="store_true", help="read what pods logged, too (get pods/log)")
     command.add_argument(
         "--endpoints", action="store_true", help="ask the engines in pods, through the API server (get pods/proxy)"
