@@ -20,7 +20,7 @@ from askew.app.pipeline import Options, diff
 from askew.collectors.hf import cache, fingerprint
 from askew.collectors.hf.cache import Known
 from askew.collectors.hf.fingerprint import LEAF, Fingerprint, spans_of
-from askew.collectors.hf.tensors import Tensor, WeightFile
+from askew.collectors.hf.tensors import Stamp, Tensor, WeightFile
 from askew.compare.compare import compare
 from askew.evidence.redaction import Redactor
 
@@ -470,3 +470,36 @@ def test_of_a_model_with_many_tensors_the_layer_that_differs_is_named(tmp_path):
     found = _digest_finding(tmp_path, folder(tmp_path / "a", many), folder(tmp_path / "b", other))
     assert "Tensors of model.layers.17: " in found.impact
     assert "of model.layers.1:" not in found.impact
+
+
+def test_blake3_says_the_same_of_other_shards_and_nothing_of_sha256(tmp_path):
+    pytest.importorskip("blake3", reason="needs the extra blake3")
+    one = folder(tmp_path / "a", TENSORS)
+    two = folder(tmp_path / "b", {"lm_head": TENSORS["lm_head"]}, {k: v for k, v in TENSORS.items() if k != "lm_head"})
+    other = folder(tmp_path / "c", TENSORS | {"model.norm": ("F32", [3], b"abcdefghijkL")})
+    first, second, third = (digest(path, "full&hash=blake3") for path in (one, two, other))
+    assert first == second != third
+    assert first.startswith("blake3-tensors:")
+    assert first.rpartition(":")[2] != digest(one).rpartition(":")[2]
+    mixed = diff(f"hf:{one}?digest=full&cache=off", f"hf:{one}?digest=full&cache=off&hash=blake3", Options())
+    assert not [finding for workload in mixed.workloads for finding in workload.findings]
+    assert "model.weights.digest" in {entry.fact for workload in mixed.workloads for entry in workload.unknown}
+
+
+def test_leaves_of_blake3_are_those_of_the_library(tmp_path):
+    blake3 = pytest.importorskip("blake3", reason="needs the extra blake3").blake3
+    data = bytes(range(256)) * 200
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    status = os.stat(path)
+    spans = ((0, 100), (100, 40_000), (40_100, 11_100))
+    stamp = Stamp(status.st_size, status.st_mtime_ns)
+    found = fingerprint.hashed(fingerprint.Piece(str(path), stamp, spans, "blake3"))
+    assert found == [blake3(data[begin : begin + size]).digest() for begin, size in spans]
+
+
+def test_a_machine_without_blake3_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    found = side(f"hf:{folder(tmp_path / 'a', TENSORS)}?digest=full&hash=blake3&cache=off")
+    (error,) = found.errors
+    assert "blake3 is not installed" in error.message and "askew[blake3]" in error.hint

@@ -56,7 +56,9 @@ _FOLDER = re.compile(r"\w[\w-]*")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "name the directory that holds the model's config.json"
 _MODES: dict[str, Mode] = {"sample": "sample", "full": "full"}
-_OPTIONS: dict[str, tuple[str, ...]] = {"digest": ("none", "sample", "full"), "cache": ("on", "off")}
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "digest": ("none", "sample", "full"), "cache": ("on", "off"), "hash": ("sha256", "blake3"),
+}  # fmt: skip
 
 
 class HuggingFaceCollector:
@@ -360,7 +362,10 @@ def _add_weights(reader: Reader, model: _Directory, indexed: set[str], request: 
         from askew.collectors.hf.digests import weights_text
 
         remember, where = options.get("cache") != "off", options.get("executor", "")
-        text = weights_text(reader, files, broken, shown, mode, remember, request.progress, where)
+        text = weights_text(
+            reader, files, broken, shown, mode, remember, request.progress, where,
+            "blake3" if options.get("hash") == "blake3" else "sha256",
+        )  # fmt: skip
         if text:
             reader.texts.append(Text(source=f"{shown}/#weights", text=text))
 

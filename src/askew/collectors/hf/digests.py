@@ -13,7 +13,16 @@ from typing import TypeAlias
 import msgspec
 
 from askew.collectors.hf.cache import Known, known
-from askew.collectors.hf.fingerprint import ALGORITHMS, LARGEST, ChangedError, Fingerprint, Line, digest_of
+from askew.collectors.hf.fingerprint import (
+    LARGEST,
+    ChangedError,
+    Fingerprint,
+    Hash,
+    Line,
+    algorithm,
+    digest_of,
+    hasher,
+)
 from askew.collectors.hf.tensors import Mode, WeightFile
 from askew.collectors.reading import Reader
 
@@ -47,11 +56,19 @@ def weights_text(
     remember: bool,
     progress: Callable[[str], None] | None,
     where: str = "",
+    hash: Hash = "sha256",
 ) -> str:
     """``Weights`` as JSON; empty where no file of weights is there. ``broken``: files that are known to be of no use,
     and why. A file that cannot be read to its end is an error of ``reader``. ``where``: a Dask scheduler whose workers
-    hash, ``dask://host:port``; this machine where it is empty."""
+    hash, ``dask://host:port``; this machine where it is empty. ``hash``: what a leaf is hashed with."""
     if not files and not broken:
+        return ""
+    try:
+        hasher(hash)
+    except ImportError:
+        reader.fail(
+            f"hash={hash}", "the library blake3 is not installed", "pip install 'askew[blake3]', or leave hash= out"
+        )
         return ""
     trouble = dict(broken)
     small = []
@@ -63,11 +80,11 @@ def weights_text(
             small.append(file)
 
     def remembered(file: WeightFile) -> Known:
-        return known(file.path, file.status, file.tensors, ALGORITHMS[mode]) if remember else Known()
+        return known(file.path, file.status, file.tensors, algorithm(mode, hash)) if remember else Known()
 
     try:
         with _dask(where) if where else _threads() as (executor, workers, failures):
-            outcomes = Fingerprint(executor, workers, mode, remembered, progress, failures).of(small)
+            outcomes = Fingerprint(executor, workers, mode, remembered, progress, failures, hash).of(small)
     except _NoExecutorError as error:
         reader.fail(where, str(error), error.hint)
         return ""
@@ -79,9 +96,9 @@ def weights_text(
             trouble[name] = outcome.trouble
             reader.fail(f"{shown}/{name}", outcome.trouble, _AGAIN)
         else:
-            digests[name] = digest_of(outcome.lines, mode)
+            digests[name] = digest_of(outcome.lines, mode, hash)
             lines.extend(outcome.lines)
-    whole = "" if trouble else digest_of(lines, mode)
+    whole = "" if trouble else digest_of(lines, mode, hash)
     parts = {} if trouble else _parts(lines)
     return msgspec.json.encode(Weights(whole, digests, trouble, parts), order="sorted").decode()
 

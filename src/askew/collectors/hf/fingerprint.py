@@ -6,6 +6,8 @@ files get other names, other metadata or another order of tensors, and changes w
 - The digest of a set of tensors is the SHA-256 of one line of JSON per tensor, ``["name","dtype",[shape],"digest"]``
   and a line feed; the lines sorted, equal ones once. It is written ``sha256-tensors:…``.
 - A file without a list of tensors is one tensor without name and shape, of the dtype ``bytes``.
+- With ``hash=blake3`` a leaf's digest is its BLAKE3, which is quicker; all of it is written ``blake3-tensors:…`` and says
+  nothing about a digest of the other kind.
 - In the sampled mode the leaves are the first and the last 64 KiB of a tensor and 4 KiB at places that follow from its
   size. It finds another checkpoint and most re-trained ones, not one changed value; it is written
   ``sha256-tensors-sampled:…`` and says nothing about a digest of the other kind.
@@ -25,15 +27,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from functools import cache
+from importlib import import_module
 from io import FileIO
-from typing import TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 import msgspec
 
 from askew.collectors.hf.cache import Known
 from askew.collectors.hf.tensors import Mode, Stamp, Tensor, WeightFile
 
-ALGORITHMS: dict[Mode, str] = {"full": "sha256-tensors", "sample": "sha256-tensors-sampled"}
+Hash: TypeAlias = Literal["sha256", "blake3"]  # of a leaf
 LEAF = 4 * 2**20
 _READ = 512 * 2**10  # what is read at once stays in the processor's cache until it is hashed
 _SMALL = 32 * 2**10
@@ -58,6 +61,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     path: str
     stamp: Stamp
     spans: tuple[Span, ...]
+    hash: Hash = "sha256"
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -77,12 +81,30 @@ class Outcome(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-def digest_of(lines: Iterable[Line], mode: Mode) -> str:
+class Hasher(Protocol):
+    """What hashlib and blake3 share."""
+
+    def update(self, data: bytes | memoryview, /) -> object: ...
+
+    def digest(self) -> bytes: ...
+
+
+def hasher(hash: Hash) -> Callable[[], Hasher]:
+    """What makes the hashers of leaves. Raises ImportError where the library is not installed."""
+    return hashlib.sha256 if hash == "sha256" else cast(Callable[[], Hasher], import_module("blake3").blake3)
+
+
+def algorithm(mode: Mode, hash: Hash = "sha256") -> str:
+    """What a digest is called: ``sha256-tensors``, ``blake3-tensors-sampled``."""
+    return f"{hash}-tensors" + ("-sampled" if mode == "sample" else "")
+
+
+def digest_of(lines: Iterable[Line], mode: Mode, hash: Hash = "sha256") -> str:
     """The digest of a set of tensors."""
     total = hashlib.sha256()
     for line in sorted(set(lines)):
         total.update(msgspec.json.encode(line) + b"\n")
-    return f"{ALGORITHMS[mode]}:{total.hexdigest()}"
+    return f"{algorithm(mode, hash)}:{total.hexdigest()}"
 
 
 def tensor_digest(size: int, leaves: Iterable[bytes]) -> str:
@@ -119,7 +141,7 @@ def weighed(tensor: Tensor, mode: Mode) -> int:
 
 
 def hashed(piece: Piece) -> list[bytes]:
-    """The SHA-256 of each span. Raises ChangedError, OSError."""
+    """The digest of each span. Raises ChangedError, OSError, and ImportError where this machine lacks the library."""
     if "://" in piece.path:
         return list(_of_stored(piece))
     descriptor = os.open(piece.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -134,7 +156,7 @@ def hashed(piece: Piece) -> list[bytes]:
         while at < len(piece.spans):
             begin, size = piece.spans[at]
             if size > len(buffer):
-                found.append(_of_large(file, begin, size, buffer, sparse))
+                found.append(_of_large(file, begin, size, buffer, sparse, piece.hash))
                 at += 1
                 continue
             # Small tensors that lie side by side are read at once.
@@ -145,13 +167,15 @@ def hashed(piece: Piece) -> list[bytes]:
                 end += piece.spans[after][1]
                 after += 1
             _fill(file, begin, buffer[: end - begin])
-            found.extend(_of_small(buffer[one - begin : one - begin + two]) for one, two in piece.spans[at:after])
+            found.extend(
+                _of_small(buffer[one - begin : one - begin + two], piece.hash) for one, two in piece.spans[at:after]
+            )
             at = after
         return found
 
 
 def _of_stored(piece: Piece) -> Iterator[bytes]:
-    """The SHA-256 of each span of a file in a store. Spans that lie side by side are fetched at once, as far as a leaf
+    """The digest of each span of a file in a store. Spans that lie side by side are fetched at once, as far as a leaf
     is long."""
     from askew.collectors.hf import remote
 
@@ -169,14 +193,14 @@ def _of_stored(piece: Piece) -> Iterator[bytes]:
         if len(data) != end - begin:
             raise ChangedError("the file ends before its last tensor does")
         for one, size in piece.spans[at:after]:
-            yield hashlib.sha256(data[one - begin : one - begin + size]).digest()
+            yield _of_small(data[one - begin : one - begin + size], piece.hash)
         at = after
 
 
-def _of_large(file: FileIO, begin: int, size: int, buffer: memoryview, sparse: bool) -> bytes:
+def _of_large(file: FileIO, begin: int, size: int, buffer: memoryview, sparse: bool, hash: Hash) -> bytes:
     if sparse and _is_hole(file.fileno(), begin, size):
-        return _of_zeros(size)
-    total = hashlib.sha256()
+        return _of_zeros(size, hash)
+    total = hasher(hash)()
     file.seek(begin)
     while size > 0:
         count = file.readinto(buffer[:size])
@@ -196,12 +220,13 @@ def _fill(file: FileIO, begin: int, view: memoryview) -> None:
         view = view[count:]
 
 
-def _of_small(view: memoryview) -> bytes:
+def _of_small(view: memoryview, hash: Hash) -> bytes:
     """hashlib lets the interpreter's lock go from 2,048 bytes on; for a few kilobytes waiting to get it back would take
     longer than hashing."""
-    if len(view) > _SMALL:
-        return hashlib.sha256(view).digest()
-    total = hashlib.sha256()
+    total = hasher(hash)()
+    if len(view) > _SMALL or hash != "sha256":
+        total.update(view)
+        return total.digest()
     for at in range(0, len(view), 2047):
         total.update(view[at : at + 2047])
     return total.digest()
@@ -218,8 +243,10 @@ def _is_hole(descriptor: int, begin: int, size: int) -> bool:
 
 
 @cache
-def _of_zeros(size: int) -> bytes:
-    return hashlib.sha256(bytes(size)).digest()
+def _of_zeros(size: int, hash: Hash) -> bytes:
+    total = hasher(hash)()
+    total.update(bytes(size))
+    return total.digest()
 
 
 class Fingerprint:
@@ -233,6 +260,7 @@ class Fingerprint:
         known: Callable[[WeightFile], Known],
         progress: Callable[[str], None] | None = None,
         failures: tuple[type[Exception], ...] = (ChangedError, OSError),
+        hash: Hash = "sha256",
     ) -> None:
         self._executor = executor
         self._window = 2 * workers + 2
@@ -240,6 +268,7 @@ class Fingerprint:
         self._known = known
         self._progress = progress
         self._failures = failures
+        self._hash_of_leaves = hash
         self._shown = 0.0
         self._done = self._all = 0
 
@@ -319,10 +348,10 @@ class Fingerprint:
                 owners.append(index)
                 size += span[1]
                 if size >= _WORK or len(spans) >= _MOST_SPANS:
-                    yield Piece(file.path, file.stamp, tuple(spans)), tuple(owners)
+                    yield Piece(file.path, file.stamp, tuple(spans), self._hash_of_leaves), tuple(owners)
                     spans, owners, size = [], [], 0
         if spans:
-            yield Piece(file.path, file.stamp, tuple(spans)), tuple(owners)
+            yield Piece(file.path, file.stamp, tuple(spans), self._hash_of_leaves), tuple(owners)
 
     def _show(self, file: WeightFile) -> None:
         if self._progress is not None and (now := time.monotonic()) - self._shown > _SHOW_EVERY:
