@@ -6,8 +6,8 @@ files get other names, other metadata or another order of tensors, and changes w
 - The digest of a set of tensors is the SHA-256 of one line of JSON per tensor, ``["name","dtype",[shape],"digest"]``
   and a line feed; the lines sorted, equal ones once. It is written ``sha256-tensors:…``.
 - A file without a list of tensors is one tensor without name and shape, of the dtype ``bytes``.
-- With ``hash=blake3`` a leaf's digest is its BLAKE3, which is quicker; all of it is written ``blake3-tensors:…`` and says
-  nothing about a digest of the other kind.
+- With ``hash=blake3`` a leaf's digest is its BLAKE3, which is quicker; all of it is written ``blake3-tensors:…`` and
+  says nothing about a digest of the other kind.
 - In the sampled mode the leaves are the first and the last 64 KiB of a tensor and 4 KiB at places that follow from its
   size. It finds another checkpoint and most re-trained ones, not one changed value; it is written
   ``sha256-tensors-sampled:…`` and says nothing about a digest of the other kind.
