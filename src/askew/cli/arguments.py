@@ -52,6 +52,7 @@ def parser(only: str = "", width: int = 100) -> argparse.ArgumentParser:
         epilog=f"""\
 examples:
   {name} diff last-good.yaml current.yaml          what really changed, each with its line
+  {name} diff k8s:prod/deployment/llm@previous k8s:prod/deployment/llm      and in the cluster
   {name} check deploy.yaml                         checks, and the contract or lock in this directory
   {name} facts deploy.yaml                         what is known, how it is known, what cannot be known
   {name} init deploy.yaml                          write the intent down: modelspec.yaml
@@ -76,6 +77,8 @@ def _diff(command: argparse.ArgumentParser, name: str) -> None:
 examples:
   {name} diff last-good.yaml current.yaml
   {name} diff git:HEAD~1:deploy.yaml deploy.yaml
+  {name} diff k8s:prod/deployment/llm@previous k8s:prod/deployment/llm
+  {name} diff deploy.yaml+log:staging.log deploy.yaml+log:prod.log
   {name} diff staging/ production/ --map llm-staging=llm
   {name} diff deploy.yaml 'cmd:vllm serve Qwen/Qwen3-8B --max-model-len 8192'
   {name} diff a.yaml b.yaml --format json | jq .workloads
@@ -104,6 +107,7 @@ examples:
   {name} check deploy.yaml
   {name} check manifests/ --fail-on high
   {name} check deploy.yaml --against modelspec.yaml
+  {name} check k8s:prod --logs --endpoints
   {name} check deploy.yaml --format sarif > askew.sarif
 
 Without --against, modelspec.yaml, *.modelspec.yaml and askew.lock of the working directory are used,
@@ -127,9 +131,7 @@ and named on stderr.
 
 
 def _facts(command: argparse.ArgumentParser, name: str) -> None:
-    command.epilog = (
-        f"examples:\n  {name} facts deploy.yaml\n  {name} facts deploy.yaml --only runtime --format json\n\n{_SOURCES}"
-    )
+    command.epilog = f"examples:\n  {name} facts deploy.yaml\n  {name} facts deploy.yaml --only runtime --format json\n  {name} facts http://localhost:8000\n\n{_SOURCES}"
     command.add_argument("source", metavar="SOURCE")
     _selecting(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
