@@ -131,7 +131,13 @@ and named on stderr.
 
 
 def _facts(command: argparse.ArgumentParser, name: str) -> None:
-    command.epilog = f"examples:\n  {name} facts deploy.yaml\n  {name} facts deploy.yaml --only runtime --format json\n  {name} facts http://localhost:8000\n\n{_SOURCES}"
+    command.epilog = f"""\
+examples:
+  {name} facts deploy.yaml
+  {name} facts deploy.yaml --only runtime --format json
+  {name} facts http://localhost:8000
+
+{_SOURCES}"""
     command.add_argument("source", metavar="SOURCE")
     _selecting(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
