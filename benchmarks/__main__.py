@@ -144,13 +144,19 @@ def run(command: Sequence[str], folder: Path) -> tuple[float, float, int]:
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    _, status, usage = os.wait4(process.pid, 0)
+    cpu, peak = ended(process)
     wall = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         sys.exit(f"benchmarks: {' '.join(command)} exited {process.returncode} in {folder}")
+    return wall, cpu, peak
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[float, int]:
+    """CPU seconds and peak resident bytes of a process, which is waited for."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB on Linux
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit
 
 
 def interleaved(commands: Mapping[str, Sequence[str]], folder: Path, rounds: int) -> dict[str, tuple[float, float]]:

@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from benchmarks.__main__ import askew, environment, pip, processor
+from benchmarks.__main__ import askew, ended, environment, pip, processor
 from benchmarks.simulated import Size, fill
 from tests.cluster.build import assets, missing
 from tests.cluster.server import Call, Cluster, running
@@ -126,15 +126,11 @@ def measured(cluster: Cluster, command: Sequence[str], config: Path, folder: Pat
             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
         )  # fmt: skip
         # The kernel counts what this process held when it made the other one: it holds little (`fill` streams).
-        _, status, usage = os.wait4(process.pid, 0)
+        cpu, peak = ended(process)
         wall = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         sys.exit(f"benchmarks: {command[0]} exited {process.returncode}: {(folder / 'err').read_text()[-2000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB on Linux
-    text = (folder / "out").read_text()
-    cpu = usage.ru_utime + usage.ru_stime
-    return Run(wall=wall, cpu=cpu, peak=usage.ru_maxrss * unit, out=text, calls=calls)
+    return Run(wall=wall, cpu=cpu, peak=peak, out=(folder / "out").read_text(), calls=calls)
 
 
 def lists(calls: Sequence[Call]) -> list[str]:

@@ -12,7 +12,7 @@ from askew.app import registry, sources
 from askew.app.errors import UsageError
 from askew.app.hops import passed_on
 from askew.app.reading import readings
-from askew.app.snapshots import snapshots
+from askew.app.snapshots import running, snapshots
 from askew.collectors.interface import Evidence, Request
 from askew.contract.interface import Contract
 from askew.evidence.document import Document
@@ -322,7 +322,7 @@ def _joined(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
 def _with_descriptions(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
     """Several workloads of one source, and descriptions of a model that starts nothing itself (its files, its training,
     the packages of its image): they are of the one workload that an engine serves, where there is one."""
-    served = [one for one in workloads if _serves(one)]
+    served = [one for one in workloads if any(running(one))]
     described = [one for one in workloads if not one.containers]
     if len(served) != 1 or not described or len({(one.source, one.kind) for one in described}) != len(described):
         return workloads
@@ -332,14 +332,6 @@ def _with_descriptions(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
         told=(*served[0].told, *(one for w in described for one in w.told)),
     )
     return tuple(into if one is served[0] else one for one in workloads if one.containers)
-
-
-def _serves(workload: Workload) -> bool:
-    return any(
-        registry.recognise(process) is not None
-        for container in workload.containers
-        for process in (container.processes or (container.launch,))
-    )
 
 
 def _all_observations(workload: Workload) -> tuple[Observation, ...]:

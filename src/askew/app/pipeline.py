@@ -30,11 +30,13 @@ from askew.report.model import (
     Coverage,
     InputError,
     Report,
+    Role,
     SourceStatus,
     UnknownFact,
     Verdict,
     WorkloadReport,
 )
+from askew.resolve.observation import Observation
 from askew.resolve.workload import Resolved, Snapshot
 
 _OUTPUTS = "model.golden_outputs"
@@ -70,10 +72,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     assumed: tuple[Assumption, ...] = ()
 
 
+def _loaded(uri: str, role: Role, redactor: Redactor, assumed: Sequence[Observation], options: Options) -> Side:
+    return load(uri, role, redactor, assumed, options.progress, options.allowed)
+
+
 def facts(uri: str, options: Options) -> Facts:
     """Everything known about a source."""
     observations, assumed = assumptions(options.assume)
-    return Facts(side=load(uri, "target", Redactor(), observations, options.progress, options.allowed), assumed=assumed)
+    return Facts(side=_loaded(uri, "target", Redactor(), observations, options), assumed=assumed)
 
 
 def diff(reference_uri: str, target_uri: str, options: Options) -> Report:
@@ -82,8 +88,8 @@ def diff(reference_uri: str, target_uri: str, options: Options) -> Report:
         raise UsageError("both sides are '-'", "stdin can be read once: give the other side as a file")
     observations, assumed = assumptions(options.assume)
     redactor = Redactor()
-    reference = load(reference_uri, "reference", redactor, observations, options.progress, options.allowed)
-    target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
+    reference = _loaded(reference_uri, "reference", redactor, observations, options)
+    target = _loaded(target_uri, "target", redactor, observations, options)
     reference, target = _by_outputs(reference, target)
     if reference.contracts and not reference.snapshots:
         workloads = _against_contracts(reference.contracts, target, options, explicit=True, with_checks=options.checks)
@@ -101,12 +107,12 @@ def check(target_uri: str, against: str | None, options: Options) -> Report:
     """
     observations, assumed = assumptions(options.assume)
     redactor = Redactor()
-    target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
+    target = _loaded(target_uri, "target", redactor, observations, options)
     sides: tuple[Side, ...] = (target,)
     if against is None:
         workloads = [_checked(snapshot, None, options) for snapshot in target.snapshots]
     else:
-        reference = load(against, "reference", redactor, observations, options.progress, options.allowed)
+        reference = _loaded(against, "reference", redactor, observations, options)
         reference, target = _by_outputs(reference, target)
         sides = (reference, target)
         if reference.contracts:
@@ -120,8 +126,8 @@ def check_found(target_uri: str, found: Sequence[str], options: Options) -> Repo
     """``check`` against the contracts found in the working directory: each applies to the workloads that it covers."""
     observations, assumed = assumptions(options.assume)
     redactor = Redactor()
-    references = [load(path, "reference", redactor, (), options.progress, options.allowed) for path in found]
-    target = load(target_uri, "target", redactor, observations, options.progress, options.allowed)
+    references = [_loaded(path, "reference", redactor, (), options) for path in found]
+    target = _loaded(target_uri, "target", redactor, observations, options)
     contracts = tuple(c for side in references for c in side.contracts)
     workloads = _against_contracts(contracts, target, options, explicit=False, with_checks=True)
     return _report("check", (*references, target), workloads, options, assumed)

@@ -12,7 +12,7 @@ from askew.compare.compare import STATED
 from askew.evidence.launch import Launch
 from askew.evidence.location import Location
 from askew.facts.catalogue import FACTS
-from askew.facts.types import Value, ValueType
+from askew.facts.types import Value
 from askew.resolve.images import read_image
 from askew.resolve.observation import Confidence, Observation, Unknown
 from askew.resolve.workload import Container, MemberValue, Replica, Resolved, Workload
@@ -193,7 +193,7 @@ def _setting(setting: _Setting, rows: Sequence[tuple[Replica, _Said]]) -> Iterat
 def _resolved(fact: str, key: str, rows: Sequence[tuple[str, Observation | None, Location | None]]) -> Resolved:
     counted: dict[str, list[str]] = {}
     places: dict[str, Location] = {}
-    shows = _type(fact, key)
+    shows = FACTS[fact].type.of(key)
     for name, one, at in rows:
         value = _value(one)
         word = value.reason if isinstance(value, Unknown) else "not set" if value is None else shows.show(value)
@@ -317,12 +317,7 @@ def _same(fact: str, key: str, a: Value | Unknown, b: Value | Unknown) -> bool:
         return isinstance(a, Unknown) and isinstance(b, Unknown) and (a.text or a.reason) == (b.text or b.reason)
     if fact in _MEASURED and isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return abs(a - b) <= _NEAR * max(abs(a), abs(b))
-    return a == b or _type(fact, key).same(a, b)
-
-
-def _type(fact: str, key: str) -> ValueType:
-    kind = FACTS[fact].type
-    return kind.entry(key) if key and kind.entry is not None else kind
+    return a == b or FACTS[fact].type.of(key).same(a, b)
 
 
 def _place(one: Observation | None, at: Location | None) -> Location | None:

@@ -29,14 +29,14 @@ def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Sn
     engines run in one workload.
     """
     if not workload.replicas and not workload.told:
-        return _snapshots(workload, extra)
+        return _snapshots(workload, list(running(workload)), extra)
     from askew.app.heard import heard
     from askew.app.replicas import apart, as_running
 
     workload, overruled = as_running(workload)
-    running = list(_running(workload))
-    said = heard(workload.told, running[0][2] if len(running) == 1 else "")
-    found = _snapshots(workload, extra, said)
+    engines = list(running(workload))
+    said = heard(workload.told, engines[0][2] if len(engines) == 1 else "")
+    found = _snapshots(workload, engines, extra, said)
     return tuple(
         msgspec.structs.replace(
             one,
@@ -47,7 +47,7 @@ def snapshots(workload: Workload, extra: Sequence[Observation] = ()) -> tuple[Sn
     )
 
 
-def _running(workload: Workload) -> Iterator[tuple[Container, Launch, str]]:
+def running(workload: Workload) -> Iterator[tuple[Container, Launch, str]]:
     """Every process of the workload that is an engine, with the engine's name."""
     for container in workload.containers:
         for process in container.processes or (container.launch,):
@@ -55,25 +55,29 @@ def _running(workload: Workload) -> Iterator[tuple[Container, Launch, str]]:
                 yield container, process, name
 
 
-def _snapshots(workload: Workload, extra: Sequence[Observation], said: Heard | None = None) -> tuple[Snapshot, ...]:
-    running = list(_running(workload))
+def _snapshots(
+    workload: Workload,
+    engines: Sequence[tuple[Container, Launch, str]],
+    extra: Sequence[Observation],
+    said: Heard | None = None,
+) -> tuple[Snapshot, ...]:
     if said is not None:
         extra = (*said.observations, *extra)
-        running = [
+        engines = [
             (container, msgspec.structs.replace(process, release=said.release), name)
             if name == said.engine
             else (container, process, name)
-            for container, process, name in running
+            for container, process, name in engines
         ]
-        if not running and not workload.engine:
+        if not engines and not workload.engine:
             workload = msgspec.structs.replace(workload, engine=said.engine)
-    if not running:
+    if not engines:
         return (_without_engine(workload, extra),)
-    names = [container.name for container, _, _ in running]
+    names = [container.name for container, _, _ in engines]
     out: list[Snapshot] = []
-    for index, (container, process, name) in enumerate(running):
+    for index, (container, process, name) in enumerate(engines):
         suffix = ""
-        if len(running) > 1:
+        if len(engines) > 1:
             same = names.count(container.name) > 1
             suffix = f"/{container.name}" + (f"[{names[:index].count(container.name)}]" if same else "")
         reading = registry.engine(name).read(process)

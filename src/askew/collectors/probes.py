@@ -20,6 +20,11 @@ from askew.evidence.redaction import Redactor
 
 _KIB, _MIB = 2**10, 2**20
 _MOST_PATHS = 32
+# Also what `rocm-smi:` runs on this machine.
+ROCM_SMI = (
+    *("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showuse", "--showdriverversion"),
+    *("--showmaxpower", "--json"),
+)
 _SETTINGS = (".yaml", ".yml", ".json", ".toml", ".conf", ".cfg", ".ini", ".properties", ".pbtxt", ".jinja")
 
 
@@ -129,10 +134,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         name="rocm-smi",
-        argv=(
-            *("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showuse", "--showdriverversion"),
-            *("--showmaxpower", "--json"),
-        ),
+        argv=ROCM_SMI,
         why="GPUs, driver, memory and power limit as AMD's driver reports them",
         vendor="amd",
         seconds=30,

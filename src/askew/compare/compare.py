@@ -123,7 +123,7 @@ def compare(reference: Snapshot, target: Snapshot, mode: Mode = "peers") -> Comp
 
 def _comparable(fact: Fact, part: str, a: Resolved, b: Resolved) -> Resolved:
     """The second value, or that it is not known in the terms of the first."""
-    kind = fact.type.entry(part) if part and fact.type.entry is not None else fact.type
+    kind = fact.type.of(part)
     if a.value is None or b.value is None:
         return b
     reason = "the two sides state it in terms that say nothing about each other"

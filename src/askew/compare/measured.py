@@ -35,7 +35,7 @@ def silence(
     known_a, known_b = _known(here.get(_LOAD)), _known(there.get(_LOAD))
     told = any(key in known_a and key in known_b for key in _PRESSURE)
     if "possible" in (a.confidence, b.confidence):
-        kind = fact.type.entry(a.key) if a.key and fact.type.entry is not None else fact.type
+        kind = fact.type.of(a.key)
         thin = "reference" if a.confidence == "possible" else "target"
         shown = f"{kind.show(a.value)} against {kind.show(b.value)}"
         return Silence(f"{shown}, but the {thin}'s figure rests on too little", told)
@@ -53,11 +53,9 @@ def silence(
 
 def _other_load(a: Mapping[str, Resolved], b: Mapping[str, Resolved]) -> str:
     """In what two loads differ; empty where they do not."""
-    entry = FACTS[_LOAD].type.entry
+    load = FACTS[_LOAD].type
     alike = {
-        key: entry is None or entry(key).same(a[key].value, b[key].value)
-        for key in (*_SIZES, *_PRESSURE)
-        if key in a and key in b
+        key: load.of(key).same(a[key].value, b[key].value) for key in (*_SIZES, *_PRESSURE) if key in a and key in b
     }
     other = [key for key in _SIZES if not alike.get(key, True)]
     if not any(alike.get(key) for key in _PRESSURE):

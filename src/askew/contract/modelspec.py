@@ -110,7 +110,7 @@ def _observed(
 ) -> Observation:
     declared = FACTS[name]
     if not isinstance(value, Unknown):
-        of = declared.type.entry(key) if key and declared.type.entry else declared.type
+        of = declared.type.of(key)
         value = of.parse(value)
     return Observation(
         fact=name,

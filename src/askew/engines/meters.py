@@ -76,7 +76,7 @@ def _observed(meter: Meter, figure: Figure, scrapes: Scrapes) -> Observation | N
     fact = FACTS.get(key)
     if fact is None:
         return None
-    kind = fact.type.entry(meter.key) if meter.key and fact.type.entry is not None else fact.type
+    kind = fact.type.of(meter.key)
     if figure.value is None:
         reason = Unknown(figure.why, _LOOK.get(meter.how, _LOOK[""]), missing=True)
         return Observation(

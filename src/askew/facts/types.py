@@ -46,6 +46,10 @@ class ValueType(msgspec.Struct, frozen=True):
     record: bool = False  # a map whose keys belong together (a probe): wholly absent on one side is one finding
     difference: Callable[[Value, Value], str] | None = None  # in what two values differ, in words, where both are long
 
+    def of(self, key: str) -> ValueType:
+        """The type of the entry of a map under ``key``; this type for no key, and where entries have no type."""
+        return self.entry(key) if key and self.entry is not None else self
+
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One named, typed property of a deployed model.

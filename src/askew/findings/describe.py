@@ -35,5 +35,4 @@ def side(fact: Fact, resolved: Resolved) -> str:
 
 def shown(fact: Fact, value: Value, key: str = "") -> str:
     """A canonical value as people read it; one entry of a map fact by its own type."""
-    entry = fact.type.entry
-    return entry(key).show(value) if key and entry is not None else fact.type.show(value)
+    return fact.type.of(key).show(value)

@@ -10,6 +10,7 @@ from askew.compare.compare import Difference, is_stated
 from askew.evidence.location import Location
 from askew.evidence.redaction import is_redacted
 from askew.facts.types import Fact, Value
+from askew.findings.describe import shown
 from askew.findings.finding import Remedy
 from askew.resolve.workload import Resolved, Snapshot
 
@@ -94,7 +95,7 @@ def _model_file(difference: Difference) -> Remedy:
     """What a file of the model says is not set anywhere: the file is taken from where it is right."""
     fact, here = difference.fact, _place(difference.target)
     right, wrong = _source(difference.reference), _source(difference.target)
-    kind = fact.type.entry(difference.key) if difference.key and fact.type.entry is not None else fact.type
+    kind = fact.type.of(difference.key)
     if kind.name == "digest" and difference.key and difference.reference.value is None:
         action = f"Remove {wrong or difference.key}, which the reference does without"
     elif kind.name == "digest" or not right or difference.reference.value is None:
@@ -449,7 +450,7 @@ def _text_at(snapshot: Snapshot | None, resolved: Resolved, difference: Differen
     value = resolved.value
     if fact.key.startswith("orchestration.probe.") and isinstance(value, dict):
         return _probe(value)
-    kind = fact.type.entry(difference.key) if difference.key and fact.type.entry else fact.type
+    kind = fact.type.of(difference.key)
     if kind.name == "bytes" and isinstance(value, int) and not isinstance(value, bool):
         for unit, size in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
             if value and value % size == 0:
@@ -480,9 +481,7 @@ def _name(difference: Difference) -> str:
 
 
 def _shown(difference: Difference, resolved: Resolved) -> str:
-    fact = difference.fact
-    of = fact.type.entry(difference.key) if difference.key and fact.type.entry else fact.type
-    return of.show(resolved.value)
+    return shown(difference.fact, resolved.value, difference.key)
 
 
 def _undo(difference: Difference) -> str:

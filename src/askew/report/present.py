@@ -78,7 +78,7 @@ def unit(key: str, entry: str = "") -> str | None:
     fact = FACTS.get(key)
     if fact is None:
         return None
-    kind = fact.type.entry(entry) if entry and fact.type.entry is not None else fact.type
+    kind = fact.type.of(entry)
     return kind.name if kind.name in _UNITS else None
 
 
@@ -98,7 +98,7 @@ def shown_as(key: str, raw: Value, entry: str = "") -> str:
     fact = FACTS.get(key)
     if fact is None:
         return clean(str(raw))
-    kind = fact.type.entry(entry) if entry and fact.type.entry is not None else fact.type
+    kind = fact.type.of(entry)
     return clean(kind.show(raw))
 
 

@@ -89,7 +89,5 @@ def canonical(engine: str, observation: Observation) -> None:
     if isinstance(value, Unknown):
         assert value.reason, f"{engine} does not say why {key} is unknown"
         return
-    kind = FACTS[key].type
-    if observation.key and kind.entry is not None:
-        kind = kind.entry(observation.key)
+    kind = FACTS[key].type.of(observation.key)
     assert value is None or kind.parse(value) == value, f"{engine} states {key}={value!r}, which is not canonical"

@@ -115,8 +115,7 @@ def _asked(seen: Resolved) -> Resolved | None:
 
 
 def _shown(fact: Fact, side: Resolved) -> str:
-    kind = fact.type.entry(side.key) if side.key and fact.type.entry is not None else fact.type
-    return kind.show(side.value) if side.state == "known" else "none"
+    return fact.type.of(side.key).show(side.value) if side.state == "known" else "none"
 
 
 _LOG = """\

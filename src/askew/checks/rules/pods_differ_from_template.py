@@ -102,8 +102,7 @@ def _of_pods(subject: Subject, asked: Resolved) -> Resolved:
 
 
 def _shown(side: Resolved) -> str:
-    kind = FACTS[side.fact].type
-    kind = kind.entry(side.key) if side.key and kind.entry is not None else kind
+    kind = FACTS[side.fact].type.of(side.key)
     return kind.show(side.value) if side.state == "known" else "unknown" if side.state == "unknown" else "not set"
 
 

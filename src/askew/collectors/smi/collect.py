@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from askew.collectors import tools
 from askew.collectors.files.collect import UnreadableError, read_bytes, read_piped
 from askew.collectors.interface import Capability, Evidence, Request, located
+from askew.collectors.probes import ROCM_SMI
 from askew.collectors.reading import MAX_TEXT_BYTES, Reader
 from askew.evidence.redaction import Redactor
 
@@ -24,12 +25,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("nvidia-smi", "--query-gpu=index,uuid,compute_cap", "--format=csv"),
         ("nvidia-smi", "topo", "-m"),
     ),
-    "rocm-smi": (
-        (
-            *("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showuse", "--showdriverversion"),
-            *("--showmaxpower", "--json"),
-        ),
-    ),
+    "rocm-smi": (ROCM_SMI,),
     "amd-smi": (("amd-smi", "static", "--json"),),
     "hl-smi": (("hl-smi",),),
     "xpu-smi": (("xpu-smi", "discovery", "-j"),),

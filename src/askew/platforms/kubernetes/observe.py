@@ -44,9 +44,7 @@ def observed(
     """
     if not isinstance(value, Unknown) and value is not None:
         written = value
-        kind = fact_of(fact).type
-        if key and kind.entry is not None:
-            kind = kind.entry(key)
+        kind = fact_of(fact).type.of(key)
         try:
             value = kind.parse(written)
         except ValueError as error:
